@@ -1,0 +1,1 @@
+"""The command line: `lcomp encode`, `decode`, `info`, `models` and `train`."""

@@ -1,0 +1,73 @@
+"""The Typer application and its entry point. Commands import torch only when they run a network."""
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from lcomp import __version__
+from lcomp.cli import decode, encode, info, models, train
+from lcomp.errors import LcompError
+
+EPILOG = (
+    "Exit codes: 0 ok, 1 failure, 2 wrong usage, 3 bad, damaged or unsupported file, "
+    "4 model or weights missing or not matching, 130 interrupted."
+)
+
+app = typer.Typer(
+    name="lcomp",
+    help="Learned image compression: small files that decode the same everywhere.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("encode", epilog=EPILOG)(encode.encode)
+app.command("decode", epilog=EPILOG)(decode.decode)
+app.command("info", epilog=EPILOG)(info.info)
+app.command("models", epilog=EPILOG)(models.models)
+app.command("train", epilog=EPILOG)(train.train)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and leave."""
+    if wanted:
+        typer.echo(f"lcomp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Learned image compression: small files that decode the same everywhere."""
+
+
+def terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    """Leave on SIGTERM by way of the clean-up handlers, so that no partial file stays."""
+    sys.exit(128 + signum)
+
+
+def main() -> None:
+    """Run the command line; every error becomes one line on stderr and an exit code."""
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        app(standalone_mode=True)
+    except LcompError as error:
+        print(f"lcomp: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("lcomp: interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # the reader of our stdout has gone; point it elsewhere so that the interpreter's last flush stays quiet
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(1)
+    except OSError as error:
+        print(f"lcomp: {error.filename or 'error'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)

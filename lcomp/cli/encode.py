@@ -1,0 +1,52 @@
+"""`lcomp encode`."""
+
+import time
+from typing import Annotated, Literal
+
+import typer
+
+from lcomp.cli.files import Target, check_streams, for_each, read_input, set_up_messages, target_name
+from lcomp.cli.options import Device, Force, Inputs, Output, Quiet, Verbose
+
+
+def encode(
+    inputs: Inputs,
+    output: Output = None,
+    quality: Annotated[
+        float, typer.Option("-q", "--quality", min=1, max=8, help="Quality, any number from 1 to 8.")
+    ] = 4.0,
+    model: Annotated[str | None, typer.Option("-m", "--model", help="Model name, see `lcomp models`.")] = None,
+    device: Device = "auto",
+    coder: Annotated[
+        Literal["constriction", "torchac"], typer.Option("--coder", help="Entropy coder.")
+    ] = "constriction",
+    force: Force = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> None:
+    """Encode pictures as .lic files.
+
+    img.png becomes img.lic beside it. With - the picture is read from stdin and the file written to stdout.
+    """
+    check_streams(inputs, output)
+    set_up_messages(verbose, quiet)
+    outputs = [target_name(name, output, ".lic", len(inputs) > 1) for name in inputs]
+    from lcomp.api import Codec
+    from lcomp.images import open_image
+
+    codec = Codec(model, device, coder)
+
+    def work(name: str, output_name: str) -> str:
+        started = time.perf_counter()
+        target = Target(output_name, name, force)
+        image = open_image(read_input(name))
+        data = codec.encode(image, quality)
+        target.write(data)
+        pixels = image.width * image.height
+        details = f" [{codec.model.name}, {codec.device}]" if verbose else ""
+        return (
+            f"{target.name}: {len(data)} bytes, {8 * len(data) / pixels:.3f} bpp, "
+            f"{3 * pixels / len(data):.1f}:1, {time.perf_counter() - started:.2f} s{details}"
+        )
+
+    for_each(inputs, outputs, work, "encoding", quiet)

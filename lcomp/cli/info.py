@@ -1,0 +1,80 @@
+"""`lcomp info`."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import typer
+
+from lcomp import container
+from lcomp.cli.files import read_input
+from lcomp.cli.options import Json
+from lcomp.errors import LcompError, ModelError
+from lcomp.zoo import all_models
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What `lcomp info` shows of a file."""
+
+    file: str
+    bytes: int
+    width: int
+    height: int
+    mode: str
+    bpp: float
+    quality: float
+    model: str
+    model_number: int
+    fingerprint: str
+    decodable: bool  # the installed weights are the ones the file was written with
+    coder: str
+    latents_bytes: int
+    icc_bytes: int
+    exif_bytes: int
+    xmp_bytes: int
+
+
+def read_facts(name: str) -> Facts:
+    """Facts of a file, all checksums verified; raises LcompError with the file's name for a bad one."""
+    try:
+        data = read_input(name)
+        file = container.read(data)
+        models = {model.number: model for model in all_models()}
+    except ModelError:
+        raise
+    except LcompError as error:
+        raise type(error)(f"{name}: {error}") from error
+    header = file.header
+    model = models.get(header.model)
+    return Facts(
+        file=name,
+        bytes=len(data),
+        width=header.width,
+        height=header.height,
+        mode=header.mode.name,
+        bpp=round(8 * len(data) / (header.width * header.height), 4),
+        quality=header.quality / container.QUALITY_STEPS,
+        model=model.name if model else "unknown",
+        model_number=header.model,
+        fingerprint=f"{header.fingerprint:08x}",
+        decodable=model is not None and model.fingerprint == header.fingerprint,
+        coder=file.coder.name.lower(),
+        latents_bytes=len(file.stream),
+        icc_bytes=len(file.icc or b""),
+        exif_bytes=len(file.exif or b""),
+        xmp_bytes=len(file.xmp or b""),
+    )
+
+
+def info(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A .lic file; - is stdin.", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Show what a .lic file says about itself, and verify its checksums."""
+    facts = asdict(read_facts(file))
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    for key, value in facts.items():
+        typer.echo(f"{key.replace('_', ' '):14} {value}")

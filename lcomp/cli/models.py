@@ -1,0 +1,43 @@
+"""`lcomp models`."""
+
+import json
+from dataclasses import asdict, dataclass
+
+import typer
+
+from lcomp.cli.options import Json
+from lcomp.zoo import DEFAULT_MODEL, all_models
+
+
+@dataclass(frozen=True)
+class Row:
+    """What `lcomp models` shows of a model."""
+
+    name: str
+    number: int
+    default: bool
+    installed: bool  # its weights file is there
+    fingerprint: str
+    summary: str
+
+
+def models(as_json: Json = False) -> None:
+    """List the installed models."""
+    rows = [
+        Row(
+            name=model.name,
+            number=model.number,
+            default=model.name == DEFAULT_MODEL,
+            installed=model.weights_path.is_file(),
+            fingerprint=f"{model.fingerprint:08x}",
+            summary=model.summary,
+        )
+        for model in all_models()
+    ]
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        return
+    for row in rows:
+        remarks = [text for text, shown in (("default", row.default), ("weights missing", not row.installed)) if shown]
+        note = f" ({', '.join(remarks)})" if remarks else ""
+        typer.echo(f"{row.name:16} {row.fingerprint}  {row.summary}{note}")

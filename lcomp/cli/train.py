@@ -1,0 +1,73 @@
+"""`lcomp train`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from lcomp.cli.options import Device
+
+
+def train(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.toml", help="Model description.", show_default=False)],
+    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder of training pictures.")],
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", metavar="DIR", help="Folder of the checkpoint.", show_default="runs/MODEL"),
+    ] = None,
+    device: Device = "auto",
+    every: Annotated[float, typer.Option("--every", help="Minutes between checkpoints.")] = 5.0,
+    compiled: Annotated[
+        bool, typer.Option("--compile/--no-compile", help="Compile the training step (needs a C++ compiler).")
+    ] = True,
+    export_only: Annotated[
+        bool, typer.Option("--export-only", help="Export the checkpoint as it stands, without training.")
+    ] = False,
+) -> None:
+    """Train a model and export its weights.
+
+    An interrupted run goes on from its checkpoint. At the end the averaged weights are written to the
+    weights/ folder beside the model's TOML, whose digest is updated.
+    """
+    try:
+        from lcomp.training.export import export
+        from lcomp.training.loop import Report, Trainer
+    except ModuleNotFoundError as error:
+        print(f"lcomp: {error.name} is not installed: pip install 'lcomp[train]'", file=sys.stderr)
+        raise typer.Exit(1) from error
+    from lcomp.api import choose_device
+    from lcomp.training.recipe import read_recipe
+    from lcomp.zoo import read_model
+
+    info, recipe = read_model(model), read_recipe(model)
+    console = Console(stderr=True)
+    with console.status("reading the training pictures"):
+        folder = run or Path("runs") / info.name
+        trainer = Trainer(info.architecture, recipe, data, folder, choose_device(device), compiled)
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(info.name, total=recipe.minutes)
+        bar.update(task, completed=trainer.minutes)
+
+        def report(at: Report) -> None:
+            line = (
+                f"step {at.step}, {at.minutes:.1f} min: train {at.train_cost:.4f}, validation {at.validation_cost:.4f}"
+            )
+            bar.update(task, completed=at.minutes, description=f"{info.name} {at.validation_cost:.4f}")
+            print(line, file=sys.stderr, flush=True)
+            with (folder / "log.txt").open("a") as log:
+                log.write(line + "\n")
+
+        if not export_only:
+            try:
+                trainer.run(report, every)
+            except KeyboardInterrupt:
+                trainer.save()
+                raise
+    training = {"steps": str(trainer.step), "minutes": f"{trainer.minutes:.1f}"}
+    weights = export(trainer.average, info, training | {"validation_cost": f"{trainer.validate():.4f}"})
+    print(f"{weights}: {weights.stat().st_size} bytes", file=sys.stderr)

@@ -1,0 +1,221 @@
+"""The `.lic` container: header and checksummed sections (specified in docs/FORMAT.md). Needs no torch.
+
+    magic | version | width | height | mode and q | model id | fingerprint | CRC-32 | section ...
+
+Integers are little-endian; `varint` is LEB128. Every section is `tag | varint length | payload | CRC-32`.
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+from lcomp.errors import ChecksumError, FormatError, LimitError, TruncatedError, UnsupportedError
+
+MAGIC = b"\xacL\r\n"
+VERSION_MAJOR, VERSION_MINOR = 0, 1
+MAX_SIDE = 2**24
+MAX_METADATA = 2**26
+"""Largest ICC, EXIF or XMP payload in bytes."""
+
+QUALITY_STEPS = 1000
+"""Quality is stored in thousandths."""
+
+CRITICAL = 0x80
+"""Bit of a section tag: a reader that does not know the section must refuse the file."""
+
+
+class Mode(Enum):
+    """Pixel mode of the picture; the value is its number in the file."""
+
+    RGB = 0
+    L = 1
+
+
+class Coder(Enum):
+    """Entropy coder; the value is the tag of the latents section it wrote."""
+
+    CONSTRICTION = CRITICAL | 1
+    TORCHAC = CRITICAL | 2
+
+
+CODERS = {coder.name.lower(): coder for coder in Coder}
+"""The entropy coders by the names users give them."""
+
+
+class Metadata(IntEnum):
+    """Tags of the optional metadata sections."""
+
+    ICC = 16
+    EXIF = 17
+    XMP = 18
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a `.lic` file says about itself."""
+
+    width: int
+    height: int
+    mode: Mode
+    quality: int  # thousandths: 1000 .. 8000
+    model: int  # stable number of the model
+    fingerprint: int  # CRC-32 of the tensors that decide the bitstream
+
+
+@dataclass(frozen=True)
+class LicFile:
+    """A parsed container: header, one latents section and optional metadata."""
+
+    header: Header
+    coder: Coder
+    symbols_crc: int  # CRC-32 of the decoded symbols
+    stream: bytes  # output of the entropy coder
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+
+
+def write_varint(value: int) -> bytes:
+    """LEB128 bytes of a non-negative integer."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+class Reader:
+    """Cursor over bytes that raises TruncatedError instead of reading past the end."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.position = 0
+
+    @property
+    def left(self) -> int:
+        """Bytes not read yet."""
+        return len(self.data) - self.position
+
+    def take(self, count: int, what: str) -> bytes:
+        """The next `count` bytes."""
+        if count > self.left:
+            raise TruncatedError(f"file is truncated: it ends inside its {what}")
+        self.position += count
+        return self.data[self.position - count : self.position]
+
+    def varint(self, what: str) -> int:
+        """The next LEB128 integer: below 2^35, and written in as few bytes as possible."""
+        value = 0
+        for index in range(5):
+            byte = self.take(1, what)[0]
+            value |= (byte & 0x7F) << (7 * index)
+            if byte < 0x80:
+                if byte == 0 and index:
+                    break
+                return value
+        raise FormatError(f"invalid integer in the {what}")
+
+    def check(self, start: int, what: str) -> None:
+        """Compare the CRC-32 of everything since `start` with the four bytes that follow."""
+        expected = zlib.crc32(self.data[start : self.position])
+        if int.from_bytes(self.take(4, what), "little") != expected:
+            raise ChecksumError(f"file is damaged: wrong checksum of the {what}")
+
+
+def write_section(tag: int, payload: bytes) -> bytes:
+    """A section with its checksum."""
+    body = bytes([tag]) + write_varint(len(payload)) + payload
+    return body + struct.pack("<I", zlib.crc32(body))
+
+
+def write(file: LicFile) -> bytes:
+    """Serialise a container."""
+    header = file.header
+    head = (
+        MAGIC
+        + bytes([VERSION_MAJOR << 4 | VERSION_MINOR])
+        + write_varint(header.width)
+        + write_varint(header.height)
+        + struct.pack("<H", header.mode.value << 13 | header.quality)
+        + write_varint(header.model)
+        + struct.pack("<I", header.fingerprint)
+    )
+    parts = [head, struct.pack("<I", zlib.crc32(head))]
+    for tag, payload in ((Metadata.ICC, file.icc), (Metadata.EXIF, file.exif), (Metadata.XMP, file.xmp)):
+        if payload is not None:
+            parts.append(write_section(tag, payload))
+    parts.append(write_section(file.coder.value, struct.pack("<I", file.symbols_crc) + file.stream))
+    return b"".join(parts)
+
+
+def read_header(reader: Reader) -> Header:
+    """Parse and verify the header at the start of a file."""
+    start = reader.data[: len(MAGIC)]
+    if start != MAGIC:
+        if not start:
+            raise TruncatedError("file is empty")
+        if len(start) < len(MAGIC) and MAGIC.startswith(start):
+            raise TruncatedError("file is truncated: it ends inside its header")
+        raise FormatError("not a .lic file")
+    reader.take(len(MAGIC), "header")
+    version = reader.take(1, "header")[0]
+    if version >> 4 != VERSION_MAJOR:
+        raise UnsupportedError(f"file has format version {version >> 4}.{version & 15}: a newer lcomp is needed")
+    width, height = reader.varint("header"), reader.varint("header")
+    (mode_and_quality,) = struct.unpack("<H", reader.take(2, "header"))
+    model = reader.varint("header")
+    (fingerprint,) = struct.unpack("<I", reader.take(4, "header"))
+    reader.check(0, "header")
+    mode, quality = mode_and_quality >> 13, mode_and_quality & 0x1FFF
+    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
+        raise FormatError(f"impossible picture size {width}x{height}")
+    if mode not in {known.value for known in Mode}:
+        raise UnsupportedError(f"unknown pixel mode {mode}: a newer lcomp is needed")
+    if not QUALITY_STEPS <= quality <= 8 * QUALITY_STEPS:
+        raise FormatError(f"impossible quality {quality / QUALITY_STEPS}")
+    return Header(width, height, Mode(mode), quality, model, fingerprint)
+
+
+def read(data: bytes) -> LicFile:
+    """Parse a whole container and verify its checksums; the payloads themselves are not decoded.
+
+    Raises FormatError, TruncatedError, ChecksumError, UnsupportedError or LimitError.
+    """
+    reader = Reader(data)
+    header = read_header(reader)
+    coders = {coder.value: coder for coder in Coder}
+    metadata: dict[int, bytes] = {}
+    coder, latents = None, b""
+    while reader.left:
+        start = reader.position
+        tag = reader.take(1, "section header")[0]
+        length = reader.varint("section header")
+        payload = reader.take(length, "section")
+        reader.check(start, "section")
+        if tag in coders:
+            if coder is not None:
+                raise FormatError("more than one latents section")
+            coder, latents = coders[tag], payload
+        elif tag in metadata:
+            raise FormatError(f"section {tag} stands twice")
+        elif tag in set(Metadata):
+            if length > MAX_METADATA:
+                raise LimitError(f"metadata section of {length} bytes (limit {MAX_METADATA})")
+            metadata[tag] = payload
+        elif tag & CRITICAL:
+            raise UnsupportedError(f"unknown critical section {tag}: a newer lcomp is needed")
+    if coder is None:
+        raise TruncatedError("file is truncated: its latents are missing")
+    if len(latents) < 4:
+        raise FormatError("latents section is too short")
+    return LicFile(
+        header,
+        coder,
+        int.from_bytes(latents[:4], "little"),
+        latents[4:],
+        icc=metadata.get(Metadata.ICC),
+        exif=metadata.get(Metadata.EXIF),
+        xmp=metadata.get(Metadata.XMP),
+    )

@@ -1,0 +1,1 @@
+"""Exact entropy coding: integer tables, grouping of symbols, coder backends."""

@@ -1,0 +1,55 @@
+"""Every error that lcomp raises for data, files and models.
+
+LcompError                      exit code 1
+|-- FormatError                 3   not a .lic file, or one that contradicts itself
+|   |-- TruncatedError          3   the file ends too early
+|   `-- ChecksumError           3   damaged bytes, or a decoder out of step
+|-- UnsupportedError            3   a valid input that this version cannot handle
+|-- LimitError                  3   larger than the limits allow
+|-- ImageError                  3   the picture cannot be read
+`-- ModelError                  4   model or weights missing, damaged or not matching
+"""
+
+
+class LcompError(Exception):
+    """Base of all errors raised by lcomp; `exit_code` is what the command line returns for it."""
+
+    exit_code = 1
+
+
+class FormatError(LcompError):
+    """The data is not a `.lic` file or contradicts itself."""
+
+    exit_code = 3
+
+
+class TruncatedError(FormatError):
+    """The data ends before its header says it should."""
+
+
+class ChecksumError(FormatError):
+    """A checksum does not match: the data is damaged or was decoded out of step."""
+
+
+class UnsupportedError(LcompError):
+    """The input is valid but needs something this version does not do."""
+
+    exit_code = 3
+
+
+class LimitError(LcompError):
+    """The input is larger than the limits in force."""
+
+    exit_code = 3
+
+
+class ImageError(LcompError):
+    """The picture cannot be read or written by the image library."""
+
+    exit_code = 3
+
+
+class ModelError(LcompError):
+    """A model or its weights are missing, damaged or not the ones the file needs."""
+
+    exit_code = 4

@@ -1,0 +1,1 @@
+"""Transforms, hyperprior and the exact integer path."""

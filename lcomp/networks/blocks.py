@@ -1,0 +1,73 @@
+"""Building blocks shared by the transforms: quality conditioning and residual blocks."""
+
+import torch
+from torch import Tensor, nn
+
+QUALITIES = 8
+"""Learned quality points: q = 1 .. 8."""
+
+
+def quality_weights(q: Tensor) -> Tensor:
+    """Linear interpolation weights [B, 8] of the integer quality points for real q [B] in [1, 8]."""
+    points = torch.arange(1, QUALITIES + 1, device=q.device, dtype=q.dtype)
+    return (1 - (q[:, None] - points).abs()).clamp_min(0)
+
+
+def start_at_zero(layer: nn.Module) -> None:
+    """Set all parameters of a layer to zero."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+
+
+def place(module: nn.Module, device: torch.device) -> None:
+    """Move a module to a device, its convolution weights stored channels last."""
+    module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+class QualityVector(nn.Module):
+    """One learned vector per integer quality, interpolated in between.
+
+    quality weights w [B, 8] -> [B, channels, 1, 1]
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.points = nn.Parameter(torch.zeros(QUALITIES, channels))
+
+    def forward(self, w: Tensor) -> Tensor:
+        """Interpolate the vectors with weights w [B, 8]."""
+        return torch.matmul(w, self.points)[:, :, None, None]
+
+
+class ResidualBlock(nn.Module):
+    """Two dense 3x3 convolutions whose hidden channels are scaled by the quality.
+
+    x [B, C, h, w] -> conv3x3 -> LeakyReLU -> * (1 + vector(q)) -> conv3x3 -> + x
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.scale = QualityVector(channels)
+        with torch.no_grad():
+            self.second.weight.mul_(0.3)
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """Transform x [B, C, h, w] at quality weights w [B, 8]."""
+        hidden = nn.functional.leaky_relu(self.first(x), 0.1)
+        return x + self.second(hidden * (1 + self.scale(w)).to(hidden.dtype))
+
+
+class ResidualStack(nn.Module):
+    """Residual blocks in sequence, all at one resolution and width."""
+
+    def __init__(self, channels: int, depth: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(ResidualBlock(channels) for _ in range(depth))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """Transform x [B, C, h, w] at quality weights w [B, 8]."""
+        for block in self.blocks:
+            x = block(x, w)
+        return x

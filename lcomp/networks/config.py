@@ -1,0 +1,26 @@
+"""Sizes of the networks; needs no torch."""
+
+from dataclasses import dataclass
+
+STRIDE = 16
+"""Pixels per latent, in both directions."""
+
+PATCH = 8
+"""Pixels per cell of the high-resolution part of the networks, in both directions."""
+
+HYPER_STRIDE = 4
+"""Latents per hyper-latent, in both directions."""
+
+
+@dataclass(frozen=True)
+class BackboneConfig:
+    """Sizes of the backbone networks (the `[architecture]` table of a model's TOML)."""
+
+    channels: int  # C: width at 1/8 resolution
+    blocks: int  # residual blocks at 1/8 resolution
+    channels_low: int  # D: width at 1/16 resolution
+    blocks_low: int  # residual blocks at 1/16 resolution
+    latents: int  # M: channels of y
+    hyper_latents: int  # Z: channels of z
+    hyper_channels: int  # H: width of h_a and of the first stage of h_s
+    hyper_channels_high: int  # width of the second stage of h_s

@@ -1,0 +1,156 @@
+"""The mean-scale hyperprior and the whole trainable model around it (Balle 2018, Minnen 2018)."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lcomp.networks.blocks import QualityVector, quality_weights, start_at_zero
+from lcomp.networks.config import HYPER_STRIDE, BackboneConfig
+from lcomp.networks.energy import energies, energy_transform, group_of_latent
+from lcomp.networks.transforms import Analysis, LatentScale, Synthesis
+
+SCALE_MIN = 0.11
+"""Smallest standard deviation of the entropy model, in quantisation steps."""
+
+SLOPE = 0.125
+"""Negative slope of h_s's activation: a power of two, so that the integer path is exact."""
+
+
+class HyperAnalysis(nn.Module):
+    """h_a: latents to hyper-latents.
+
+    y [B, M, h, w] --+-- energies [B, G, h, w] -- linear path (4x4/4, fp32) --+-- * gain(q) -> z [B, Z, h/4, w/4]
+                     `-- asinh(y / spread) - 3x3 - 3x3/2 - 3x3/2 -------------'
+    """
+
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        self.path = nn.Parameter(energy_transform(config))
+        self.enter = nn.Conv2d(config.latents, config.hyper_channels, 3, padding=1)
+        self.middle = nn.Conv2d(config.hyper_channels, config.hyper_channels, 3, stride=2, padding=1)
+        self.leave = nn.Conv2d(config.hyper_channels, config.hyper_latents, 3, stride=2, padding=1)
+        start_at_zero(self.leave)
+
+    def forward(self, y: Tensor, w: Tensor, scale: LatentScale) -> Tensor:
+        """Hyper-latents z [B, Z, h/4, w/4] of y [B, M, h, w]; h and w multiples of 4."""
+        h = torch.asinh(y / scale.spread(w))
+        h = F.leaky_relu(self.enter(h), 0.1)
+        h = F.leaky_relu(self.middle(h), 0.1)
+        with torch.autocast(y.device.type, enabled=False):
+            path = F.conv2d(energies(y, scale.deviation(w)), self.path, stride=HYPER_STRIDE)
+            return (path + self.leave(h.float())) * scale.z_gain(w)
+
+
+class HyperSynthesis(nn.Module):
+    """h_s: hyper-latents to the entropy parameters of y, relative to the latents' known deviation.
+
+    z_hat [B, Z, h, w] -- / gain(q) --+-- linear path (transposed 4x4, stride 4) - 1x1 ----------+-- [B, 2M, 4h, 4w]
+                                      `-- 3x3 - shuffle 2 - 3x3 - shuffle 2 - 1x1 - 1x1 ---------'  (means, log-scales)
+
+    The exact integer path (`lcomp.networks.integer`) runs the same layers in fixed point.
+    """
+
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        wide, high = config.hyper_channels, config.hyper_channels_high
+        transform = energy_transform(config)  # [Z, G, 4, 4]
+        groups = transform.shape[1]
+        # the transposed convolution as a 1x1 convolution before a pixel-shuffle
+        self.path = nn.Conv2d(config.hyper_latents, groups * HYPER_STRIDE**2, 1)
+        self.expand = nn.Conv2d(groups, 2 * config.latents, 1)
+        self.enter = nn.Conv2d(config.hyper_latents, 4 * wide, 3, padding=1)
+        self.middle = nn.Conv2d(wide, 4 * high, 3, padding=1)
+        self.mix = nn.Conv2d(high, 2 * high, 1)
+        self.leave = nn.Conv2d(2 * high, 2 * config.latents, 1)
+        for layer in (self.path, self.expand, self.leave):
+            start_at_zero(layer)
+        with torch.no_grad():
+            self.path.weight.copy_(transform.flatten(1).T[:, :, None, None])
+            # feature 0 is the mean of the DC latent, the others the log-scales of their groups
+            self.expand.weight[0, 0] = 1
+            for channel, group in enumerate(group_of_latent(config.latents)):
+                if group:
+                    self.expand.weight[config.latents + channel, group] = 1
+
+    def forward(self, z_hat: Tensor, w: Tensor, scale: LatentScale) -> Tensor:
+        """Means and natural log-scales [B, 2M, 4h, 4w] relative to the deviation of y, for z_hat [B, Z, h, w]."""
+        v = z_hat / scale.z_gain(w)
+        h = F.leaky_relu(F.pixel_shuffle(self.enter(v), 2), SLOPE)
+        h = F.leaky_relu(F.pixel_shuffle(self.middle(h), 2), SLOPE)
+        h = F.leaky_relu(self.mix(h), SLOPE)
+        # means of large latents need full precision: bf16 has steps of 1 at 256
+        with torch.autocast(h.device.type, enabled=False):
+            parameters: Tensor = self.expand(F.pixel_shuffle(self.path(v), HYPER_STRIDE)) + self.leave(h.float())
+        return parameters
+
+
+class Rates(NamedTuple):
+    """Result of a training pass."""
+
+    x_hat: Tensor  # [B, 3, H, W]
+    bits_y: Tensor  # [B], bits per sample
+    bits_z: Tensor  # [B]
+
+
+def gaussian_bits(value: Tensor, sigma: Tensor) -> Tensor:
+    """Bits of integer-wide bins around `value` (elementwise) under a zero-mean Gaussian (Balle 2018, eq. 8)."""
+    value = value.abs()
+    inverse = torch.rsqrt(torch.full_like(sigma, 2.0)) / sigma
+    upper = torch.special.erfc((value - 0.5) * inverse)
+    lower = torch.special.erfc((value + 0.5) * inverse)
+    return -torch.log2((0.5 * (upper - lower)).clamp_min(1e-9))
+
+
+def round_through(value: Tensor) -> Tensor:
+    """Round to the nearest integer with an identity gradient (Theis 2017)."""
+    return value + (torch.round(value) - value).detach()
+
+
+class Hyperprior(nn.Module):
+    """Variable-rate mean-scale hyperprior model: g_a, h_a, h_s, g_s and the factorised Gaussian prior of z.
+
+    x -> g_a -> y -> h_a -> z -> round -> z_hat -> h_s -> (mu, sigma)
+                `-- round(y - mu) + mu -> y_hat -> g_s -> x_hat
+    """
+
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.scale = LatentScale(config)
+        self.g_a = Analysis(config)
+        self.g_s = Synthesis(config)
+        self.h_a = HyperAnalysis(config)
+        self.h_s = HyperSynthesis(config)
+        self.z_log_scale = QualityVector(config.hyper_latents)
+
+    def forward(self, x: Tensor, q: Tensor) -> Rates:
+        """Training pass on x [B, 3, H, W] in [-1, 1] (multiples of 64) at qualities q [B].
+
+        Rates and h_s see uniform noise, g_s sees rounding with a straight-through gradient (Minnen 2020).
+        """
+        w = quality_weights(q)
+        y = self.g_a(x, w, self.scale)
+        z = self.h_a(y, w, self.scale)
+        z_hat = z + torch.rand_like(z) - 0.5 if self.training else torch.round(z)
+        bits_z = gaussian_bits(z_hat, self.z_log_scale(w).exp().expand_as(z))
+        mu, sigma = self.entropy_parameters(z_hat, w)
+        residual = y - mu
+        if self.training:
+            y_rate = residual + torch.rand_like(y) - 0.5
+        else:
+            y_rate = torch.round(residual)
+        bits_y = gaussian_bits(y_rate, sigma)
+        x_hat = self.g_s(round_through(residual) + mu, w, self.scale)
+        return Rates(x_hat, bits_y.sum((1, 2, 3)), bits_z.sum((1, 2, 3)))
+
+    def entropy_parameters(self, z_hat: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+        """Means and standard deviations [B, M, 4h, 4w] of y for z_hat [B, Z, h, w], in quantisation steps."""
+        mean, log_scale = self.h_s(z_hat, w, self.scale).chunk(2, 1)
+        deviation = self.scale.deviation(w)
+        above = log_scale + deviation.log() - math.log(SCALE_MIN)
+        # a small slope below the bound keeps a gradient that can bring the scale back
+        above = above.clamp_min(0) + 0.03 * above.clamp_max(0)
+        return mean * deviation, SCALE_MIN * above.exp()

@@ -1,0 +1,180 @@
+"""The exact path from z_hat to entropy parameters: h_s in fixed point, carried in float64.
+
+Every value is an integer and every sum stays below 2^53, so any order of summation, thread count,
+instruction set or device gives the same result (Balle 2019, "Integer networks for data compression
+with latent-variable models"). Rounding after each convolution keeps even a transform-based one exact.
+
+    z_hat * 1/gain(q) -> v --+-- path - shuffle 4 - expand ----------------------------+--> means, log2 scales
+                             `-- enter - shuffle 2 - middle - shuffle 2 - mix - leave --'
+    mean * deviation(q) -> mu in 1/64,  log2 scale + log2 deviation(q) -> scale index
+"""
+
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from lcomp.container import QUALITY_STEPS
+from lcomp.entropy.tables import SCALES, STEPS_PER_OCTAVE
+from lcomp.networks.config import HYPER_STRIDE
+
+# fractional bits and largest magnitudes (at these bits) of everything between the convolutions
+ACTIVATION_BITS, ACTIVATION_MAX = 8, 2**17
+OUTPUT_BITS, OUTPUT_MAX = 12, 2**18
+MEAN_BITS, MEAN_MAX = 6, 2**20
+DEVIATION_BITS = 8
+INVERSE_BITS = 12
+LOG_BITS = 16
+EXP_BITS = 24
+LEAK_BITS = 3
+"""The negative slope is 2^-LEAK_BITS, `lcomp.networks.hyperprior.SLOPE`."""
+
+LOG_SCALE_MIN = -208694
+"""round(log2(SCALE_MIN) * 2^LOG_BITS), a literal so that no mathematics library decides it."""
+
+LARGEST_Z = 2.0**15
+EXACT_LIMIT = 2.0**52
+"""Sums stay below half of 2^53, so that rounding can add one half exactly."""
+
+LOG_RANGE = 20 << LOG_BITS
+"""Largest magnitude of a stored logarithm."""
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class IntegerLayer:
+    """A convolution in fixed point."""
+
+    weight: Tensor  # float64 holding integers [out, in, k, k]
+    bias: Tensor  # float64 holding integers [out], at the accumulator's precision
+    shift: int  # fractional bits of the weights
+
+
+@dataclass(frozen=True)
+class IntegerLayers:
+    """The convolutions of h_s."""
+
+    path: IntegerLayer
+    expand: IntegerLayer
+    enter: IntegerLayer
+    middle: IntegerLayer
+    mix: IntegerLayer
+    leave: IntegerLayer
+
+
+LAYER_NAMES = tuple(field.name for field in fields(IntegerLayers))
+
+
+class EntropyParameters(NamedTuple):
+    """What the entropy coder and the decoder need to know about y."""
+
+    mean: Tensor  # float64 [B, M, h, w]: mu in steps of 2^-MEAN_BITS, integers
+    scales: Tensor  # uint8 [B, M, h, w]: scale indexes
+
+
+def round_shift(value: Tensor, bits: int) -> Tensor:
+    """floor(value / 2^bits + 1/2): exact, because a power of two scales without rounding."""
+    return torch.floor(value * 2.0**-bits + 0.5)
+
+
+def convolve(value: Tensor, bits: int, layer: IntegerLayer, output_bits: int, largest: int) -> Tensor:
+    """Convolution of integers with `bits` fractional bits, rounded to `output_bits` and clamped."""
+    total = F.conv2d(value, layer.weight, padding=layer.weight.shape[-1] // 2)
+    total.round_().add_(layer.bias[:, None, None])
+    # round_shift, in place: these tensors are the largest of the exact path
+    total.mul_(2.0 ** (output_bits - bits - layer.shift)).add_(0.5).floor_()
+    return total.clamp_(-largest, largest)
+
+
+def leaky(value: Tensor) -> Tensor:
+    """Piecewise-linear activation on integers."""
+    return torch.maximum(value, round_shift(value, LEAK_BITS))
+
+
+def interpolate(points: Integers, quality: int) -> Integers:
+    """Integer interpolation of `points` [8, channels] at a quality in thousandths, rounded half up."""
+    step, part = divmod(quality - QUALITY_STEPS, QUALITY_STEPS)
+    if part == 0:
+        return points[step]
+    mixed = points[step] * (QUALITY_STEPS - part) + points[step + 1] * part
+    return (2 * mixed + QUALITY_STEPS) // (2 * QUALITY_STEPS)
+
+
+def scale_index(log_scale: Integers) -> NDArray[np.uint8]:
+    """Nearest scale index of log2 standard deviations with LOG_BITS fractional bits."""
+    position = (log_scale - LOG_SCALE_MIN) * STEPS_PER_OCTAVE
+    return np.clip((position + 2 ** (LOG_BITS - 1)) >> LOG_BITS, 0, SCALES - 1).astype(np.uint8)
+
+
+class IntegerHyperSynthesis:
+    """The exact h_s of one model on one device."""
+
+    def __init__(
+        self,
+        layers: IntegerLayers,
+        log_deviation: Integers,  # [8, M]: log2 of the expected deviation of y per quality, LOG_BITS
+        z_log_gain: Integers,  # [8, Z]: log2 of the gain of z, LOG_BITS
+        z_log_scale: Integers,  # [8, Z]: log2 of the standard deviation of z, LOG_BITS
+        exp2: Integers,  # [257]: 2^(k / 256), EXP_BITS
+    ) -> None:
+        self.layers, self.exp2 = layers, exp2
+        self.log_deviation, self.z_log_gain, self.z_log_scale = log_deviation, z_log_gain, z_log_scale
+        self.check_bounds()
+
+    def check_bounds(self) -> None:
+        """Raise ValueError unless every sum stays below the exact limit for all possible inputs."""
+        for logarithms in (self.log_deviation, self.z_log_gain, self.z_log_scale):
+            if np.abs(logarithms).max() > LOG_RANGE:
+                raise ValueError("stored logarithms are out of range")
+        largest_input = {"expand": OUTPUT_MAX}
+        for name in LAYER_NAMES:
+            layer: IntegerLayer = getattr(self.layers, name)
+            total = layer.weight.abs().sum((1, 2, 3)) * largest_input.get(name, ACTIVATION_MAX) + layer.bias.abs()
+            if not total.max() < EXACT_LIMIT:
+                raise ValueError("fixed-point sums may exceed 2^53")
+        if LARGEST_Z * self.power_of_two(-self.z_log_gain, INVERSE_BITS).max() >= EXACT_LIMIT:
+            raise ValueError("fixed-point products may exceed 2^53")
+
+    def power_of_two(self, logarithm: Integers, bits: int) -> Integers:
+        """2^logarithm with `bits` fractional bits: table lookup and linear interpolation, integers only."""
+        whole, part = logarithm >> LOG_BITS, logarithm & (2**LOG_BITS - 1)
+        cell, rest = part >> 8, part & 255
+        mantissa = self.exp2[cell] * (256 - rest) + self.exp2[cell + 1] * rest  # EXP_BITS + 8
+        down = EXP_BITS + 8 - bits - whole
+        up = np.maximum(-down, 0)
+        down = np.maximum(down, 1)
+        return np.where(up > 0, mantissa << up, (mantissa + (1 << (down - 1))) >> down)
+
+    def z_scales(self, quality: int) -> NDArray[np.uint8]:
+        """Scale index [Z] of every channel of z."""
+        return scale_index(interpolate(self.z_log_scale, quality))
+
+    def __call__(self, z_hat: Tensor, quality: int) -> EntropyParameters:
+        """Parameters of y for z_hat [B, Z, h, w] (float64 integers) at a quality in thousandths."""
+
+        def per_channel(values: Integers) -> Tensor:
+            return torch.from_numpy(values).to(z_hat)[:, None, None]
+
+        layers, bits = self.layers, ACTIVATION_BITS
+        inverse = self.power_of_two(-interpolate(self.z_log_gain, quality), INVERSE_BITS)
+        v = round_shift(z_hat * per_channel(inverse), INVERSE_BITS - bits).clamp(-ACTIVATION_MAX, ACTIVATION_MAX)
+
+        h = leaky(F.pixel_shuffle(convolve(v, bits, layers.enter, bits, ACTIVATION_MAX), 2))
+        h = leaky(F.pixel_shuffle(convolve(h, bits, layers.middle, bits, ACTIVATION_MAX), 2))
+        h = leaky(convolve(h, bits, layers.mix, bits, ACTIVATION_MAX))
+        h = convolve(h, bits, layers.leave, OUTPUT_BITS, OUTPUT_MAX)
+        p = F.pixel_shuffle(convolve(v, bits, layers.path, OUTPUT_BITS, OUTPUT_MAX), HYPER_STRIDE)
+        p = convolve(p, OUTPUT_BITS, layers.expand, OUTPUT_BITS, OUTPUT_MAX)
+        mean, log_scale = (h + p).chunk(2, 1)
+
+        log_deviation = interpolate(self.log_deviation, quality)
+        deviation = per_channel(self.power_of_two(log_deviation, DEVIATION_BITS))
+        mean = round_shift(mean * deviation, OUTPUT_BITS + DEVIATION_BITS - MEAN_BITS).clamp(-MEAN_MAX, MEAN_MAX)
+        position = log_scale * 2.0 ** (LOG_BITS - OUTPUT_BITS) + per_channel(log_deviation - LOG_SCALE_MIN)
+        scales = round_shift(position * STEPS_PER_OCTAVE, LOG_BITS).clamp(0, SCALES - 1)
+        return EntropyParameters(mean, scales.to(torch.uint8))

@@ -1,0 +1,93 @@
+"""Analysis and synthesis transforms: a linear block transform beside residual networks."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lcomp.networks.blocks import QualityVector, ResidualStack, start_at_zero
+from lcomp.networks.config import PATCH, STRIDE, BackboneConfig
+
+
+class LatentScale(nn.Module):
+    """Statistics of the latents that the networks are expressed in: their spread and their gain.
+
+    `std` [M] is the standard deviation of the linear transform's outputs on training images; `log_gain` and
+    `z_log_gain` hold the learned gain per channel and quality of y and z (gained VAE, Cui 2021).
+    """
+
+    std: Tensor
+
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        self.register_buffer("std", torch.ones(config.latents))
+        self.log_gain = QualityVector(config.latents)
+        self.z_log_gain = QualityVector(config.hyper_latents)
+
+    def gain(self, w: Tensor) -> Tensor:
+        """Gain [B, M, 1, 1] of the latents at quality weights w [B, 8]."""
+        return self.log_gain(w).exp()
+
+    def z_gain(self, w: Tensor) -> Tensor:
+        """Gain [B, Z, 1, 1] of the hyper-latents at quality weights w [B, 8]."""
+        return self.z_log_gain(w).exp()
+
+    def deviation(self, w: Tensor) -> Tensor:
+        """Expected standard deviation [B, M, 1, 1] of the scaled latents."""
+        return self.std[None, :, None, None] * self.gain(w)
+
+    def spread(self, w: Tensor) -> Tensor:
+        """Expected magnitude [B, M, 1, 1] of the scaled latents, quantisation step included."""
+        return torch.sqrt(self.deviation(w).square() + 1)
+
+
+class Analysis(nn.Module):
+    """g_a: picture to scaled latents.
+
+    x [B, 3, H, W] --+-- L (16x16, stride 16, fp32) ------------------------------+-- * gain(q) -> y [B, M, H/16, W/16]
+                     `-- unshuffle 8 - 1x1 - blocks(C) - 3x3/2 - blocks(D) - 1x1 -'
+    """
+
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        self.linear = nn.Parameter(torch.zeros(config.latents, 3, STRIDE, STRIDE))
+        self.enter = nn.Conv2d(3 * PATCH**2, config.channels, 1)
+        self.high = ResidualStack(config.channels, config.blocks)
+        self.down = nn.Conv2d(config.channels, config.channels_low, 3, stride=2, padding=1)
+        self.low = ResidualStack(config.channels_low, config.blocks_low)
+        self.leave = nn.Conv2d(config.channels_low, config.latents, 1)
+        start_at_zero(self.leave)
+
+    def forward(self, x: Tensor, w: Tensor, scale: LatentScale) -> Tensor:
+        """Latents y [B, M, H/16, W/16] of pictures x [B, 3, H, W] in [-1, 1]; H and W multiples of 16."""
+        h = self.enter(F.pixel_unshuffle(x, PATCH).contiguous(memory_format=torch.channels_last))
+        h = self.low(self.down(self.high(h, w)), w)
+        # the block transform meets pixels in full precision: at 40 dB the DC path must be right to 1 %
+        with torch.autocast(x.device.type, enabled=False):
+            linear = F.conv2d(x.float(), self.linear, stride=STRIDE)
+            return (linear + self.leave(h.float()) * scale.std[None, :, None, None]) * scale.gain(w)
+
+
+class Synthesis(nn.Module):
+    """g_s: dequantised latents to picture.
+
+    y_hat [B, M, h, w] --+-- / gain(q) -- L' (transposed 16x16, stride 16, fp32) -------------------+-- x_hat
+                         `-- / spread(q) - 1x1 - blocks(D) - 1x1 - shuffle 2 - blocks(C) - 3x3 - shuffle 8 -'
+    """
+
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        self.linear = nn.Parameter(torch.zeros(config.latents, 3, STRIDE, STRIDE))
+        self.enter = nn.Conv2d(config.latents, config.channels_low, 1)
+        self.low = ResidualStack(config.channels_low, config.blocks_low)
+        self.up = nn.Conv2d(config.channels_low, 4 * config.channels, 1)
+        self.high = ResidualStack(config.channels, config.blocks)
+        self.leave = nn.Conv2d(config.channels, 3 * PATCH**2, 3, padding=1)
+        start_at_zero(self.leave)
+
+    def forward(self, y_hat: Tensor, w: Tensor, scale: LatentScale) -> Tensor:
+        """Pictures x_hat [B, 3, 16h, 16w], nominally in [-1, 1], of latents y_hat [B, M, h, w]."""
+        with torch.autocast(y_hat.device.type, enabled=False):
+            linear = F.conv_transpose2d(y_hat / scale.gain(w), self.linear, stride=STRIDE)
+        h = self.low(self.enter(y_hat / scale.spread(w)), w)
+        h = self.high(F.pixel_shuffle(self.up(h), 2).contiguous(memory_format=torch.channels_last), w)
+        return linear + F.pixel_shuffle(self.leave(h).float(), PATCH)

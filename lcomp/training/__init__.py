@@ -1,0 +1,1 @@
+"""Training: data, cost, optimisation and export of weights."""

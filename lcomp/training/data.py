@@ -1,0 +1,83 @@
+"""Training pictures: one flat pool of bytes on the training device, crops cut out of it."""
+
+import csv
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from lcomp.errors import LcompError
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm"}
+VALIDATION_SHARE = 33
+"""Without an index.csv every 33rd picture (by name) is held out for validation."""
+
+
+class Split(NamedTuple):
+    """Files of a data set."""
+
+    train: list[Path]
+    validation: list[Path]
+
+
+def find_pictures(folder: Path) -> Split:
+    """Pictures below `folder`; an `index.csv` with columns file and split decides the validation set.
+
+    Raises LcompError where there are none.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    index = folder / "index.csv"
+    if index.is_file():
+        with index.open(newline="") as stream:
+            held_out = {row["file"] for row in csv.DictReader(stream) if row["split"] == "val"}
+    else:
+        held_out = {path.name for path in files[::VALIDATION_SHARE]}
+    split = Split(
+        [path for path in files if path.name not in held_out],
+        [path for path in files if path.name in held_out],
+    )
+    if not split.train or not split.validation:
+        raise LcompError(f"{folder}: at least two pictures are needed for training and validation")
+    return split
+
+
+def read_rgb(path: Path) -> Tensor:
+    """Picture as uint8 [3, H, W]."""
+    with Image.open(path) as image:
+        return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
+
+
+class Pool:
+    """All pictures as one uint8 tensor on a device."""
+
+    def __init__(self, files: list[Path], device: torch.device) -> None:
+        with ThreadPoolExecutor() as executor:
+            pictures = list(executor.map(read_rgb, files))
+        self.sizes = [(picture.shape[1], picture.shape[2]) for picture in pictures]
+        self.starts = np.cumsum([0] + [picture.numel() for picture in pictures])
+        self.pixels = torch.cat([picture.flatten() for picture in pictures]).to(device)
+
+    def picture(self, index: int) -> Tensor:
+        """Picture number `index`, uint8 [3, H, W]."""
+        height, width = self.sizes[index]
+        return self.pixels[self.starts[index] : self.starts[index + 1]].view(3, height, width)
+
+    def crops(self, batch: int, side: int, random: np.random.Generator) -> Tensor:
+        """Random flipped crops, uint8 [batch, 3, side, side]; pictures drawn by their area."""
+        weights = np.array([(h * w if min(h, w) >= side else 0) for h, w in self.sizes], np.float64)
+        cuts = []
+        for index in random.choice(len(weights), batch, p=weights / weights.sum()):
+            height, width = self.sizes[index]
+            top, left = random.integers(height - side + 1), random.integers(width - side + 1)
+            cut = self.picture(index)[:, top : top + side, left : left + side]
+            cuts.append(cut.flip(-1) if random.random() < 0.5 else cut)
+        return torch.stack(cuts)
+
+
+def to_signal(pixels: Tensor) -> Tensor:
+    """uint8 pixels to float32 in [-1, 1], channels last."""
+    return (pixels.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)

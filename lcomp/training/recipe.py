@@ -1,0 +1,57 @@
+"""Training recipes: the `[training]` table of a model's TOML."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from lcomp.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Crop and batch size used from a fraction of the time on."""
+
+    start: float  # fraction of the total time, 0..1
+    crop: int  # side of the square crops in pixels, a multiple of 64
+    batch: int  # crops per step
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training run besides the architecture and the data."""
+
+    minutes: float  # wall-clock length of the whole run, over all resumptions
+    stages: tuple[Stage, ...]
+    lr_transforms: float  # AdamW learning rates at the plateau: convolution weights of g_a and g_s
+    lr_entropy: float  # convolution weights of h_a and h_s
+    lr_linear: float  # linear paths of g_a and g_s
+    lr_vectors: float  # per-quality vectors
+    lr_small: float  # biases and the linear path of the hyperprior
+    warmup: float = 0.02  # fraction of the time in which the rates rise from 0
+    decay: float = 0.3  # fraction of the time at the end in which they fall to `floor`
+    floor: float = 0.01  # final learning rate relative to the plateau
+    clip: float = 1.0  # largest gradient norm, per group
+    ema: float = 0.9995  # decay of the averaged weights, per step
+    seed: int = 0
+
+    def stage(self, progress: float) -> Stage:
+        """The stage in force at a fraction of the time."""
+        return [stage for stage in self.stages if stage.start <= progress][-1]
+
+    def rate(self, progress: float) -> float:
+        """Learning rate relative to the plateau: linear warm-up, hold, linear decay."""
+        if progress < self.warmup:
+            return max(progress / self.warmup, 0.01)
+        return max(min((1 - progress) / self.decay, 1.0), self.floor)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in a model's TOML; raises ModelError where it is missing or malformed."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))["training"]
+        stages = tuple(Stage(**stage) for stage in table.pop("stages"))
+        return Recipe(stages=stages, **table)
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: {error}") from error
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"{path}: bad [training] table: {error}") from error

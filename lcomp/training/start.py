@@ -1,0 +1,41 @@
+"""Start from a transform codec: the principal components of 16x16 blocks in the linear path."""
+
+import math
+
+import numpy as np
+import torch
+
+from lcomp.networks.blocks import QUALITIES, quality_weights
+from lcomp.networks.config import STRIDE
+from lcomp.networks.hyperprior import SCALE_MIN, Hyperprior
+from lcomp.training.data import Pool, to_signal
+
+BLOCKS = 160_000
+"""Blocks the components are computed from."""
+
+
+@torch.no_grad()
+def start_from_components(model: Hyperprior, pool: Pool, random: np.random.Generator) -> None:
+    """Set the linear paths, the latents' spread, the gains and the prior of z from the training pictures."""
+    moment = torch.zeros(3 * STRIDE**2, 3 * STRIDE**2, dtype=torch.float64, device=pool.pixels.device)
+    side, batch = 16 * STRIDE, 25
+    for _ in range(BLOCKS // (batch * 256)):
+        crops = to_signal(pool.crops(batch, side, random))
+        blocks = torch.nn.functional.unfold(crops, STRIDE, stride=STRIDE).transpose(1, 2).flatten(0, 1).double()
+        moment += blocks.T @ blocks / blocks.shape[0]
+    values, vectors = torch.linalg.eigh(moment / (BLOCKS // (batch * 256)))
+    latents = model.config.latents
+    rows = vectors.flip(1)[:, :latents].T.float()  # [M, 768], orthonormal, largest spread first
+    model.g_a.linear.copy_(rows.view(latents, 3, STRIDE, STRIDE))
+    model.g_s.linear.copy_(rows.view(latents, 3, STRIDE, STRIDE))
+    model.scale.std.copy_(values.flip(0)[:latents].clamp_min(1e-8).sqrt().float())
+    # a uniform step of 1 / gain in the component domain suits lmbda when gain ~ 25 sqrt(lmbda)
+    for point in range(QUALITIES):
+        gain = 25 * math.sqrt(0.0018 * 100 ** (point / (QUALITIES - 1)))
+        model.scale.log_gain.points[point] = math.log(gain)
+    # the prior of z starts at the spread that z has
+    crops = to_signal(pool.crops(32, side, random))
+    for point in range(QUALITIES):
+        w = quality_weights(torch.full((len(crops),), 1.0 + point, device=crops.device))
+        z = model.h_a(model.g_a(crops, w, model.scale), w, model.scale)
+        model.z_log_scale.points[point] = 0.5 * (z.square().mean((0, 2, 3)) + SCALE_MIN**2).log()

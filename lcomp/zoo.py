@@ -1,0 +1,91 @@
+"""The pretrained models: one TOML each in `models/`, weights in `weights/`. Needs no torch."""
+
+import tomllib
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lcomp.errors import ModelError
+from lcomp.networks.config import BackboneConfig
+
+DEFAULT_MODEL = "hyperprior"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model as its TOML describes it."""
+
+    name: str
+    number: int  # stable; written into every file
+    summary: str
+    architecture: BackboneConfig
+    weights: str  # file name below weights/
+    sha256: str  # of the weights file; empty before the first export
+    fingerprint: int  # CRC-32 of the tensors that decide the bitstream
+    source: Path  # the TOML itself
+
+    @property
+    def weights_path(self) -> Path:
+        """Where the weights file is expected."""
+        return self.source.parent.parent / "weights" / self.weights
+
+
+def data_folder() -> Path:
+    """Folder that holds `models/` and `weights/`: inside the installed package, or the source tree above it."""
+    package = Path(__file__).resolve().parent
+    for folder in (package, package.parent):
+        if (folder / "models").is_dir():
+            return folder
+    raise ModelError(f"no models are installed beside {package}")
+
+
+def read_model(path: Path) -> ModelInfo:
+    """Parse a model's TOML; raises ModelError where it is missing, malformed or incomplete."""
+    try:
+        table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        model, weights, sizes = table["model"], table["weights"], table["architecture"]
+        return ModelInfo(
+            name=path.stem,
+            number=int(model["number"]),
+            summary=str(model["summary"]),
+            architecture=BackboneConfig(**{field.name: int(sizes[field.name]) for field in fields(BackboneConfig)}),
+            weights=str(weights["file"]),
+            sha256=str(weights["sha256"]),
+            fingerprint=int(weights["fingerprint"], 16),
+            source=path.resolve(),
+        )
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValueError, TypeError) as error:
+        raise ModelError(f"{path}: {error}") from error
+    except KeyError as error:
+        raise ModelError(f"{path}: {error} is missing") from error
+
+
+@cache
+def all_models() -> tuple[ModelInfo, ...]:
+    """Every installed model, by number."""
+    models = [read_model(path) for path in sorted((data_folder() / "models").glob("*.toml"))]
+    return tuple(sorted(models, key=lambda model: model.number))
+
+
+def model_by_name(name: str) -> ModelInfo:
+    """The installed model called `name`; raises ModelError where there is none."""
+    for model in all_models():
+        if model.name == name:
+            return model
+    raise ModelError(f"unknown model '{name}' (installed: {', '.join(model.name for model in all_models())})")
+
+
+def model_by_number(number: int, fingerprint: int) -> ModelInfo:
+    """The installed model a file was written with; raises ModelError where it is not the same one."""
+    for model in all_models():
+        if model.number == number:
+            if model.fingerprint != fingerprint:
+                raise ModelError(
+                    f"file was written with other weights of '{model.name}' "
+                    f"(file {fingerprint:08x}, installed {model.fingerprint:08x})"
+                )
+            return model
+    raise ModelError(f"file needs model number {number}, which is not installed")

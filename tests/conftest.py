@@ -1,0 +1,88 @@
+"""Shared fixtures: a real photograph and a tiny untrained model that is exported like a real one."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lcomp.networks.hyperprior import Hyperprior
+from lcomp.training.export import export
+from lcomp.zoo import ModelInfo, read_model
+
+DATA = Path(__file__).parent / "data"
+
+TINY_MODEL = """
+[model]
+number = 250
+summary = "a tiny untrained model for tests"
+
+[architecture]
+channels = 16
+blocks = 1
+channels_low = 16
+blocks_low = 1
+latents = 24
+hyper_latents = 8
+hyper_channels = 8
+hyper_channels_high = 8
+
+[training]
+minutes = 0.05
+stages = [{ start = 0.0, crop = 64, batch = 2 }]
+lr_transforms = 1e-3
+lr_entropy = 1e-3
+lr_linear = 1e-4
+lr_vectors = 1e-3
+lr_small = 1e-3
+
+[weights]
+file = "tiny.safetensors"
+sha256 = ""
+fingerprint = "0"
+"""
+
+
+@pytest.fixture(scope="session")
+def photo() -> Image.Image:
+    """A 200x136 cut of a Kodak photograph: both sides are not multiples of the stride."""
+    with Image.open(DATA / "kodim23.png") as image:
+        return image.crop((120, 80, 320, 216))
+
+
+def random_model(info: ModelInfo) -> Hyperprior:
+    """An untrained model whose every tensor is non-trivial, so that a mistake in any layer shows."""
+    torch.manual_seed(1)
+    model = Hyperprior(info.architecture).eval()
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if not parameter.any():
+                parameter.normal_(0, 0.05, generator=generator)
+            if name.endswith(".linear"):
+                parameter.normal_(0, 16 / 768**0.5, generator=generator)
+        model.scale.std.copy_(torch.logspace(0.7, -1, len(model.scale.std)))
+        model.scale.log_gain.points.add_(torch.linspace(0, 2.3, 8)[:, None])
+    return model
+
+
+@pytest.fixture(scope="session")
+def tiny_info(tmp_path_factory: pytest.TempPathFactory) -> ModelInfo:
+    """Description of an exported tiny model."""
+    folder = tmp_path_factory.mktemp("zoo")
+    (folder / "models").mkdir()
+    source = folder / "models" / "tiny.toml"
+    source.write_text(TINY_MODEL)
+    info = read_model(source)
+    export(random_model(info), info, {})
+    return read_model(source)
+
+
+def noise_image(width: int, height: int, seed: int = 0) -> Image.Image:
+    """A picture of smooth blobs and noise."""
+    random = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:height, :width]
+    base = 128 + 80 * np.sin(rows / 9 + seed)[..., None] * np.cos(columns / 13)[..., None]
+    noise = random.normal(0, 12, (height, width, 3))
+    return Image.fromarray(np.clip(base + noise, 0, 255).astype(np.uint8))

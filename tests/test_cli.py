@@ -1,0 +1,243 @@
+"""The command line as a user meets it, in processes of its own."""
+
+import io
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lcomp import __version__
+
+
+def lcomp(
+    *arguments: str | Path, data: bytes | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "lcomp", *map(str, arguments)],
+        input=data,
+        stdin=subprocess.DEVNULL if data is None else None,
+        capture_output=True,
+        check=False,
+        cwd=cwd,
+    )
+
+
+def one_line(result: subprocess.CompletedProcess[bytes]) -> str:
+    """The single line of an error message."""
+    text = result.stderr.decode()
+    assert len(text.splitlines()) == 1, text
+    return text
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, photo: Image.Image) -> Path:
+    """A folder with photo.png and photo.lic."""
+    path = tmp_path_factory.mktemp("cli")
+    photo.save(path / "photo.png")
+    result = lcomp("encode", path / "photo.png")
+    assert result.returncode == 0, result.stderr
+    return path
+
+
+def test_encode_and_decode_beside_the_input(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "photo.lic").write_bytes((folder / "photo.lic").read_bytes())
+    result = lcomp("decode", "photo.lic", cwd=tmp_path)
+    assert result.returncode == 0
+    assert b"photo.png" in result.stderr
+    assert not result.stdout
+    with Image.open(tmp_path / "photo.png") as decoded, Image.open(folder / "photo.png") as original:
+        difference = np.asarray(decoded).astype(float) - np.asarray(original)
+    assert np.square(difference).mean() < 150
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.lic", "photo.png"]
+
+
+def test_pipes_carry_payload_only(folder: Path) -> None:
+    encoded = lcomp("encode", "-", "-q", "4", data=(folder / "photo.png").read_bytes())
+    assert encoded.returncode == 0
+    assert encoded.stdout == (folder / "photo.lic").read_bytes()
+    decoded = lcomp("decode", "-", data=encoded.stdout)
+    assert decoded.returncode == 0
+    assert Image.open(io.BytesIO(decoded.stdout)).format == "PNG"
+    ppm = lcomp("decode", "-", "--format", "ppm", "--quiet", data=encoded.stdout)
+    assert ppm.stdout.startswith(b"P6")
+    assert not ppm.stderr
+    # a file to stdout, and stdin to a file
+    assert lcomp("encode", folder / "photo.png", "-o", "-").stdout == encoded.stdout
+
+
+def test_existing_output_needs_force(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.lic"
+    target.write_bytes(b"precious")
+    refused = lcomp("encode", folder / "photo.png", "-o", target)
+    assert refused.returncode == 1
+    assert "-f" in one_line(refused)
+    assert target.read_bytes() == b"precious"
+    assert lcomp("encode", folder / "photo.png", "-o", target, "-f").returncode == 0
+    assert target.read_bytes() == (folder / "photo.lic").read_bytes()
+
+
+def test_the_input_is_never_the_output(folder: Path) -> None:
+    before = (folder / "photo.png").read_bytes()
+    result = lcomp("encode", folder / "photo.png", "-o", folder / "photo.png", "-f")
+    assert result.returncode == 1
+    assert "input itself" in one_line(result)
+    assert (folder / "photo.png").read_bytes() == before
+
+
+def test_several_inputs_are_all_tried(folder: Path, tmp_path: Path) -> None:
+    result = lcomp(
+        "encode", folder / "photo.png", tmp_path / "missing.png", folder / "photo.lic", "-o", tmp_path / "out"
+    )
+    text = result.stderr.decode()
+    assert result.returncode == 1
+    assert "1 of 3 done, 2 failed" in text
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["photo.lic"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["encode", "missing.png"], 1, "No such file"),
+        (["decode", "photo.png", "-o", "x.png"], 3, "not a .lic file"),
+        (["encode", "photo.lic", "-o", "x.lic"], 3, "not a picture"),
+        (["encode", "photo.png", "-o", "x.lic", "-m", "nothing"], 4, "unknown model"),
+        (["encode", "photo.png", "-o", "x.lic", "--device", "cuda:99"], 1, "does not exist"),
+        (["encode", "photo.png", "-o", "/nowhere/x.lic/y/"], 1, "cannot write"),
+        (["info", "photo.png"], 3, "not a .lic file"),
+    ],
+)
+def test_errors_are_one_line_with_a_documented_code(folder: Path, arguments: list[str], code: int, text: str) -> None:
+    if arguments[-1].startswith("/nowhere") and os.geteuid() == 0:
+        arguments = [*arguments[:-1], "/proc/nowhere/x.lic"]
+    result = lcomp(*arguments, cwd=folder)
+    assert result.returncode == code
+    assert text in one_line(result)
+    assert not result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["encode"],
+        ["encode", "photo.png", "-q", "9"],
+        ["encode", "photo.png", "-q", "high"],
+        ["encode", "-", "-"],
+        ["encode", "a.png", "b.png", "-o", "-"],
+        ["decode", "photo.lic", "--format", "doc"],
+        ["decode", "photo.lic", "-o", "photo.doc"],
+        ["encode", "photo.png", "-o", "x.lic", "--device", "quantum"],
+        ["encode", "photo.png", "-o", "x.lic", "--coder", "huffman"],
+        ["frobnicate"],
+    ],
+)
+def test_wrong_usage_is_2(folder: Path, arguments: list[str]) -> None:
+    assert lcomp(*arguments, cwd=folder).returncode == 2
+
+
+def test_damaged_files_are_3_and_leave_nothing(folder: Path, tmp_path: Path) -> None:
+    data = (folder / "photo.lic").read_bytes()
+    damaged = {"short": data[:-7], "flipped": data[:200] + bytes([data[200] ^ 4]) + data[201:], "empty": b""}
+    for name, content in damaged.items():
+        (tmp_path / f"{name}.lic").write_bytes(content)
+        result = lcomp("decode", tmp_path / f"{name}.lic")
+        assert result.returncode == 3
+        one_line(result)
+    assert not list(tmp_path.glob("*.png"))
+    assert not list(tmp_path.glob(".lcomp*"))
+
+
+def test_info_and_models(folder: Path) -> None:
+    facts = json.loads(lcomp("info", folder / "photo.lic", "--json").stdout)
+    assert (facts["width"], facts["height"], facts["quality"], facts["decodable"]) == (200, 136, 4.0, True)
+    assert facts["bytes"] - facts["latents_bytes"] <= 32
+    assert lcomp("info", "-", data=(folder / "photo.lic").read_bytes()).returncode == 0
+    models = json.loads(lcomp("models", "--json").stdout)
+    assert {model["name"] for model in models} >= {"hyperprior"}
+    assert all(model["installed"] for model in models)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["models"], ["encode", "--help"], ["info", "photo.lic"]]
+)
+def test_light_commands_never_import_torch(folder: Path, arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom lcomp.__main__ import main\ntry:\n    main()\nfinally:\n    assert 'torch' not in sys.modules"
+    )
+    result = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, cwd=folder, check=False)
+    assert result.returncode == 0, result.stderr
+    if arguments == ["--version"]:
+        assert result.stdout.decode().split() == ["lcomp", __version__]
+
+
+def test_nothing_binary_goes_to_a_terminal(folder: Path) -> None:
+    master, slave = pty.openpty()
+    process = subprocess.run(
+        [sys.executable, "-m", "lcomp", "encode", str(folder / "photo.png"), "-o", "-"],
+        stdout=slave,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(slave)
+    os.close(master)
+    assert process.returncode == 1
+    assert b"terminal" in process.stderr
+
+
+def test_interrupt_leaves_no_file(tmp_path: Path) -> None:
+    from conftest import noise_image
+
+    noise_image(3000, 2000).save(tmp_path / "large.ppm")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lcomp", "encode", str(tmp_path / "large.ppm")], stderr=subprocess.PIPE
+    )
+    time.sleep(2.5)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert b"Traceback" not in stderr
+    if process.returncode != 0:
+        assert process.returncode == 130
+        assert [path.name for path in tmp_path.iterdir()] == ["large.ppm"]
+
+
+def test_closed_pipe_is_quiet(folder: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = subprocess.run(
+        [sys.executable, "-m", "lcomp", "decode", str(folder / "photo.lic"), "-o", "-"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writer)
+    assert result.returncode == 1
+    assert b"Traceback" not in result.stderr
+
+
+def test_metadata_travels(folder: Path, tmp_path: Path, photo: Image.Image) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "holiday"
+    grey = photo.convert("L")
+    grey.save(tmp_path / "grey.png", exif=exif.tobytes())
+    assert lcomp("encode", tmp_path / "grey.png").returncode == 0
+    assert lcomp("decode", tmp_path / "grey.lic", "-o", tmp_path / "back.png").returncode == 0
+    with Image.open(tmp_path / "back.png") as back:
+        assert back.mode == "L"
+        assert back.getexif()[0x010E] == "holiday"
+
+
+def test_torchac_and_constriction_decode_to_the_same_picture(folder: Path, tmp_path: Path) -> None:
+    encoded = lcomp("encode", folder / "photo.png", "-o", "-", "--coder", "torchac")
+    if encoded.returncode == 3:
+        assert b"lcomp[torchac]" in encoded.stderr
+        pytest.skip("torchac or its compiler is not installed")
+    assert encoded.returncode == 0
+    ours = lcomp("decode", folder / "photo.lic", "-o", "-").stdout
+    assert lcomp("decode", "-", data=encoded.stdout).stdout == ours

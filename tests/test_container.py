@@ -1,0 +1,153 @@
+import struct
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lcomp import container
+from lcomp.container import CRITICAL, Coder, Header, LicFile, Mode, Reader, write_varint
+from lcomp.errors import ChecksumError, FormatError, LcompError, TruncatedError, UnsupportedError
+
+headers = st.builds(
+    Header,
+    width=st.integers(1, container.MAX_SIDE),
+    height=st.integers(1, container.MAX_SIDE),
+    mode=st.sampled_from(Mode),
+    quality=st.integers(1000, 8000),
+    model=st.integers(0, 1000),
+    fingerprint=st.integers(0, 2**32 - 1),
+)
+payloads = st.none() | st.binary(min_size=1, max_size=50)
+files = st.builds(
+    LicFile,
+    header=headers,
+    coder=st.sampled_from(Coder),
+    symbols_crc=st.integers(0, 2**32 - 1),
+    stream=st.binary(max_size=200),
+    icc=payloads,
+    exif=payloads,
+    xmp=payloads,
+)
+EXAMPLE = LicFile(
+    Header(768, 512, Mode.RGB, 4000, 1, 0x12345678), Coder.CONSTRICTION, 0x9ABCDEF0, bytes(range(40)), icc=b"profile"
+)
+
+
+@given(files)
+def test_every_file_reads_back(file: LicFile) -> None:
+    assert container.read(container.write(file)) == file
+
+
+@given(st.integers(0, 2**35 - 1))
+def test_varints_read_back(value: int) -> None:
+    data = write_varint(value)
+    assert Reader(data).varint("test") == value
+    assert len(data) <= 5
+
+
+@pytest.mark.parametrize("data", [b"\x80\x00", b"\x81\x80\x00", b"\xff\xff\xff\xff\xff\x01"])
+def test_padded_and_oversized_varints_are_refused(data: bytes) -> None:
+    with pytest.raises(FormatError):
+        Reader(data).varint("test")
+
+
+def test_overhead_is_at_most_32_bytes() -> None:
+    file = LicFile(Header(768, 512, Mode.RGB, 4000, 1, 0), Coder.CONSTRICTION, 0, bytes(100_000))
+    assert len(container.write(file)) - len(file.stream) <= 32
+
+
+def test_every_prefix_is_an_error() -> None:
+    data = container.write(EXAMPLE)
+    for length in range(len(data)):
+        with pytest.raises(FormatError):
+            container.read(data[:length])
+
+
+def test_every_flipped_bit_is_an_error() -> None:
+    data = container.write(EXAMPLE)
+    for position in range(8 * len(data)):
+        damaged = bytearray(data)
+        damaged[position // 8] ^= 1 << position % 8
+        with pytest.raises(LcompError):
+            container.read(bytes(damaged))
+
+
+@given(st.binary(max_size=300))
+def test_random_bytes_raise_only_our_errors(data: bytes) -> None:
+    with pytest.raises(LcompError):
+        container.read(data)
+
+
+@given(st.binary(max_size=100))
+def test_random_bytes_after_a_valid_header_raise_only_our_errors(data: bytes) -> None:
+    head = container.write(EXAMPLE)[:25]
+    with pytest.raises(LcompError):
+        container.read(head + data)
+
+
+def with_header(**changes: object) -> bytes:
+    """A file whose header lies, with a correct checksum."""
+    return container.write(LicFile(Header(**{**EXAMPLE.header.__dict__, **changes}), Coder.CONSTRICTION, 0, b""))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"width": 0}, FormatError),
+        ({"height": 0}, FormatError),
+        ({"width": 2**24 + 1}, FormatError),
+        ({"quality": 999}, FormatError),
+        ({"quality": 8001}, FormatError),
+    ],
+)
+def test_header_lies_are_refused(changes: dict[str, int], error: type[LcompError]) -> None:
+    with pytest.raises(error):
+        container.read(with_header(**changes))
+
+
+def reseal(data: bytearray, length: int) -> bytes:
+    """Correct the header checksum after an edit."""
+    data[length : length + 4] = struct.pack("<I", zlib.crc32(data[:length]))
+    return bytes(data)
+
+
+def test_newer_major_versions_and_unknown_modes_are_unsupported() -> None:
+    data = container.write(EXAMPLE)
+    newer = bytearray(data)
+    newer[4] = 0x10
+    with pytest.raises(UnsupportedError, match=r"version 1\.0"):
+        container.read(reseal(newer, 16))
+    unknown = bytearray(data)
+    unknown[10] |= 7 << 5
+    with pytest.raises(UnsupportedError, match="pixel mode"):
+        container.read(reseal(unknown, 16))
+
+
+def test_unknown_sections_are_skipped_or_refused() -> None:
+    data = container.write(EXAMPLE)
+    assert container.read(data + container.write_section(99, b"later")) == EXAMPLE
+    with pytest.raises(UnsupportedError, match="critical section"):
+        container.read(data + container.write_section(CRITICAL | 99, b"later"))
+
+
+def test_doubled_sections_are_refused() -> None:
+    data = container.write(EXAMPLE)
+    for tag, payload in ((Coder.TORCHAC.value, bytes(8)), (16, b"again")):
+        with pytest.raises(FormatError):
+            container.read(data + container.write_section(tag, payload))
+
+
+def test_errors_name_what_is_wrong() -> None:
+    data = container.write(EXAMPLE)
+    for bad, error, text in (
+        (b"", TruncatedError, "empty"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(30), FormatError, r"not a \.lic file"),
+        (data[:3], TruncatedError, "header"),
+        (data[:-1], TruncatedError, "section"),
+        (data[:20], TruncatedError, "latents are missing"),
+        (data[:-6] + b"?" + data[-5:], ChecksumError, "section"),
+        (data[:8] + b"\xff" + data[9:], ChecksumError, "header"),
+    ):
+        with pytest.raises(error, match=text):
+            container.read(bad)

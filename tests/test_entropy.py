@@ -1,0 +1,133 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from lcomp.entropy.latents import MAX_SYMBOL, LatentCoder, coder_tables
+from lcomp.entropy.range_coder import RangeCoder
+from lcomp.entropy.tables import (
+    PRECISION,
+    SCALE_MIN,
+    SCALES,
+    STEPS_PER_OCTAVE,
+    gaussian_tables,
+    pack_tables,
+    unpack_tables,
+)
+from lcomp.errors import FormatError, UnsupportedError
+
+TABLES = gaussian_tables()
+
+
+def sigma(index: int) -> float:
+    return SCALE_MIN * 2 ** (index / STEPS_PER_OCTAVE)
+
+
+def torchac_backend() -> object:
+    from lcomp.entropy.torchac_coder import TorchacCoder
+
+    try:
+        return TorchacCoder(coder_tables(TABLES))
+    except UnsupportedError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module", params=["constriction", "torchac"])
+def coder(request: pytest.FixtureRequest) -> LatentCoder:
+    backend = RangeCoder(coder_tables(TABLES)) if request.param == "constriction" else torchac_backend()
+    return LatentCoder(TABLES, backend)
+
+
+def test_tables_are_normalised_symmetric_and_positive() -> None:
+    assert len(TABLES) == SCALES
+    for table in TABLES:
+        inner = table.frequencies[:-1]
+        assert table.frequencies.sum() == 2**PRECISION
+        assert table.frequencies.min() >= 1
+        assert len(inner) == 2 * table.radius + 1
+        assert (abs(inner - inner[::-1]) <= 1).all()
+
+
+def test_tables_survive_packing_and_damage_is_found() -> None:
+    packed = pack_tables(TABLES)
+    for ours, theirs in zip(TABLES, unpack_tables(packed), strict=True):
+        assert ours.radius == theirs.radius
+        assert (ours.frequencies == theirs.frequencies).all()
+    for position in range(0, len(packed), 97):
+        for value in (0, 17):
+            damaged = packed.copy()
+            damaged[position] = value if packed[position] != value else 18
+            with pytest.raises(ValueError, match="damaged"):
+                unpack_tables(damaged)
+    with pytest.raises(ValueError, match="damaged"):
+        unpack_tables(packed[:-1])
+
+
+indexes = arrays.arrays(np.uint8, st.integers(0, 300), elements=st.integers(0, SCALES - 1))
+
+
+@settings(deadline=None)
+@given(st.lists(indexes, min_size=1, max_size=3), st.integers(0, 2**32 - 1), st.sampled_from([0.5, 1.0, 3.0, 300.0]))
+def test_symbols_read_back(coder: LatentCoder, groups: list[np.ndarray], seed: int, spread: float) -> None:
+    random = np.random.default_rng(seed)
+    coded = []
+    for index in groups:
+        values = np.rint(random.normal(0, 1, len(index)) * spread * sigma(1) * 2.0 ** (index / STEPS_PER_OCTAVE))
+        symbols = np.clip(values, -MAX_SYMBOL, MAX_SYMBOL).astype(np.int16)
+        symbols[index == 0] = 0
+        coded.append((symbols, index))
+    decoder = coder.decoder(coder.encode(coded))
+    for symbols, index in coded:
+        assert (decoder.decode(index) == symbols).all()
+    decoder.finish()
+
+
+def test_extreme_symbols_are_escaped(coder: LatentCoder) -> None:
+    index = np.repeat(np.arange(1, SCALES, dtype=np.uint8), 4)
+    symbols = np.tile(np.array([MAX_SYMBOL, -MAX_SYMBOL, 0, 1], np.int16), SCALES - 1)
+    assert (coder.decoder(coder.encode([(symbols, index)])).decode(index) == symbols).all()
+
+
+def test_scale_zero_costs_nothing() -> None:
+    coder = LatentCoder(TABLES, RangeCoder(coder_tables(TABLES)))
+    zeros = np.zeros(10_000, np.int16), np.zeros(10_000, np.uint8)
+    assert coder.encode([zeros]) == b""
+    assert not coder.decoder(b"").decode(zeros[1]).any()
+
+
+def test_rate_is_the_entropy() -> None:
+    coder = LatentCoder(TABLES, RangeCoder(coder_tables(TABLES)))
+    random = np.random.default_rng(0)
+    index = random.integers(10, 45, 200_000).astype(np.uint8)
+    deviations = np.array([sigma(i) for i in range(SCALES)])[index]
+    symbols = np.rint(random.normal(0, deviations)).astype(np.int16)
+    cdf = np.vectorize(lambda value: 0.5 * (1 + math.erf(value / math.sqrt(2))))
+    masses = cdf((symbols + 0.5) / deviations) - cdf((symbols - 0.5) / deviations)
+    ideal = -np.log2(masses + 1e-12).sum()
+    assert 8 * len(coder.encode([(symbols, index)])) == pytest.approx(ideal, rel=0.002)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=100), st.integers(1, 200))
+def test_garbage_decodes_to_something_or_a_format_error(data: bytes, count: int) -> None:
+    coder = LatentCoder(TABLES, RangeCoder(coder_tables(TABLES)))
+    index = np.random.default_rng(count).integers(0, SCALES, count).astype(np.uint8)
+    try:
+        decoder = coder.decoder(data)
+        assert len(decoder.decode(index)) == count
+        decoder.finish()
+    except FormatError:
+        pass
+
+
+def test_left_over_data_is_an_error() -> None:
+    coder = LatentCoder(TABLES, RangeCoder(coder_tables(TABLES)))
+    index = np.full(100, 30, np.uint8)
+    stream = coder.encode([(np.zeros(100, np.int16), index)])
+    decoder = coder.decoder(stream + bytes(range(1, 40)))
+    decoder.decode(index)
+    with pytest.raises(FormatError, match="left over"):
+        decoder.finish()

@@ -1,0 +1,147 @@
+"""Latents are the same integers under every CPU setting, in separate processes, in every direction."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import lcomp
+from lcomp import container
+from lcomp.codec import Encoded, ModelCodec
+from lcomp.container import Coder
+from lcomp.zoo import model_by_name
+
+SETTINGS = {
+    "default": {},
+    "one thread": {"OMP_NUM_THREADS": "1"},
+    "two threads": {"OMP_NUM_THREADS": "2"},
+    "sse41": {"ONEDNN_MAX_CPU_ISA": "SSE41"},
+    "avx2": {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"},
+    "avx512": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"},
+    "no vectors": {"ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE"},
+    "bf16 allowed": {"ONEDNN_DEFAULT_FPMATH_MODE": "BF16"},
+}
+
+WORKER = """
+import hashlib, json, sys
+import torch
+from pathlib import Path
+from PIL import Image
+from lcomp import container
+from lcomp.codec import Encoded, ModelCodec
+from lcomp.container import Coder
+from lcomp.images import to_picture
+from lcomp.zoo import model_by_name
+
+codec = ModelCodec(model_by_name("hyperprior"), torch.device("cpu"))
+action, folder = sys.argv[1], Path(sys.argv[2])
+result = {}
+for quality in (1000, 4300, 8000):
+    if action == "encode":
+        pixels = to_picture(Image.open(folder / "photo.png")).pixels
+        encoded = codec.encode(pixels, quality, Coder.CONSTRICTION)
+        Path(sys.argv[3] + f"-{quality}").write_bytes(encoded.symbols_crc.to_bytes(4, "little") + encoded.stream)
+    else:
+        for file in sorted(folder.glob(f"*-{quality}")):
+            data = file.read_bytes()
+            encoded = Encoded(data[4:], int.from_bytes(data[:4], "little"))
+            y_hat = codec.decode_latents(encoded, quality, 136, 200, Coder.CONSTRICTION)
+            result[file.name] = hashlib.sha256(y_hat.numpy().tobytes()).hexdigest()
+print(json.dumps(result))
+"""
+
+
+def run_worker(setting: str, *arguments: str) -> dict[str, str]:
+    environment = os.environ | SETTINGS[setting]
+    output = subprocess.run(
+        [sys.executable, "-c", WORKER, *arguments], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    result: dict[str, str] = json.loads(output)
+    return result
+
+
+def test_files_travel_between_all_settings(tmp_path: Path, photo: Image.Image) -> None:
+    photo.save(tmp_path / "photo.png")
+    for number, setting in enumerate(SETTINGS):
+        run_worker(setting, "encode", str(tmp_path), str(tmp_path / f"{number}"))
+    decoded = [run_worker(setting, "decode", str(tmp_path)) for setting in SETTINGS]
+    assert len(decoded[0]) == 3 * len(SETTINGS)
+    assert all(other == decoded[0] for other in decoded)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> ModelCodec:
+    return ModelCodec(model_by_name("hyperprior"), torch.device("cpu"))
+
+
+def test_memory_format_batch_and_crop_do_not_matter(shipped: ModelCodec) -> None:
+    generator = torch.Generator().manual_seed(0)
+    channels = shipped.model.architecture.hyper_latents
+    z = torch.randint(-40, 41, (3, channels, 6, 7), generator=generator).double()
+    for quality in (1000, 5555, 8000):
+        whole = shipped.h_s(z, quality)
+        last = shipped.h_s(z.contiguous(memory_format=torch.channels_last), quality)
+        assert torch.equal(whole.mean, last.mean)
+        assert torch.equal(whole.scales, last.scales)
+        for index in range(len(z)):
+            one = shipped.h_s(z[index : index + 1], quality)
+            assert torch.equal(whole.mean[index], one.mean[0])
+            assert torch.equal(whole.scales[index], one.scales[0])
+
+
+def test_extreme_hyper_latents_stay_exact(shipped: ModelCodec) -> None:
+    channels = shipped.model.architecture.hyper_latents
+    shape = (1, channels, 3, 3)
+    for z in (torch.full(shape, 32767.0), torch.full(shape, -32767.0)):
+        parameters = shipped.h_s(z.double(), 8000)
+        assert torch.equal(parameters.mean, parameters.mean.round())
+        assert parameters.mean.abs().max() <= 2**20
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_and_cpu_agree(shipped: ModelCodec, photo: Image.Image) -> None:
+    cuda = ModelCodec(shipped.model, torch.device("cuda"))
+    pixels = np.asarray(photo)
+    for quality, (first, second) in product((1000, 4000, 8000), ((shipped, cuda), (cuda, shipped))):
+        encoded = first.encode(pixels, quality, Coder.CONSTRICTION)
+        ours = first.decode_latents(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION).cpu()
+        theirs = second.decode_latents(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION).cpu()
+        assert torch.equal(ours, theirs)
+
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.lic")), ids=lambda path: path.stem)
+def test_golden_files_decode_to_their_latents_and_pixels(path: Path) -> None:
+    expected = json.loads(path.with_suffix(".json").read_text())
+    data = path.read_bytes()
+    file = container.read(data)
+    header = file.header
+    if file.coder is Coder.TORCHAC:
+        from lcomp.entropy.torchac_coder import load_torchac
+
+        try:
+            load_torchac()
+        except lcomp.UnsupportedError as error:
+            pytest.skip(str(error))
+    codec = ModelCodec(model_by_name(expected["model"]), torch.device("cpu"))
+    encoded = Encoded(file.stream, file.symbols_crc)
+    y_hat = codec.decode_latents(encoded, header.quality, header.height, header.width, file.coder)
+    assert hashlib.sha256(y_hat.numpy().tobytes()).hexdigest() == expected["latents_sha256"]
+    with Image.open(path.with_name(expected["original"])) as image:
+        difference = np.asarray(lcomp.decode(data, device="cpu")).astype(float) - np.asarray(image)
+    psnr = 10 * np.log10(255**2 / np.square(difference).mean())
+    assert psnr == pytest.approx(expected["psnr"], abs=0.02)
+
+
+def test_there_are_golden_files() -> None:
+    assert len(list(GOLDEN.glob("*.lic"))) >= 4

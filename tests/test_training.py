@@ -1,0 +1,163 @@
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import TINY_MODEL, noise_image
+from typer.testing import CliRunner
+
+from lcomp.cli.app import app
+from lcomp.codec import ModelCodec
+from lcomp.container import Coder
+from lcomp.errors import LcompError, ModelError
+from lcomp.images import to_picture
+from lcomp.networks.energy import energies, energy_transform, group_of_latent
+from lcomp.networks.hyperprior import Hyperprior, gaussian_bits
+from lcomp.training.cost import VTM_COST, lmbda
+from lcomp.training.data import Pool, find_pictures
+from lcomp.training.loop import Trainer
+from lcomp.training.recipe import Recipe, Stage, read_recipe
+from lcomp.training.start import start_from_components
+from lcomp.zoo import read_model
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of six small pictures, two of them held out by an index."""
+    folder = tmp_path_factory.mktemp("pictures")
+    (folder / "images").mkdir()
+    rows = ["file,split"]
+    for number in range(6):
+        noise_image(300, 280, number).save(folder / "images" / f"{number}.png")
+        rows.append(f"{number}.png,{'val' if number < 2 else 'train'}")
+    (folder / "index.csv").write_text("\n".join(rows))
+    return folder
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> Path:
+    (tmp_path / "models").mkdir()
+    path = tmp_path / "models" / "tiny.toml"
+    path.write_text(TINY_MODEL)
+    return path
+
+
+def test_the_index_decides_the_split(pictures: Path) -> None:
+    split = find_pictures(pictures)
+    assert [path.name for path in split.validation] == ["0.png", "1.png"]
+    assert len(split.train) == 4
+    with pytest.raises(LcompError, match="at least two"):
+        find_pictures(pictures / "nothing")
+
+
+def test_crops_come_from_the_pictures(pictures: Path) -> None:
+    import numpy as np
+
+    pool = Pool(find_pictures(pictures).train, torch.device("cpu"))
+    crops = pool.crops(5, 64, np.random.default_rng(0))
+    assert crops.shape == (5, 3, 64, 64)
+    assert crops.dtype == torch.uint8
+    assert torch.equal(pool.picture(1), Pool(find_pictures(pictures).train[1:2], torch.device("cpu")).picture(0))
+
+
+def test_schedule_warms_up_holds_and_decays() -> None:
+    recipe = Recipe(10, (Stage(0, 64, 2), Stage(0.5, 128, 1)), 1, 1, 1, 1, 1)
+    assert recipe.rate(0.01) == pytest.approx(0.5)
+    assert recipe.rate(0.4) == 1
+    assert recipe.rate(0.85) == pytest.approx(0.5)
+    assert recipe.rate(1.0) == recipe.floor
+    assert [recipe.stage(progress).crop for progress in (0, 0.49, 0.5, 1)] == [64, 64, 128, 128]
+
+
+def test_bad_recipes_are_model_errors(model_file: Path) -> None:
+    assert read_recipe(model_file).stages == (Stage(0.0, 64, 2),)
+    model_file.write_text(TINY_MODEL.replace("lr_linear", "lr_circular"))
+    with pytest.raises(ModelError, match="lr_circular"):
+        read_recipe(model_file)
+    model_file.write_text(TINY_MODEL.replace("latents", "patents"))
+    with pytest.raises(ModelError, match="missing"):
+        read_model(model_file)
+
+
+def test_lmbda_hits_the_published_points() -> None:
+    values = lmbda(torch.arange(1.0, 9.0)).tolist()
+    for ours, published in zip(values, [0.0018, 0.0035, 0.0067, 0.013, 0.025, 0.0483, 0.0932, 0.18], strict=True):
+        assert ours == pytest.approx(published, rel=0.02)
+    assert len(VTM_COST) == 8
+
+
+def test_gaussian_bits_sum_to_one() -> None:
+    symbols = torch.arange(-60, 61).double()
+    for sigma in (0.2, 1.0, 7.3):
+        masses = 2 ** -gaussian_bits(symbols, torch.full_like(symbols, sigma))
+        assert masses.sum().item() == pytest.approx(1, abs=1e-6)
+    # the exact value of one bin
+    expected = -math.log2(math.erf(0.5 / math.sqrt(2)))
+    assert gaussian_bits(torch.zeros(1).double(), torch.ones(1).double()).item() == pytest.approx(expected)
+
+
+def test_energy_features_see_only_what_exceeds_the_step(model_file: Path) -> None:
+    config = read_model(model_file).architecture
+    groups = group_of_latent(40)
+    assert groups[:6] == [0, 1, 2, 2, 3, 3]
+    assert groups[31:34] == [5, 6, 6]
+    deviation = torch.full((1, 24, 1, 1), 3.0)
+    loud = energies(torch.full((1, 24, 4, 4), 6.0), deviation)
+    assert loud[0, 1:].sub(math.log(2)).abs().max() < 0.02
+    quiet = energies(torch.full((1, 24, 4, 4), 1e-3), deviation / 1e5)
+    assert quiet[0, 1:].abs().max() < 0.01
+    transform = energy_transform(config).flatten(1)
+    assert torch.allclose(transform @ transform.T, torch.eye(len(transform)), atol=1e-5)
+
+
+def test_training_starts_as_a_transform_codec(model_file: Path, pictures: Path) -> None:
+    import numpy as np
+
+    model = Hyperprior(read_model(model_file).architecture)
+    pool = Pool(find_pictures(pictures).train, torch.device("cpu"))
+    start_from_components(model, pool, np.random.default_rng(0))
+    rows = model.g_a.linear.detach().flatten(1)
+    assert torch.allclose(rows @ rows.T, torch.eye(len(rows)), atol=1e-4)
+    assert (model.scale.std.diff() <= 0).all()
+    assert model.scale.std[0] > 5
+
+
+def test_train_resumes_exports_and_the_result_codes_pictures(model_file: Path, pictures: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    arguments = [
+        "train",
+        str(model_file),
+        "--data",
+        str(pictures),
+        "--run",
+        str(run),
+        "--device",
+        "cpu",
+        "--no-compile",
+    ]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert (run / "checkpoint.pt").is_file()
+    assert "validation" in (run / "log.txt").read_text()
+    info = read_model(model_file)
+    assert len(info.sha256) == 64
+    codec = ModelCodec(info, torch.device("cpu"))
+    pixels = to_picture(noise_image(100, 90)).pixels
+    encoded = codec.encode(pixels, 4000, Coder.CONSTRICTION)
+    assert codec.decode(encoded, 4000, 90, 100, Coder.CONSTRICTION).shape == pixels.shape
+    # the time is spent: going on trains no further and exports the same tensors
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert read_model(model_file).sha256 == info.sha256
+    resumed = Trainer(info.architecture, read_recipe(model_file), pictures, run, torch.device("cpu"), compiled=False)
+    assert resumed.progress >= 1
+    assert resumed.step > 0
+
+
+def test_training_lowers_the_cost(model_file: Path, pictures: Path, tmp_path: Path) -> None:
+    recipe = Recipe(0.15, (Stage(0, 64, 4),), 1e-3, 1e-3, 1e-4, 1e-2, 1e-3, ema=0.9)
+    config = read_model(model_file).architecture
+    trainer = Trainer(config, recipe, pictures, tmp_path / "run", torch.device("cpu"), compiled=False)
+    before = trainer.validate()
+    reports = []
+    trainer.run(reports.append)
+    assert reports[-1].validation_cost < 0.99 * before
