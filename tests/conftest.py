@@ -79,10 +79,10 @@ def tiny_info(tmp_path_factory: pytest.TempPathFactory) -> ModelInfo:
     return read_model(source)
 
 
-def noise_image(width: int, height: int, seed: int = 0) -> Image.Image:
+def noise_image(width: int, height: int, seed: int = 0, noise: float = 12) -> Image.Image:
     """A picture of smooth blobs and noise."""
     random = np.random.default_rng(seed)
     rows, columns = np.mgrid[:height, :width]
     base = 128 + 80 * np.sin(rows / 9 + seed)[..., None] * np.cos(columns / 13)[..., None]
-    noise = random.normal(0, 12, (height, width, 3))
-    return Image.fromarray(np.clip(base + noise, 0, 255).astype(np.uint8))
+    grain = random.normal(0, noise, (height, width, 3))
+    return Image.fromarray(np.clip(base + grain, 0, 255).astype(np.uint8))

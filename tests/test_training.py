@@ -28,7 +28,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "images").mkdir()
     rows = ["file,split"]
     for number in range(6):
-        noise_image(300, 280, number).save(folder / "images" / f"{number}.png")
+        noise_image(300, 280, number, noise=3).save(folder / "images" / f"{number}.png")
         rows.append(f"{number}.png,{'val' if number < 2 else 'train'}")
     (folder / "index.csv").write_text("\n".join(rows))
     return folder
@@ -154,7 +154,7 @@ def test_train_resumes_exports_and_the_result_codes_pictures(model_file: Path, p
 
 
 def test_training_lowers_the_cost(model_file: Path, pictures: Path, tmp_path: Path) -> None:
-    recipe = Recipe(0.15, (Stage(0, 64, 4),), 1e-3, 1e-3, 1e-4, 1e-2, 1e-3, ema=0.9)
+    recipe = Recipe(0.15, (Stage(0, 64, 4),), 2e-3, 2e-3, 1e-4, 1e-2, 1e-3, warmup=0.05, ema=0.9)
     config = read_model(model_file).architecture
     trainer = Trainer(config, recipe, pictures, tmp_path / "run", torch.device("cpu"), compiled=False)
     before = trainer.validate()

@@ -1,6 +1,7 @@
 """Export: a trained model becomes a weights file with fp16 networks and the exact integer path."""
 
 import hashlib
+import json
 import math
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def integer_tensors(model: Hyperprior) -> dict[str, Tensor]:
     tensors["z_log_scale"] = logarithms(model.z_log_scale.points)
     tensors["exp2"] = torch.tensor([round(2 ** (k / 256 + EXP_BITS)) for k in range(257)], dtype=torch.int32)
     tensors["tables"] = torch.from_numpy(pack_tables(gaussian_tables()))
-    return {EXACT + name: tensor.cpu() for name, tensor in tensors.items()}
+    return {EXACT + name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def float_tensors(model: Hyperprior) -> dict[str, Tensor]:
@@ -71,7 +72,8 @@ def export(model: Hyperprior, info: ModelInfo, training: dict[str, str]) -> Path
         raise LcompError("the trained weights are not finite")
     exact_path(exact, torch.device("cpu"))  # checks the bounds
     document = tomlkit.parse(info.source.read_text(encoding="utf-8"))
-    metadata = {"model": info.name, "recipe": tomlkit.dumps(document["training"].unwrap()), **training}
+    # one entry only: safetensors writes several in no particular order
+    metadata = {"lcomp": json.dumps({"model": info.name, "recipe": document["training"].unwrap(), **training})}
     data = safetensors.torch.save(floats | exact, metadata)
     info.weights_path.parent.mkdir(exist_ok=True)
     info.weights_path.write_bytes(data)

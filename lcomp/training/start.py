@@ -21,8 +21,8 @@ def start_from_components(model: Hyperprior, pool: Pool, random: np.random.Gener
     side, batch = 16 * STRIDE, 25
     for _ in range(BLOCKS // (batch * 256)):
         crops = to_signal(pool.crops(batch, side, random))
-        blocks = torch.nn.functional.unfold(crops, STRIDE, stride=STRIDE).transpose(1, 2).flatten(0, 1).double()
-        moment += blocks.T @ blocks / blocks.shape[0]
+        blocks = torch.nn.functional.unfold(crops, STRIDE, stride=STRIDE).transpose(1, 2).flatten(0, 1)
+        moment += (blocks.T @ blocks / blocks.shape[0]).double()
     values, vectors = torch.linalg.eigh(moment / (BLOCKS // (batch * 256)))
     latents = model.config.latents
     rows = vectors.flip(1)[:, :latents].T.float()  # [M, 768], orthonormal, largest spread first
