@@ -68,6 +68,15 @@ def symbols_crc(z: Symbols, y: Symbols) -> int:
     return zlib.crc32(y.astype("<i2").tobytes(), zlib.crc32(z.astype("<i2").tobytes()))
 
 
+def prefers_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bf16 matrices in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # where an older torch cannot say, fp32 is right
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
 def flat_symbols(rounded: Tensor) -> Symbols:
     """Rounded latents in row-major order, clamped to what a symbol can be."""
     values = rounded.clamp(-MAX_SYMBOL, MAX_SYMBOL).to(torch.int16).contiguous().flatten()
@@ -86,6 +95,7 @@ class ModelCodec:
         self.model, self.device = model, device
         self.networks, self.h_s, self.tables = load_weights(model, device)
         self.coders: dict[Coder, LatentCoder] = {}
+        self.bf16 = prefers_bf16(device)
 
     def coder(self, kind: Coder) -> LatentCoder:
         """The entropy layer with a given backend, built once."""
@@ -100,6 +110,10 @@ class ModelCodec:
                 backend = RangeCoder(tables)
             self.coders[kind] = LatentCoder(self.tables, backend)
         return self.coders[kind]
+
+    def autocast(self) -> torch.autocast:
+        """Context in which the convolutions of the float networks run in bf16 where that is faster."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
     def quality_weights(self, quality: int) -> Tensor:
         """Interpolation weights [1, 8] of a quality in thousandths."""
@@ -125,8 +139,9 @@ class ModelCodec:
         x = pad_to(x, STRIDE).contiguous(memory_format=torch.channels_last)
         rows, columns = latent_size(*pixels.shape[:2])
         w = self.quality_weights(quality)
-        y = self.networks.g_a(x, w, self.networks.scale)
-        z = self.networks.h_a(pad_to(y, HYPER_STRIDE), w, self.networks.scale)
+        with self.autocast():
+            y = self.networks.g_a(x, w, self.networks.scale)
+            z = self.networks.h_a(pad_to(y, HYPER_STRIDE), w, self.networks.scale)
         watch.lap("analysis")
 
         z_scales = self.z_scales(quality, rows, columns)
@@ -165,9 +180,9 @@ class ModelCodec:
     def synthesize(self, y_hat: Tensor, quality: int, height: int, width: int) -> Pixels:
         """Picture [height, width, 3] of latents y_hat [1, M, rows, columns]."""
         watch = Stopwatch(self.device)
-        x_hat = self.networks.g_s(
-            y_hat.contiguous(memory_format=torch.channels_last), self.quality_weights(quality), self.networks.scale
-        )
+        y_hat = y_hat.contiguous(memory_format=torch.channels_last)
+        with self.autocast():
+            x_hat = self.networks.g_s(y_hat, self.quality_weights(quality), self.networks.scale)
         pixels = torch.round(x_hat[0, :, :height, :width] * 127.5 + 127.5).clamp(0, 255).to(torch.uint8)
         watch.lap("synthesis")
         return np.asarray(pixels.permute(1, 2, 0).contiguous().cpu())

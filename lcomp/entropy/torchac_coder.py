@@ -25,23 +25,24 @@ SLICE = 2**23
 
 
 @contextlib.contextmanager
-def stdout_to_stderr() -> Iterator[None]:
-    """Send what this process and its children write to file descriptor 1 to stderr instead."""
+def silent_stdout() -> Iterator[None]:
+    """Drop what this process and its children write to file descriptor 1."""
     sys.stdout.flush()
-    saved = os.dup(1)
+    saved, sink = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(2, 1)
+        os.dup2(sink, 1)
         yield
     finally:
         sys.stdout.flush()
         os.dup2(saved, 1)
         os.close(saved)
+        os.close(sink)
 
 
 def load_torchac() -> ModuleType:
     """Import torchac quietly; raises UnsupportedError where it is missing or cannot be compiled."""
     try:
-        with stdout_to_stderr():
+        with silent_stdout():
             import torchac
     except ModuleNotFoundError as error:
         raise UnsupportedError("the torchac coder is not installed: pip install 'lcomp[torchac]'") from error

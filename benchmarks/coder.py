@@ -1,0 +1,83 @@
+"""Range coding of one picture's latents: the default coder against torchac's int16 path.
+
+    pip install '.[torchac]' && python benchmarks/coder.py
+
+Both code the same symbols with the same tables; torchac is given one CDF row per symbol, as its interface asks for.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from lcomp.codec import ModelCodec
+from lcomp.container import Coder
+from lcomp.entropy.torchac_coder import cumulative_row, load_torchac
+from lcomp.images import to_picture
+from lcomp.zoo import model_by_name
+
+PHOTO = Path(__file__).parent.parent / "tests" / "data" / "kodim05.png"
+RADIUS = 120
+"""Symbols of larger magnitude are clamped for both, so that torchac's rows stay small."""
+
+
+def median_seconds(work: Callable[[], object], runs: int = 5) -> float:
+    work()
+    seconds = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def main() -> None:
+    codec = ModelCodec(model_by_name("hyperprior"), torch.device("cpu"))
+    pixels = to_picture(Image.open(PHOTO)).pixels
+    quality = 4000
+    encoded = codec.encode(pixels, quality, Coder.CONSTRICTION)
+    rows, columns = -(-pixels.shape[0] // 16), -(-pixels.shape[1] // 16)
+    coder = codec.coder(Coder.CONSTRICTION)
+    decoder = coder.decoder(encoded.stream)
+    z = decoder.decode(codec.z_scales(quality, rows, columns))
+    scales = np.asarray(codec.entropy_parameters(z, quality, rows, columns).scales.flatten())
+    symbols = np.clip(decoder.decode(scales), -RADIUS, RADIUS).astype(np.int16)
+
+    stream = coder.encode([(symbols, scales)])
+    ours_encode = median_seconds(lambda: coder.encode([(symbols, scales)]))
+    ours_decode = median_seconds(lambda: coder.decoder(stream).decode(scales))
+
+    # one row per symbol: every table cut or padded to the symbols -RADIUS .. RADIUS
+    torchac = load_torchac()
+    table = torch.stack([centred_row(codec, index) for index in range(len(codec.tables))])
+    coded = np.flatnonzero(scales)
+    bins = torch.from_numpy(symbols[coded] + np.int16(RADIUS))
+    index = torch.from_numpy(scales[coded].astype(np.int64))
+    theirs_encode = median_seconds(lambda: torchac.encode_int16_normalized_cdf(table[index], bins))
+    reference = torchac.encode_int16_normalized_cdf(table[index], bins)
+    theirs_decode = median_seconds(lambda: torchac.decode_int16_normalized_cdf(table[index], reference))
+
+    count = len(symbols) / 1e6
+    print(f"{len(symbols)} symbols, {len(coded)} of them coded; million symbols per second, median of 5 runs")
+    print(f"lcomp (constriction)  encode {count / ours_encode:6.1f}  decode {count / ours_decode:6.1f}")
+    print(f"torchac int16         encode {count / theirs_encode:6.1f}  decode {count / theirs_decode:6.1f}")
+    print(f"encode {theirs_encode / ours_encode:.1f}x, decode {theirs_decode / ours_decode:.1f}x faster")
+
+
+def centred_row(codec: ModelCodec, index: int) -> torch.Tensor:
+    """CDF row of a table over the symbols -RADIUS .. RADIUS, what lies outside given to the ends."""
+    table = codec.tables[index]
+    frequencies = np.ones(2 * RADIUS + 1, np.int64)
+    inner = min(table.radius, RADIUS)
+    middle = table.frequencies[table.radius - inner : table.radius + inner + 1]
+    frequencies[RADIUS - inner : RADIUS + inner + 1] = middle
+    frequencies[RADIUS] += 2**16 - frequencies.sum()
+    return cumulative_row(frequencies)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Write the golden files: `python tests/golden/make.py`. Only when the format or the weights change on purpose.
+
+Each NAME.lic comes with NAME.json: the picture it was made from, the SHA-256 of its exact latents (float32, [M, h, w])
+and the PSNR of its decoded pixels.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+import lcomp
+from lcomp import container
+from lcomp.codec import Encoded, ModelCodec
+from lcomp.zoo import model_by_name
+
+HERE = Path(__file__).parent
+MODEL = "hyperprior"
+
+
+def write(name: str, original: str, image: Image.Image, quality: float, coder: str) -> None:
+    """One golden file and its description."""
+    data = lcomp.encode(image, quality, MODEL, "cpu", coder)
+    (HERE / f"{name}.lic").write_bytes(data)
+    file = container.read(data)
+    header = file.header
+    codec = ModelCodec(model_by_name(MODEL), torch.device("cpu"))
+    encoded = Encoded(file.stream, file.symbols_crc)
+    y_hat = codec.decode_latents(encoded, header.quality, header.height, header.width, file.coder)
+    difference = np.asarray(lcomp.decode(data, device="cpu")).astype(float) - np.asarray(image)
+    description = {
+        "original": original,
+        "model": MODEL,
+        "latents_sha256": hashlib.sha256(y_hat.numpy().tobytes()).hexdigest(),
+        "psnr": round(float(10 * np.log10(255**2 / np.square(difference).mean())), 4),
+    }
+    (HERE / f"{name}.json").write_text(json.dumps(description, indent=1) + "\n")
+
+
+def main() -> None:
+    """Write all golden files and the pictures they are made from."""
+    with Image.open(HERE.parent / "data" / "kodim23.png") as photo:
+        colour = photo.crop((300, 100, 437, 197))
+    colour.save(HERE / "colour.png")
+    grey = colour.convert("L")
+    grey.save(HERE / "grey.png")
+    grey.info["icc_profile"] = b"not a real profile, kept as it is"
+    for name, quality in (("q1", 1.0), ("q4", 4.0), ("q6_283", 6.283), ("q8", 8.0)):
+        write(name, "colour.png", colour, quality, "constriction")
+    write("torchac", "colour.png", colour, 4.0, "torchac")
+    write("grey", "grey.png", grey, 3.5, "constriction")
+    colour.crop((0, 0, 1, 1)).save(HERE / "dot.png")
+    write("dot", "dot.png", colour.crop((0, 0, 1, 1)), 5.0, "constriction")
+
+
+if __name__ == "__main__":
+    main()

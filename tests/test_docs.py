@@ -1,0 +1,40 @@
+"""The documents agree with the software."""
+
+import re
+from pathlib import Path
+
+from lcomp import container
+from lcomp.entropy.tables import SCALE_MIN, STEPS_PER_OCTAVE
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_worked_example_is_the_golden_file() -> None:
+    text = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")
+    example = re.search(r"```\n(.*?)```", text, re.DOTALL)
+    assert example is not None
+    rows = [line[:24] for line in example[1].splitlines()]
+    data = bytes.fromhex("".join(rows))
+    assert data == (ROOT / "tests" / "golden" / "dot.lic").read_bytes()
+    header = container.read(data).header
+    assert (header.width, header.height, header.quality) == (1, 1, 5000)
+
+
+def test_the_format_names_its_constants() -> None:
+    text = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")
+    assert container.MAGIC.hex(" ").upper() in text
+    assert f"version {container.VERSION_MAJOR}.{container.VERSION_MINOR}" in text
+    assert f"{SCALE_MIN} * 2^(i/{STEPS_PER_OCTAVE})" in text
+    for coder in container.Coder:
+        assert f"| {coder.value} | latents, coded by {coder.name.lower()}" in text
+
+
+def test_every_model_description_is_complete() -> None:
+    from lcomp.zoo import all_models
+
+    models = all_models()
+    assert len({model.number for model in models}) == len(models)
+    for model in models:
+        assert len(model.sha256) == 64
+        assert model.weights_path.is_file()
+        assert model.weights_path.stat().st_size <= 32 * 2**20
