@@ -5,8 +5,7 @@ the logarithm of the energy of a group of channels, relative to what is expected
 model needs to know. The linear path codes the 4x4 cosine transform of these logarithms.
 """
 
-import math
-
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,12 +43,12 @@ def energies(y: Tensor, deviation: Tensor) -> Tensor:
 def energy_transform(config: BackboneConfig) -> Tensor:
     """Orthonormal 4x4 cosine transform [Z, G, 4, 4] of the features, lowest frequencies of all groups first."""
     n = HYPER_STRIDE
-    k, i = torch.arange(n)[:, None], torch.arange(n)
-    basis = torch.cos(math.pi * (i + 0.5) * k / n) * torch.where(k > 0, 2 / n, 1 / n).sqrt()
-    frequencies = sorted(((u, v) for u in range(n) for v in range(n)), key=lambda pair: (pair[0] + pair[1], pair))
+    k, i = np.mgrid[:n, :n]
+    basis = np.cos(np.pi * (i + 0.5) * k / n) * np.sqrt(np.where(k > 0, 2 / n, 1 / n))
+    frequencies = sorted(((u, v) for u in range(n) for v in range(n)), key=lambda pair: (sum(pair), pair))
     groups = group_of_latent(config.latents)[-1] + 1
-    transform = torch.zeros(config.hyper_latents, groups, n, n)
+    transform = np.zeros((config.hyper_latents, groups, n, n), np.float32)
     pairs = [(frequency, group) for frequency in frequencies for group in range(groups)]
     for channel, ((u, v), group) in zip(range(config.hyper_latents), pairs, strict=False):
-        transform[channel, group] = torch.outer(basis[u], basis[v])
-    return transform
+        transform[channel, group] = np.outer(basis[u], basis[v])
+    return torch.from_numpy(transform)
