@@ -1,5 +1,7 @@
 """The bytes API: Pillow images to `.lic` bytes and back."""
 
+import contextlib
+from collections.abc import Iterator
 from functools import cache
 
 import torch
@@ -26,6 +28,19 @@ def choose_device(name: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise LcompError(f"device '{name}' does not exist on this machine")
     return device
+
+
+@contextlib.contextmanager
+def memory_errors() -> Iterator[None]:
+    """Turn what torch raises when memory runs out into an LcompError."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise LcompError("not enough memory for this picture") from error
+    except RuntimeError as error:
+        if "allocate memory" in str(error):
+            raise LcompError("not enough memory for this picture") from error
+        raise
 
 
 @cache
@@ -63,7 +78,8 @@ class Codec:
         for note in picture.notes:
             log.warning(note)
         codec = load_model(self.model, self.device)
-        encoded = codec.encode(picture.pixels, steps, self.coder)
+        with memory_errors():
+            encoded = codec.encode(picture.pixels, steps, self.coder)
         height, width = picture.pixels.shape[:2]
         header = Header(width, height, picture.mode, steps, self.model.number, self.model.fingerprint)
         return container.write(
@@ -83,13 +99,14 @@ class Codec:
 
         Raises FormatError, TruncatedError, ChecksumError, UnsupportedError, LimitError or ModelError.
         """
-        file = container.read(data)
+        file = container.read(bytes(data))
         header = file.header
         if header.width * header.height > MAX_PIXELS:
             raise LimitError(f"picture has {header.width}x{header.height} pixels (limit {MAX_PIXELS})")
         codec = load_model(model_by_number(header.model, header.fingerprint), self.device)
         encoded = Encoded(file.stream, file.symbols_crc)
-        pixels = codec.decode(encoded, header.quality, header.height, header.width, file.coder)
+        with memory_errors():
+            pixels = codec.decode(encoded, header.quality, header.height, header.width, file.coder)
         image = to_image(pixels, header.mode)
         for name, payload in (("icc_profile", file.icc), ("exif", file.exif), ("xmp", file.xmp)):
             if payload is not None:

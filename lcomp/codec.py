@@ -16,9 +16,10 @@ from lcomp.entropy.backend import Backend
 from lcomp.entropy.latents import MAX_SYMBOL, Indexes, LatentCoder, Symbols, coder_tables
 from lcomp.entropy.range_coder import RangeCoder
 from lcomp.errors import ChecksumError
-from lcomp.networks.blocks import quality_weights
+from lcomp.networks.blocks import lmbda, quality_weights
 from lcomp.networks.config import HYPER_STRIDE, STRIDE
 from lcomp.networks.integer import MEAN_BITS, EntropyParameters
+from lcomp.rounding import Rounding
 from lcomp.weights import load_weights
 from lcomp.zoo import ModelInfo
 
@@ -71,7 +72,7 @@ def symbols_crc(z: Symbols, y: Symbols) -> int:
 def prefers_bf16(device: torch.device) -> bool:
     """Whether the device multiplies bf16 matrices in hardware."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.cuda.get_device_capability(device) >= (8, 0)
     # where an older torch cannot say, fp32 is right
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
@@ -96,6 +97,7 @@ class ModelCodec:
         self.networks, self.h_s, self.tables = load_weights(model, device)
         self.coders: dict[Coder, LatentCoder] = {}
         self.bf16 = prefers_bf16(device)
+        self.rounding = Rounding(self.tables, device)
 
     def coder(self, kind: Coder) -> LatentCoder:
         """The entropy layer with a given backend, built once."""
@@ -117,7 +119,7 @@ class ModelCodec:
 
     def quality_weights(self, quality: int) -> Tensor:
         """Interpolation weights [1, 8] of a quality in thousandths."""
-        return quality_weights(torch.tensor([quality / QUALITY_STEPS], device=self.device))
+        return quality_weights(torch.tensor([quality / QUALITY_STEPS], dtype=torch.float32, device=self.device))
 
     def z_scales(self, quality: int, rows: int, columns: int) -> Indexes:
         """Flat scale indexes of z for a latent size."""
@@ -148,7 +150,9 @@ class ModelCodec:
         z_symbols = flat_symbols(torch.round(z))
         z_symbols[z_scales == 0] = 0
         mean, index = self.entropy_parameters(z_symbols, quality, rows, columns)
-        y_symbols = flat_symbols(torch.round(y - mean * 2.0**-MEAN_BITS) * (index > 0))
+        trade_off = lmbda(torch.tensor(quality / QUALITY_STEPS)).item()
+        residual = y - mean * 2.0**-MEAN_BITS
+        y_symbols = flat_symbols(self.rounding(residual, index, self.networks.scale.gain(w), trade_off))
         y_indexes = flat_indexes(index)
         watch.lap("entropy model")
 

@@ -10,7 +10,8 @@ import zlib
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
-from lcomp.errors import ChecksumError, FormatError, LimitError, TruncatedError, UnsupportedError
+from lcomp.binary import Reader, write_varint
+from lcomp.errors import FormatError, LimitError, TruncatedError, UnsupportedError
 
 MAGIC = b"\xacL\r\n"
 VERSION_MAJOR, VERSION_MINOR = 0, 1
@@ -51,6 +52,9 @@ class Metadata(IntEnum):
     XMP = 18
 
 
+METADATA_TAGS = frozenset(int(tag) for tag in Metadata)
+
+
 @dataclass(frozen=True)
 class Header:
     """What a `.lic` file says about itself."""
@@ -76,52 +80,10 @@ class LicFile:
     xmp: bytes | None = None
 
 
-def write_varint(value: int) -> bytes:
-    """LEB128 bytes of a non-negative integer."""
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-class Reader:
-    """Cursor over bytes that raises TruncatedError instead of reading past the end."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.position = 0
-
-    @property
-    def left(self) -> int:
-        """Bytes not read yet."""
-        return len(self.data) - self.position
-
-    def take(self, count: int, what: str) -> bytes:
-        """The next `count` bytes."""
-        if count > self.left:
-            raise TruncatedError(f"file is truncated: it ends inside its {what}")
-        self.position += count
-        return self.data[self.position - count : self.position]
-
-    def varint(self, what: str) -> int:
-        """The next LEB128 integer: below 2^35, and written in as few bytes as possible."""
-        value = 0
-        for index in range(5):
-            byte = self.take(1, what)[0]
-            value |= (byte & 0x7F) << (7 * index)
-            if byte < 0x80:
-                if byte == 0 and index:
-                    break
-                return value
-        raise FormatError(f"invalid integer in the {what}")
-
-    def check(self, start: int, what: str) -> None:
-        """Compare the CRC-32 of everything since `start` with the four bytes that follow."""
-        expected = zlib.crc32(self.data[start : self.position])
-        if int.from_bytes(self.take(4, what), "little") != expected:
-            raise ChecksumError(f"file is damaged: wrong checksum of the {what}")
+def check_metadata(payload: bytes) -> None:
+    """Raise LimitError for an ICC, EXIF or XMP payload beyond the limit."""
+    if len(payload) > MAX_METADATA:
+        raise LimitError(f"metadata of {len(payload)} bytes (limit {MAX_METADATA})")
 
 
 def write_section(tag: int, payload: bytes) -> bytes:
@@ -131,8 +93,10 @@ def write_section(tag: int, payload: bytes) -> bytes:
 
 
 def write(file: LicFile) -> bytes:
-    """Serialise a container."""
+    """Serialise a container; raises LimitError for what `read` would refuse."""
     header = file.header
+    if max(header.width, header.height) > MAX_SIDE:
+        raise LimitError(f"picture side beyond {MAX_SIDE} pixels")
     head = (
         MAGIC
         + bytes([VERSION_MAJOR << 4 | VERSION_MINOR])
@@ -145,6 +109,7 @@ def write(file: LicFile) -> bytes:
     parts = [head, struct.pack("<I", zlib.crc32(head))]
     for tag, payload in ((Metadata.ICC, file.icc), (Metadata.EXIF, file.exif), (Metadata.XMP, file.xmp)):
         if payload is not None:
+            check_metadata(payload)
             parts.append(write_section(tag, payload))
     parts.append(write_section(file.coder.value, struct.pack("<I", file.symbols_crc) + file.stream))
     return b"".join(parts)
@@ -200,9 +165,8 @@ def read(data: bytes) -> LicFile:
             coder, latents = coders[tag], payload
         elif tag in metadata:
             raise FormatError(f"section {tag} stands twice")
-        elif tag in set(Metadata):
-            if length > MAX_METADATA:
-                raise LimitError(f"metadata section of {length} bytes (limit {MAX_METADATA})")
+        elif tag in METADATA_TAGS:
+            check_metadata(payload)
             metadata[tag] = payload
         elif tag & CRITICAL:
             raise UnsupportedError(f"unknown critical section {tag}: a newer lcomp is needed")

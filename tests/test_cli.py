@@ -93,8 +93,9 @@ def test_the_input_is_never_the_output(folder: Path) -> None:
 
 
 def test_several_inputs_are_all_tried(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("not a picture")
     result = lcomp(
-        "encode", folder / "photo.png", tmp_path / "missing.png", folder / "photo.lic", "-o", tmp_path / "out"
+        "encode", folder / "photo.png", tmp_path / "missing.png", tmp_path / "text.png", "-o", tmp_path / "out"
     )
     text = result.stderr.decode()
     assert result.returncode == 1
@@ -130,6 +131,8 @@ def test_errors_are_one_line_with_a_documented_code(folder: Path, arguments: lis
         ["encode", "photo.png", "-q", "9"],
         ["encode", "photo.png", "-q", "high"],
         ["encode", "-", "-"],
+        ["encode", "."],
+        ["encode", "photo.png", "photo.jpg"],
         ["encode", "a.png", "b.png", "-o", "-"],
         ["decode", "photo.lic", "--format", "doc"],
         ["decode", "photo.lic", "-o", "photo.doc"],
@@ -194,7 +197,7 @@ def test_nothing_binary_goes_to_a_terminal(folder: Path) -> None:
 def test_interrupt_leaves_no_file(tmp_path: Path) -> None:
     from conftest import noise_image
 
-    noise_image(3000, 2000).save(tmp_path / "large.ppm")
+    noise_image(6000, 5000).save(tmp_path / "large.ppm")
     process = subprocess.Popen(
         [sys.executable, "-m", "lcomp", "encode", str(tmp_path / "large.ppm")], stderr=subprocess.PIPE
     )
@@ -202,9 +205,8 @@ def test_interrupt_leaves_no_file(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
     assert b"Traceback" not in stderr
-    if process.returncode != 0:
-        assert process.returncode == 130
-        assert [path.name for path in tmp_path.iterdir()] == ["large.ppm"]
+    assert process.returncode == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["large.ppm"]
 
 
 def test_closed_pipe_is_quiet(folder: Path) -> None:
@@ -239,5 +241,33 @@ def test_torchac_and_constriction_decode_to_the_same_picture(folder: Path, tmp_p
         assert b"lcomp[torchac]" in encoded.stderr
         pytest.skip("torchac or its compiler is not installed")
     assert encoded.returncode == 0
-    ours = lcomp("decode", folder / "photo.lic", "-o", "-").stdout
-    assert lcomp("decode", "-", data=encoded.stdout).stdout == ours
+    ours = lcomp("decode", folder / "photo.lic", "-o", "-")
+    theirs = lcomp("decode", "-", data=encoded.stdout)
+    assert ours.returncode == theirs.returncode == 0
+    assert ours.stdout == theirs.stdout
+
+
+def test_links_are_followed_and_modes_kept(folder: Path, tmp_path: Path) -> None:
+    target, link = tmp_path / "target.lic", tmp_path / "link.lic"
+    target.write_bytes(b"old")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    assert lcomp("encode", folder / "photo.png", "-o", link).returncode == 1
+    assert lcomp("encode", folder / "photo.png", "-o", link, "-f").returncode == 0
+    assert link.is_symlink()
+    assert target.read_bytes() == (folder / "photo.lic").read_bytes()
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_missing_input_does_not_stop_the_others(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "missing.lic").touch()
+    result = lcomp("encode", tmp_path / "missing.png", folder / "photo.png", "-o", tmp_path, "-f")
+    assert result.returncode == 1
+    assert (tmp_path / "photo.lic").stat().st_size > 100
+
+
+def test_export_needs_a_checkpoint(tmp_path: Path) -> None:
+    model = Path(__file__).parent.parent / "models" / "hyperprior.toml"
+    result = lcomp("train", model, "--data", tmp_path, "--run", tmp_path, "--export-only")
+    assert result.returncode == 1
+    assert "no checkpoint" in one_line(result)

@@ -63,12 +63,12 @@ def test_decoded_latents_are_the_encoders(codec: ModelCodec, photo: Image.Image)
         y_hat = codec.decode_latents(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION)
         again = codec.decode_latents(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION)
         assert torch.equal(y_hat, again)
-        # every latent is within half a step of what the analysis asked for, unless its scale says it is never coded
+        # latents are within one step of what the analysis asked for, unless their scale says they are never coded
         x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
         x = torch.nn.functional.pad(x, (0, -x.shape[3] % 16, 0, -x.shape[2] % 16), mode="replicate")
         y = codec.networks.g_a(x, codec.quality_weights(quality), codec.networks.scale)
         error = (y_hat - y).abs()
-        assert (error <= 0.5 + 1e-3).float().mean() > 0.9
+        assert (error <= 1 + 1e-3).float().mean() > 0.9
 
 
 def test_a_decoder_out_of_step_is_reported(codec: ModelCodec, photo: Image.Image) -> None:
@@ -142,3 +142,18 @@ def test_weights_are_verified(tiny_info: ModelInfo) -> None:
     junk.write_bytes(b"\xff" * 100)
     with pytest.raises(ModelError, match="not usable"):
         load_weights(replace(tiny_info, weights=junk.name, sha256=hashlib.sha256(junk.read_bytes()).hexdigest()), CPU)
+
+
+def test_rounding_saves_bits_where_they_cost_more_than_the_error(codec: ModelCodec) -> None:
+    generator = torch.Generator().manual_seed(0)
+    residual = torch.randn(1, 24, 6, 7, generator=generator, dtype=torch.double) * 3
+    scales = torch.randint(0, 64, residual.shape, generator=generator, dtype=torch.uint8)
+    gain = torch.ones(1, 24, 1, 1)
+    plain = torch.round(residual) * (scales > 0)
+    careful = codec.rounding(residual, scales, gain, 1e3)
+    assert torch.equal(careful, plain)
+    greedy = codec.rounding(residual, scales, gain, 0.0)
+    assert set((plain - greedy).abs().unique().tolist()) == {0.0, 1.0}
+    assert (greedy.abs() <= plain.abs()).all()
+    some = codec.rounding(residual, scales, gain, 1e-4)
+    assert 0 < (some != plain).sum() < (greedy != plain).sum()

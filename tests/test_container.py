@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lcomp import container
-from lcomp.container import CRITICAL, Coder, Header, LicFile, Mode, Reader, write_varint
-from lcomp.errors import ChecksumError, FormatError, LcompError, TruncatedError, UnsupportedError
+from lcomp.binary import Reader, write_varint
+from lcomp.container import CRITICAL, Coder, Header, LicFile, Mode
+from lcomp.errors import ChecksumError, FormatError, LcompError, LimitError, TruncatedError, UnsupportedError
 
 headers = st.builds(
     Header,
@@ -86,6 +87,13 @@ def test_random_bytes_after_a_valid_header_raise_only_our_errors(data: bytes) ->
         container.read(head + data)
 
 
+def test_what_cannot_be_read_is_not_written() -> None:
+    with pytest.raises(LimitError):
+        with_header(width=2**24 + 1)
+    with pytest.raises(LimitError):
+        container.write(LicFile(EXAMPLE.header, Coder.CONSTRICTION, 0, b"", icc=bytes(2**26 + 1)))
+
+
 def with_header(**changes: object) -> bytes:
     """A file whose header lies, with a correct checksum."""
     return container.write(LicFile(Header(**{**EXAMPLE.header.__dict__, **changes}), Coder.CONSTRICTION, 0, b""))
@@ -96,7 +104,6 @@ def with_header(**changes: object) -> bytes:
     [
         ({"width": 0}, FormatError),
         ({"height": 0}, FormatError),
-        ({"width": 2**24 + 1}, FormatError),
         ({"quality": 999}, FormatError),
         ({"quality": 8001}, FormatError),
     ],

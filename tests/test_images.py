@@ -57,7 +57,7 @@ def test_sixteen_bits_are_rounded_and_noted() -> None:
     picture = to_picture(reopened(Image.fromarray(values)))
     assert picture.notes == ("16 bits per channel reduced to 8",)
     assert np.array_equal(picture.pixels[..., 0], np.rint(values / 257).astype(np.uint8))
-    with pytest.raises(UnsupportedError, match="beyond 16 bits"):
+    with pytest.raises(UnsupportedError, match="pixel mode I "):
         to_picture(Image.fromarray(values.astype(np.int32) * 100))
     with pytest.raises(UnsupportedError, match="pixel mode F"):
         to_picture(Image.fromarray(values.astype(np.float32)))
@@ -74,9 +74,13 @@ def sixteen_bit_png() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-def test_sixteen_bit_colour_is_noted(caplog: pytest.LogCaptureFixture) -> None:
-    assert to_picture(open_image(sixteen_bit_png())).pixels.shape == (2, 4, 3)
-    assert caplog.messages == ["16 bits per channel reduced to 8"]
+def test_sixteen_bit_colour_is_noted() -> None:
+    ppm = b"P6 4 2 65535\n" + bytes(range(48))
+    for data in (sixteen_bit_png(), ppm):
+        picture = to_picture(open_image(data))
+        assert picture.pixels.shape == (2, 4, 3)
+        assert picture.notes == ("16 bits per channel reduced to 8",)
+    assert not to_picture(open_image(b"P6 4 2 255\n" + bytes(24))).notes
 
 
 def test_cmyk_is_converted_and_noted() -> None:
@@ -115,7 +119,11 @@ def test_metadata_survives_every_format_that_can_hold_it() -> None:
         read = open_image(buffer.getvalue())
         picture = to_picture(read)
         assert (picture.icc == profile) == ("ICC" not in lost)
-        assert (read.getexif().get(0x010E) == "a description") == ("EXIF" not in lost)
+        assert (picture.exif is not None) == ("EXIF" not in lost)
+        if picture.exif:
+            kept = Image.Exif()
+            kept.load(picture.exif)
+            assert kept[0x010E] == "a description"
         assert (picture.xmp == xmp) == ("XMP" not in lost)
         if kind == "PNG":
             assert not lost
@@ -130,7 +138,7 @@ def test_bad_pictures_raise_image_errors() -> None:
     with pytest.raises(ImageError, match="not a picture"):
         open_image(b"nothing of the kind")
     with pytest.raises(ImageError, match="damaged"):
-        open_image(data[: len(data) // 2])
+        to_picture(open_image(data[: len(data) // 2]))
     with pytest.raises(LimitError):
         open_image(data, max_pixels=599)
 
@@ -139,4 +147,43 @@ def test_animations_are_refused() -> None:
     buffer = io.BytesIO()
     ramp("P").save(buffer, "GIF", save_all=True, append_images=[ramp("P").rotate(90)])
     with pytest.raises(UnsupportedError, match="animated"):
-        open_image(buffer.getvalue())
+        to_picture(open_image(buffer.getvalue()))
+
+
+def test_odd_metadata_never_stops_a_picture() -> None:
+    buffer = io.BytesIO()
+    ramp("RGB").save(buffer, "PNG", exif=b"Exif\0\0garbage, not TIFF")
+    picture = to_picture(open_image(buffer.getvalue()))
+    assert picture.notes == ("unreadable EXIF kept as it is",)
+    image = ramp("RGB")
+    image.info["xmp"] = "<plain/>"
+    assert to_picture(image).xmp == b"<plain/>"
+
+
+def test_orientation_in_xmp_is_reset_too() -> None:
+    image = ramp("RGB")
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/" xmlns:tiff="t"><a tiff:Orientation="6"/></x:xmpmeta>'
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = reopened(image, "JPEG", exif=exif.tobytes(), xmp=xmp)
+    picture = to_picture(turned)
+    assert picture.pixels.shape == (30, 20, 3)
+    assert b"Orientation" not in (picture.xmp or b"")
+
+
+def test_metadata_of_deep_grey_is_kept() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "a description"
+    image = Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30))
+    assert to_picture(reopened(image, "PNG", exif=exif.tobytes())).exif == exif.tobytes()
+
+
+def test_oversized_pictures_are_image_errors() -> None:
+    with pytest.raises(ImageError, match="cannot be saved as WEBP"):
+        save_image(Image.new("RGB", (17000, 1)), io.BytesIO(), "WEBP")
+
+
+def test_oversized_metadata_is_lost_with_a_note() -> None:
+    image = ramp("RGB")
+    image.info["exif"] = b"Exif\0\0" + bytes(70000)
+    assert save_image(image, io.BytesIO(), "JPEG") == ["EXIF"]

@@ -11,9 +11,10 @@ from lcomp.codec import ModelCodec
 from lcomp.container import Coder
 from lcomp.errors import LcompError, ModelError
 from lcomp.images import to_picture
+from lcomp.networks.blocks import lmbda
 from lcomp.networks.energy import energies, energy_transform, group_of_latent
 from lcomp.networks.hyperprior import Hyperprior, gaussian_bits
-from lcomp.training.cost import VTM_COST, lmbda
+from lcomp.training.cost import VTM_COST
 from lcomp.training.data import Pool, find_pictures
 from lcomp.training.loop import Trainer
 from lcomp.training.recipe import Recipe, Stage, read_recipe

@@ -1,6 +1,6 @@
 """The Typer application and its entry point. Commands import torch only when they run a network."""
 
-import os
+import io
 import signal
 import sys
 from types import FrameType
@@ -56,18 +56,15 @@ def terminate(signum: int, frame: FrameType | None) -> NoReturn:
 def main() -> None:
     """Run the command line; every error becomes one line on stderr and an exit code."""
     signal.signal(signal.SIGTERM, terminate)
+    # names of files need not be text
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(standalone_mode=True)
     except LcompError as error:
         print(f"lcomp: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("lcomp: interrupted", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        # the reader of our stdout has gone; point it elsewhere so that the interpreter's last flush stays quiet
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(1)
     except OSError as error:
         print(f"lcomp: {error.filename or 'error'}: {error.strerror or error}", file=sys.stderr)
         sys.exit(1)

@@ -1,13 +1,14 @@
 """`lcomp decode`."""
 
 import io
+import logging
 import time
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from lcomp.cli.files import STREAM, Target, check_streams, for_each, read_input, set_up_messages, target_name
+from lcomp.cli.files import STREAM, Target, for_each, read_input, set_up_messages, target_names
 from lcomp.cli.options import Device, Force, Inputs, Output, Quiet, Verbose
 from lcomp.images import FORMATS, save_image
 
@@ -39,15 +40,13 @@ def decode(
 
     img.lic becomes img.png beside it. With - the file is read from stdin and the picture written to stdout.
     """
-    check_streams(inputs, output)
     set_up_messages(verbose, quiet)
     if output is not None and output != STREAM and format is None and len(inputs) == 1:
         suffix = Path(output).suffix.lower().removeprefix(".")
-        if suffix and suffix not in FORMATS and not Path(output).is_dir() and not Path(output).exists():
+        if suffix and suffix not in FORMATS and (Path(output).is_file() or not Path(output).exists()):
             raise typer.BadParameter(f"unknown picture suffix '.{suffix}': use --format")
-    outputs = [target_name(name, output, f".{format or 'png'}", len(inputs) > 1) for name in inputs]
+    outputs = target_names(inputs, output, f".{format or 'png'}")
     from lcomp.api import Codec
-    from lcomp.codec import log
 
     codec = Codec(device=device)
 
@@ -60,7 +59,7 @@ def decode(
         buffer = io.BytesIO()
         lost = save_image(image, buffer, kind)
         if lost:
-            log.warning("%s cannot keep %s", kind, ", ".join(lost))
+            logging.getLogger("lcomp").warning("%s cannot keep %s", kind, ", ".join(lost))
         target.write(buffer.getvalue())
         details = f" [{codec.device}]" if verbose else ""
         return (

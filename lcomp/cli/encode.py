@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from lcomp.cli.files import Target, check_streams, for_each, read_input, set_up_messages, target_name
+from lcomp.cli.files import Target, for_each, read_input, set_up_messages, target_names
 from lcomp.cli.options import Device, Force, Inputs, Output, Quiet, Verbose
 
 
@@ -28,9 +28,8 @@ def encode(
 
     img.png becomes img.lic beside it. With - the picture is read from stdin and the file written to stdout.
     """
-    check_streams(inputs, output)
     set_up_messages(verbose, quiet)
-    outputs = [target_name(name, output, ".lic", len(inputs) > 1) for name in inputs]
+    outputs = target_names(inputs, output, ".lic")
     from lcomp.api import Codec
     from lcomp.images import open_image
 

@@ -5,11 +5,14 @@ import logging
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import typer
+from PIL import Image
 from rich.console import Console
+from rich.text import Text
 
 from lcomp.errors import LcompError
 
@@ -19,6 +22,9 @@ STREAM = "-"
 
 def set_up_messages(verbose: bool, quiet: bool) -> None:
     """Send the library's messages to stderr: stages with `verbose`, notes by default, only errors with `quiet`."""
+    # Pillow warns about pictures that it still reads: one line each, and never more pixels than our own limit
+    Image.MAX_IMAGE_PIXELS = None
+    warnings.showwarning = lambda message, *_: logger.warning("%s", message)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("lcomp: %(message)s"))
     logger = logging.getLogger("lcomp")
@@ -30,9 +36,11 @@ def set_up_messages(verbose: bool, quiet: bool) -> None:
 def read_input(name: str) -> bytes:
     """All bytes of a file, or of stdin for '-'; raises LcompError where it cannot be read."""
     try:
-        if name == STREAM:
-            return sys.stdin.buffer.read()
-        return Path(name).read_bytes()
+        if name != STREAM:
+            return Path(name).read_bytes()
+        if sys.stdin is None:
+            raise LcompError("stdin is closed")
+        return sys.stdin.buffer.read()
     except OSError as error:
         raise LcompError(f"{error.strerror}") from error
 
@@ -41,32 +49,31 @@ class Target:
     """Where one output goes. Constructing it refuses what may not be written, before any work is done."""
 
     def __init__(self, name: str, source: str, force: bool) -> None:
-        self.name = name
-        self.force = force
-        self.source = source
-        if name == STREAM:
-            if sys.stdout.isatty():
-                raise LcompError("refusing to write binary data to a terminal: use -o FILE or redirect stdout")
-        else:
+        self.name, self.source, self.force = name, source, force
+        if name != STREAM:
             self.check()
+        elif sys.stdout is None:
+            raise LcompError("stdout is closed")
+        elif sys.stdout.isatty():
+            raise LcompError("refusing to write binary data to a terminal: use -o FILE or redirect stdout")
 
     def check(self) -> None:
         """Raise LcompError where the output exists and may not be replaced."""
-        path = Path(self.name)
+        path, source = Path(self.name), Path(self.source)
         if path.is_dir():
             raise LcompError(f"output {self.name} is a directory")
-        if path.exists() and self.source != STREAM and path.samefile(self.source):
+        if self.source != STREAM and path.exists() and source.exists() and path.samefile(source):
             raise LcompError(f"output {self.name} is the input itself")
-        if path.is_file() and not self.force:
+        if (path.is_file() or path.is_symlink()) and not self.force:
             raise LcompError(f"output {self.name} exists: use -f to overwrite it")
 
     def write(self, data: bytes) -> None:
         """Write everything: to stdout or a device directly, to a file by way of a temporary one beside it."""
-        path = Path(self.name)
         if self.name == STREAM:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
             return
+        path = Path(self.name).resolve()
         try:
             if path.exists() and not path.is_file():
                 path.write_bytes(data)
@@ -89,7 +96,7 @@ def temporary_beside(path: Path) -> Iterator[Path]:
     try:
         mask = os.umask(0)
         os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
+        temporary.chmod(path.stat().st_mode if path.exists() else 0o666 & ~mask)
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
@@ -107,14 +114,21 @@ def target_name(source: str, output: str | None, suffix: str, several: bool) -> 
     return output
 
 
-def check_streams(inputs: list[str], output: str | None) -> None:
-    """Usage errors of pipes: stdin given twice, or several inputs into one stdout."""
+def target_names(inputs: list[str], output: str | None, suffix: str) -> list[str]:
+    """Names of all outputs; usage errors for inputs and outputs that cannot go together."""
+    if not all(name == STREAM or Path(name).name for name in inputs):
+        raise typer.BadParameter("an input is not the name of a file")
     if inputs.count(STREAM) > 1:
         raise typer.BadParameter("stdin (-) can be given only once")
     if output == STREAM and len(inputs) > 1:
         raise typer.BadParameter("several inputs cannot share stdout")
     if output is not None and len(inputs) > 1 and Path(output).is_file():
         raise typer.BadParameter(f"{output} is a file: several inputs need a directory")
+    outputs = [target_name(name, output, suffix, len(inputs) > 1) for name in inputs]
+    for name in outputs:
+        if outputs.count(name) > 1:
+            raise typer.BadParameter(f"several inputs would be written to {name}")
+    return outputs
 
 
 def for_each(inputs: list[str], outputs: list[str], work: Callable[[str, str], str], verb: str, quiet: bool) -> None:
@@ -127,7 +141,7 @@ def for_each(inputs: list[str], outputs: list[str], work: Callable[[str, str], s
     for number, (name, output) in enumerate(zip(inputs, outputs, strict=True), 1):
         shown = "stdin" if name == STREAM else name
         count = f" ({number} of {len(inputs)})" if len(inputs) > 1 else ""
-        spinner = console.status(f"{verb} {shown}{count}") if console.is_terminal and not quiet else None
+        spinner = console.status(Text(f"{verb} {shown}{count}")) if console.is_terminal and not quiet else None
         try:
             with spinner or contextlib.nullcontext():
                 line = work(name, output)
@@ -136,8 +150,10 @@ def for_each(inputs: list[str], outputs: list[str], work: Callable[[str, str], s
         except LcompError as error:
             print(f"lcomp: {shown}: {error}", file=sys.stderr)
             codes.append(error.exit_code)
-        except MemoryError:
-            print(f"lcomp: {shown}: not enough memory", file=sys.stderr)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            print(f"lcomp: {shown}: {error.strerror}", file=sys.stderr)
             codes.append(1)
     if len(inputs) > 1 and not quiet:
         print(f"{len(inputs) - len(codes)} of {len(inputs)} done, {len(codes)} failed", file=sys.stderr)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from lcomp.cli.options import Device
+from lcomp.errors import LcompError
 
 
 def train(
@@ -34,7 +35,7 @@ def train(
     """
     try:
         from lcomp.training.export import export
-        from lcomp.training.loop import Report, Trainer
+        from lcomp.training.loop import Report, Trainer, checkpoint_file
     except ModuleNotFoundError as error:
         print(f"lcomp: {error.name} is not installed: pip install 'lcomp[train]'", file=sys.stderr)
         raise typer.Exit(1) from error
@@ -43,9 +44,11 @@ def train(
     from lcomp.zoo import read_model
 
     info, recipe = read_model(model), read_recipe(model)
+    folder = run or Path("runs") / info.name
+    if export_only and not checkpoint_file(folder).is_file():
+        raise LcompError(f"{folder} holds no checkpoint")
     console = Console(stderr=True)
     with console.status("reading the training pictures"):
-        folder = run or Path("runs") / info.name
         trainer = Trainer(info.architecture, recipe, data, folder, choose_device(device), compiled)
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
@@ -65,7 +68,7 @@ def train(
         if not export_only:
             try:
                 trainer.run(report, every)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, SystemExit):
                 trainer.save()
                 raise
     training = {"steps": str(trainer.step), "minutes": f"{trainer.minutes:.1f}"}

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lcomp.container import Reader, write_varint
+from lcomp.binary import Reader, write_varint
 from lcomp.entropy.backend import Bins
 from lcomp.entropy.tables import PRECISION
 from lcomp.errors import FormatError, TruncatedError, UnsupportedError

@@ -7,6 +7,11 @@ QUALITIES = 8
 """Learned quality points: q = 1 .. 8."""
 
 
+def lmbda(q: Tensor) -> Tensor:
+    """Rate-distortion trade-off of quality q: the eight CompressAI points, log-linear in between."""
+    return 0.0018 * 100 ** ((q - 1) / 7)
+
+
 def quality_weights(q: Tensor) -> Tensor:
     """Linear interpolation weights [B, 8] of the integer quality points for real q [B] in [1, 8]."""
     points = torch.arange(1, QUALITIES + 1, device=q.device, dtype=q.dtype)

@@ -7,13 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lcomp.entropy.tables import SCALE_MIN
 from lcomp.networks.blocks import QualityVector, quality_weights, start_at_zero
 from lcomp.networks.config import HYPER_STRIDE, BackboneConfig
 from lcomp.networks.energy import energies, energy_transform, group_of_latent
 from lcomp.networks.transforms import Analysis, LatentScale, Synthesis
-
-SCALE_MIN = 0.11
-"""Smallest standard deviation of the entropy model, in quantisation steps."""
 
 SLOPE = 0.125
 """Negative slope of h_s's activation: a power of two, so that the integer path is exact."""

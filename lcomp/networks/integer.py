@@ -36,7 +36,6 @@ LEAK_BITS = 3
 LOG_SCALE_MIN = -208694
 """round(log2(SCALE_MIN) * 2^LOG_BITS), a literal so that no mathematics library decides it."""
 
-LARGEST_Z = 2.0**15
 EXACT_LIMIT = 2.0**52
 """Sums stay below half of 2^53, so that rounding can add one half exactly."""
 
@@ -137,8 +136,6 @@ class IntegerHyperSynthesis:
             total = layer.weight.abs().sum((1, 2, 3)) * largest_input.get(name, ACTIVATION_MAX) + layer.bias.abs()
             if not total.max() < EXACT_LIMIT:
                 raise ValueError("fixed-point sums may exceed 2^53")
-        if LARGEST_Z * self.power_of_two(-self.z_log_gain, INVERSE_BITS).max() >= EXACT_LIMIT:
-            raise ValueError("fixed-point products may exceed 2^53")
 
     def power_of_two(self, logarithm: Integers, bits: int) -> Integers:
         """2^logarithm with `bits` fractional bits: table lookup and linear interpolation, integers only."""

@@ -3,16 +3,11 @@
 import torch
 from torch import Tensor
 
-from lcomp.networks.blocks import quality_weights
+from lcomp.networks.blocks import lmbda, quality_weights
 from lcomp.networks.hyperprior import Rates
 
 VTM_COST = (0.278, 0.405, 0.573, 0.796, 1.080, 1.440, 1.901, 2.491)
 """Lowest bpp + lmbda * 255^2 * MSE of VTM on Kodak at q = 1..8, from its published curve (CompressAI)."""
-
-
-def lmbda(q: Tensor) -> Tensor:
-    """Rate-distortion trade-off of quality q: the eight CompressAI points, log-linear in between."""
-    return 0.0018 * 100 ** ((q - 1) / 7)
 
 
 def relative_cost(rates: Rates, x: Tensor, q: Tensor) -> Tensor:

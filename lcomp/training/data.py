@@ -69,6 +69,8 @@ class Pool:
     def crops(self, batch: int, side: int, random: np.random.Generator) -> Tensor:
         """Random flipped crops, uint8 [batch, 3, side, side]; pictures drawn by their area."""
         weights = np.array([(h * w if min(h, w) >= side else 0) for h, w in self.sizes], np.float64)
+        if not weights.any():
+            raise LcompError(f"no training picture is {side} pixels wide and high")
         cuts = []
         for index in random.choice(len(weights), batch, p=weights / weights.sum()):
             height, width = self.sizes[index]

@@ -62,6 +62,13 @@ def float_tensors(model: Hyperprior) -> dict[str, Tensor]:
     return tensors
 
 
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file by way of a temporary one beside it."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_bytes(data)
+    temporary.replace(path)
+
+
 def export(model: Hyperprior, info: ModelInfo, training: dict[str, str]) -> Path:
     """Write the weights file of `info` and put its digest and fingerprint into the TOML.
 
@@ -76,8 +83,8 @@ def export(model: Hyperprior, info: ModelInfo, training: dict[str, str]) -> Path
     metadata = {"lcomp": json.dumps({"model": info.name, "recipe": document["training"].unwrap(), **training})}
     data = safetensors.torch.save(floats | exact, metadata)
     info.weights_path.parent.mkdir(exist_ok=True)
-    info.weights_path.write_bytes(data)
+    replace_file(info.weights_path, data)
     document["weights"]["sha256"] = hashlib.sha256(data).hexdigest()
     document["weights"]["fingerprint"] = f"{fingerprint(exact):08x}"
-    info.source.write_text(tomlkit.dumps(document), encoding="utf-8")
+    replace_file(info.source, tomlkit.dumps(document).encode())
     return info.weights_path

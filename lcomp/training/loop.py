@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lcomp.errors import LcompError
 from lcomp.networks.blocks import place
 from lcomp.networks.config import BackboneConfig
 from lcomp.networks.hyperprior import Hyperprior
@@ -62,6 +63,11 @@ def parameter_groups(model: Hyperprior, recipe: Recipe) -> list[Group]:
     ]
 
 
+def checkpoint_file(folder: Path) -> Path:
+    """File in a run's folder that it can be resumed from."""
+    return folder / "checkpoint.pt"
+
+
 class Trainer:
     """One training run in one folder: `checkpoint.pt` holds everything needed to go on."""
 
@@ -76,7 +82,7 @@ class Trainer:
         self.model = Hyperprior(config)
         place(self.model, device)
         self.step, self.minutes = 0, 0.0
-        resuming = self.checkpoint.is_file()
+        resuming = checkpoint_file(folder).is_file()
         if not resuming:
             start_from_components(self.model, self.pool, np.random.default_rng(recipe.seed))
         self.average = copy.deepcopy(self.model).eval()
@@ -89,11 +95,6 @@ class Trainer:
         self.cost: Callable[[Tensor, Tensor], Tensor] = self.mean_cost
         if compiled:
             self.cost = torch.compile(self.mean_cost, dynamic=False)
-
-    @property
-    def checkpoint(self) -> Path:
-        """File that the run can be resumed from."""
-        return self.folder / "checkpoint.pt"
 
     @property
     def progress(self) -> float:
@@ -130,7 +131,7 @@ class Trainer:
         """Cost of the averaged weights on the centre of every validation picture, relative to VTM."""
         costs = []
         for index, (height, width) in enumerate(self.validation_pool.sizes):
-            side = VALIDATION_SIDE
+            side = min(VALIDATION_SIDE, height // 64 * 64, width // 64 * 64)
             top, left = (height - side) // 2, (width - side) // 2
             x = to_signal(self.validation_pool.picture(index)[None, :, top : top + side, left : left + side])
             q = torch.tensor(VALIDATION_QUALITIES, device=self.device)
@@ -151,7 +152,7 @@ class Trainer:
             if time.monotonic() - last > every * 60 or self.progress >= 1:
                 cost = torch.stack(losses).mean().item()
                 if not math.isfinite(cost):
-                    raise FloatingPointError(f"training diverged at step {self.step}")
+                    raise LcompError(f"training diverged at step {self.step}")
                 self.save()
                 report(Report(self.step, self.minutes, cost, self.validate()))
                 last, losses = time.monotonic(), []
@@ -165,13 +166,14 @@ class Trainer:
             "step": self.step,
             "minutes": self.minutes,
         }
-        temporary = self.checkpoint.with_suffix(".tmp")
+        path = checkpoint_file(self.folder)
+        temporary = path.with_suffix(".tmp")
         torch.save(state, temporary)
-        temporary.replace(self.checkpoint)
+        temporary.replace(path)
 
     def load(self) -> None:
         """Go on from the checkpoint; the learning rates are the recipe's, not the checkpoint's."""
-        state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        state = torch.load(checkpoint_file(self.folder), map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         peaks = [group["peak"] for group in self.optimizer.param_groups]

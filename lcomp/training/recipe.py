@@ -15,6 +15,10 @@ class Stage:
     crop: int  # side of the square crops in pixels, a multiple of 64
     batch: int  # crops per step
 
+    def __post_init__(self) -> None:
+        if self.crop < 64 or self.crop % 64 or self.batch < 1 or not 0 <= self.start < 1:
+            raise ModelError(f"bad training stage {self}: crops are multiples of 64, starts fractions of the time")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -33,6 +37,10 @@ class Recipe:
     clip: float = 1.0  # largest gradient norm, per group
     ema: float = 0.9995  # decay of the averaged weights, per step
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.minutes > 0 or not self.stages or self.stages[0].start != 0:
+            raise ModelError("a recipe takes more than 0 minutes and its first stage starts at 0")
 
     def stage(self, progress: float) -> Stage:
         """The stage in force at a fraction of the time."""

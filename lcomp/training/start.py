@@ -5,9 +5,10 @@ import math
 import numpy as np
 import torch
 
+from lcomp.entropy.tables import SCALE_MIN
 from lcomp.networks.blocks import QUALITIES, quality_weights
 from lcomp.networks.config import STRIDE
-from lcomp.networks.hyperprior import SCALE_MIN, Hyperprior
+from lcomp.networks.hyperprior import Hyperprior
 from lcomp.training.data import Pool, to_signal
 
 BLOCKS = 160_000

@@ -1,0 +1,49 @@
+"""Rate-distortion optimised rounding of the latents: the encoder's choice, invisible to the decoder."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lcomp.entropy.latents import MAX_SYMBOL
+from lcomp.entropy.tables import MAX_RADIUS, PRECISION, Table
+
+CAUTION = 1.6
+"""Weight of the distortion: the synthesis is not the orthonormal transform that the estimate takes it for.
+
+Validation cost relative to plain rounding at q = 1, 4, 8: -4.1, -0.2, +1.0 % with 0.6, -5.9, -2.3, -0.3 % with 1.6,
+-5.2, -2.1, -0.3 % with 2.5.
+"""
+
+
+class Rounding:
+    """Rounds latents to symbols, towards zero where the bits saved outweigh the error added."""
+
+    def __init__(self, tables: tuple[Table, ...], device: torch.device) -> None:
+        # bits [scale, magnitude]; magnitudes beyond a table cost what an escape does
+        bits = np.empty((len(tables), MAX_RADIUS + 2), np.float32)
+        for row, table in zip(bits, tables, strict=True):
+            row[:] = PRECISION - math.log2(table.frequencies[-1]) + 16
+            row[: table.radius + 1] = PRECISION - np.log2(table.frequencies[table.radius : -1])
+        self.bits = torch.from_numpy(bits).to(device)
+
+    def __call__(self, residual: Tensor, scales: Tensor, gain: Tensor, trade_off: float) -> Tensor:
+        """Symbols [1, M, h, w] of y - mu, for scale indexes [1, M, h, w], the gain [1, M, 1, 1] of y and lmbda.
+
+        One step towards zero adds gain^-2 * (distance^2 - error^2) to the squared error of a 16x16 block in [-1, 1]:
+        127.5^2 / 3 times that is 255^2 MSE per pixel.
+        """
+        residual, scales = residual.contiguous(), scales.contiguous()
+        symbols = torch.round(residual).clamp(-MAX_SYMBOL, MAX_SYMBOL) * (scales > 0)
+        flat = symbols.view(-1)
+        (places,) = torch.nonzero(flat, as_tuple=True)
+        nearest, value = flat[places], residual.view(-1)[places]
+        lower = nearest - nearest.sign()
+        scale = scales.view(-1)[places].long()
+        magnitude = nearest.abs().long().clamp_max(MAX_RADIUS + 1)
+        saved = self.bits[scale, magnitude] - self.bits[scale, magnitude - 1]
+        weight = (CAUTION * trade_off * 127.5**2 / 3 / gain.square()).expand_as(symbols).reshape(-1)[places]
+        added = weight * ((value - lower).square() - (value - nearest).square())
+        flat[places] = torch.where(saved > added, lower, nearest)
+        return symbols
