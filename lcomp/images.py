@@ -63,6 +63,9 @@ class Picture:
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, TypeError, struct.error)
 """What Pillow raises for damaged pictures and metadata."""
 
+SRGB_GAMMA = 0.45455
+"""What PNG files of ordinary pictures say."""
+
 EXIF_ORIENTATION = 0x0112
 TIFF_DESCRIPTIVE_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
 """Description, make, model, software, date, artist, copyright: the tags that do not describe the file's layout."""
@@ -158,7 +161,7 @@ def load(image: Image.Image) -> tuple[Image.Image, list[str]]:
     if min(image.size) < 1:
         raise ImageError("picture has no pixels")
     image.load()
-    if "gamma" in image.info and not image.info.get("icc_profile"):
+    if abs(image.info.get("gamma", SRGB_GAMMA) - SRGB_GAMMA) > 0.01 and not image.info.get("icc_profile"):
         notes.append("PNG gamma ignored")
     if image.format == "TIFF":
         # Pillow keeps a TIFF's tags apart from the EXIF of other formats
