@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -111,13 +110,11 @@ def test_several_inputs_are_all_tried(folder: Path, tmp_path: Path) -> None:
         (["encode", "photo.lic", "-o", "x.lic"], 3, "not a picture"),
         (["encode", "photo.png", "-o", "x.lic", "-m", "nothing"], 4, "unknown model"),
         (["encode", "photo.png", "-o", "x.lic", "--device", "cuda:99"], 1, "does not exist"),
-        (["encode", "photo.png", "-o", "/nowhere/x.lic/y/"], 1, "cannot write"),
+        (["encode", "photo.png", "-o", "photo.png/x.lic"], 1, "cannot write"),
         (["info", "photo.png"], 3, "not a .lic file"),
     ],
 )
 def test_errors_are_one_line_with_a_documented_code(folder: Path, arguments: list[str], code: int, text: str) -> None:
-    if arguments[-1].startswith("/nowhere") and os.geteuid() == 0:
-        arguments = [*arguments[:-1], "/proc/nowhere/x.lic"]
     result = lcomp(*arguments, cwd=folder)
     assert result.returncode == code
     assert text in one_line(result)
@@ -181,6 +178,7 @@ def test_light_commands_never_import_torch(folder: Path, arguments: list[str]) -
 
 
 def test_nothing_binary_goes_to_a_terminal(folder: Path) -> None:
+    pty = pytest.importorskip("pty", reason="no pseudo-terminals here")
     master, slave = pty.openpty()
     process = subprocess.run(
         [sys.executable, "-m", "lcomp", "encode", str(folder / "photo.png"), "-o", "-"],
@@ -194,6 +192,7 @@ def test_nothing_binary_goes_to_a_terminal(folder: Path) -> None:
     assert b"terminal" in process.stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process here")
 def test_interrupt_leaves_no_file(tmp_path: Path) -> None:
     from conftest import noise_image
 

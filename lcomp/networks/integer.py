@@ -84,10 +84,10 @@ def round_shift(value: Tensor, bits: int) -> Tensor:
 def convolve(value: Tensor, bits: int, layer: IntegerLayer, output_bits: int, largest: int) -> Tensor:
     """Convolution of integers with `bits` fractional bits, rounded to `output_bits` and clamped."""
     total = F.conv2d(value, layer.weight, padding=layer.weight.shape[-1] // 2)
-    total.round_().add_(layer.bias[:, None, None])
-    # round_shift, in place: these tensors are the largest of the exact path
-    total.mul_(2.0 ** (output_bits - bits - layer.shift)).add_(0.5).floor_()
-    return total.clamp_(-largest, largest)
+    # (total + bias) / 2^n, rounded half up; in place, because these tensors are the largest of the exact path
+    scale = 2.0 ** (output_bits - bits - layer.shift)
+    total.round_().mul_(scale).add_((layer.bias * scale + 0.5)[:, None, None])
+    return total.floor_().clamp_(-largest, largest)
 
 
 def leaky(value: Tensor) -> Tensor:
@@ -167,11 +167,12 @@ class IntegerHyperSynthesis:
         h = convolve(h, bits, layers.leave, OUTPUT_BITS, OUTPUT_MAX)
         p = F.pixel_shuffle(convolve(v, bits, layers.path, OUTPUT_BITS, OUTPUT_MAX), HYPER_STRIDE)
         p = convolve(p, OUTPUT_BITS, layers.expand, OUTPUT_BITS, OUTPUT_MAX)
-        mean, log_scale = (h + p).chunk(2, 1)
+        mean, log_scale = h.add_(p).chunk(2, 1)
 
+        # mean * deviation and log_scale + log_deviation in steps of the tables, both rounded half up
         log_deviation = interpolate(self.log_deviation, quality)
         deviation = per_channel(self.power_of_two(log_deviation, DEVIATION_BITS))
-        mean = round_shift(mean * deviation, OUTPUT_BITS + DEVIATION_BITS - MEAN_BITS).clamp(-MEAN_MAX, MEAN_MAX)
-        position = log_scale * 2.0 ** (LOG_BITS - OUTPUT_BITS) + per_channel(log_deviation - LOG_SCALE_MIN)
-        scales = round_shift(position * STEPS_PER_OCTAVE, LOG_BITS).clamp(0, SCALES - 1)
-        return EntropyParameters(mean, scales.to(torch.uint8))
+        mean.mul_(deviation * 2.0 ** (MEAN_BITS - OUTPUT_BITS - DEVIATION_BITS)).add_(0.5).floor_()
+        offset = per_channel(log_deviation - LOG_SCALE_MIN) * (STEPS_PER_OCTAVE * 2.0**-LOG_BITS)
+        log_scale.mul_(STEPS_PER_OCTAVE * 2.0**-OUTPUT_BITS).add_(offset + 0.5).floor_()
+        return EntropyParameters(mean.clamp_(-MEAN_MAX, MEAN_MAX), log_scale.clamp_(0, SCALES - 1).to(torch.uint8))
