@@ -5,14 +5,12 @@
 Both code the same symbols with the same tables; torchac is given one CDF row per symbol, as its interface asks for.
 """
 
-import statistics
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+from timing import median_seconds
 
 from lcomp.codec import ModelCodec
 from lcomp.container import Coder
@@ -23,16 +21,6 @@ from lcomp.zoo import model_by_name
 PHOTO = Path(__file__).parent.parent / "tests" / "data" / "kodim05.png"
 RADIUS = 120
 """Symbols of larger magnitude are clamped for both, so that torchac's rows stay small."""
-
-
-def median_seconds(work: Callable[[], object], runs: int = 5) -> float:
-    work()
-    seconds = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Rate and distortion of the shipped model and of classical codecs on a folder of pictures, from real files.
 
-    python benchmarks/rate_distortion.py --data path/to/kodak --output benchmarks/kodak.json
+    pip install scipy && python benchmarks/rate_distortion.py --data path/to/kodak --output benchmarks/kodak.json
 
 Every codec writes files to a temporary folder; bits per pixel count every byte, header included. PSNR is that of
 rounded 8-bit RGB, per picture and then averaged. BD-rate: piecewise cubic interpolation of log(bpp) over the shared

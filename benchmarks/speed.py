@@ -2,34 +2,22 @@
 
 Needs an environment of its own, because CompressAI 1.2.8 wants numpy < 2:
 
-    python -m venv /tmp/compare && . /tmp/compare/bin/activate
+    python -m venv ../compare && . ../compare/bin/activate
     pip install torch==2.13.0 && pip install compressai==1.2.8 . && python benchmarks/speed.py
 """
 
 import argparse
-import statistics
-import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from PIL import Image
+from timing import median_seconds
 
 import lcomp
 
 warnings.filterwarnings("ignore", category=FutureWarning)
 PHOTO = Path(__file__).parent.parent / "tests" / "data" / "kodim05.png"
-
-
-def median_seconds(work: Callable[[], object], runs: int) -> float:
-    work()
-    seconds = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
 
 
 def main() -> None:

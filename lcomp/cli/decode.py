@@ -63,7 +63,7 @@ def decode(
         target.write(buffer.getvalue())
         details = f" [{codec.device}]" if verbose else ""
         return (
-            f"{target.name}: {image.width}x{image.height} {kind}, {buffer.tell()} bytes, "
+            f"{target}: {image.width}x{image.height} {kind}, {buffer.tell()} bytes, "
             f"{time.perf_counter() - started:.2f} s{details}"
         )
 

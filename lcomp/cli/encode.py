@@ -44,7 +44,7 @@ def encode(
         pixels = image.width * image.height
         details = f" [{codec.model.name}, {codec.device}]" if verbose else ""
         return (
-            f"{target.name}: {len(data)} bytes, {8 * len(data) / pixels:.3f} bpp, "
+            f"{target}: {len(data)} bytes, {8 * len(data) / pixels:.3f} bpp, "
             f"{3 * pixels / len(data):.1f}:1, {time.perf_counter() - started:.2f} s{details}"
         )
 

@@ -57,6 +57,9 @@ class Target:
         elif sys.stdout.isatty():
             raise LcompError("refusing to write binary data to a terminal: use -o FILE or redirect stdout")
 
+    def __str__(self) -> str:
+        return "stdout" if self.name == STREAM else self.name
+
     def check(self) -> None:
         """Raise LcompError where the output exists and may not be replaced."""
         path, source = Path(self.name), Path(self.source)
