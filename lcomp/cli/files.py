@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -128,9 +129,9 @@ def target_names(inputs: list[str], output: str | None, suffix: str) -> list[str
     if output is not None and len(inputs) > 1 and Path(output).is_file():
         raise typer.BadParameter(f"{output} is a file: several inputs need a directory")
     outputs = [target_name(name, output, suffix, len(inputs) > 1) for name in inputs]
-    for name in outputs:
-        if outputs.count(name) > 1:
-            raise typer.BadParameter(f"several inputs would be written to {name}")
+    name, count = Counter(outputs).most_common(1)[0]
+    if count > 1:
+        raise typer.BadParameter(f"several inputs would be written to {name}")
     return outputs
 
 
