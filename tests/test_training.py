@@ -1,3 +1,4 @@
+import dataclasses
 import math
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from lcomp.codec import ModelCodec
 from lcomp.container import Coder
 from lcomp.errors import LcompError, ModelError
 from lcomp.images import to_picture
-from lcomp.networks.blocks import lmbda
+from lcomp.networks.blocks import lmbda, quality_weights
 from lcomp.networks.energy import energies, energy_transform, group_of_latent
 from lcomp.networks.hyperprior import Hyperprior, gaussian_bits
 from lcomp.training.cost import VTM_COST
-from lcomp.training.data import Pool, find_pictures
+from lcomp.training.data import Pool, find_pictures, to_signal
+from lcomp.training.grow import grow
 from lcomp.training.loop import Trainer
 from lcomp.training.recipe import Recipe, Stage, read_recipe
 from lcomp.training.start import start_from_components
@@ -162,3 +164,32 @@ def test_training_lowers_the_cost(model_file: Path, pictures: Path, tmp_path: Pa
     reports = []
     trainer.run(reports.append)
     assert reports[-1].validation_cost < 0.99 * before
+
+
+def test_a_grown_model_computes_what_the_smaller_one_does(model_file: Path, pictures: Path) -> None:
+    import numpy as np
+
+    pool, random = Pool(find_pictures(pictures).train, torch.device("cpu")), np.random.default_rng(0)
+    config = dataclasses.replace(read_model(model_file).architecture, latents=32)  # whole groups of energies
+    small = Hyperprior(config).eval()
+    start_from_components(small, pool, random)
+    torch.nn.init.normal_(small.g_s.leave.weight, 0, 0.01)
+    torch.nn.init.normal_(small.h_s.leave.weight, 0, 0.01)
+    model = Hyperprior(dataclasses.replace(config, latents=64, hyper_latents=12)).eval()
+    grow(model, small, pool, random)
+    x, w = to_signal(pool.crops(2, 64, random)), quality_weights(torch.tensor([2.0, 8.0]))
+    with torch.no_grad():
+        y, y_small = model.g_a(x, w, model.scale), small.g_a(x, w, small.scale)
+        assert torch.allclose(y[:, :32], y_small, atol=1e-4)
+        without = torch.cat([y_small, torch.zeros_like(y[:, 32:])], 1)
+        x_small = small.g_s(y_small, w, small.scale)
+        assert torch.allclose(model.g_s(without, w, model.scale), x_small, atol=1e-4)
+        # the added latents carry what was left over
+        assert (model.g_s(y, w, model.scale) - x).square().mean() < 0.9 * (x_small - x).square().mean()
+        z, z_small = model.h_a(y, w, model.scale), small.h_a(y_small, w, small.scale)
+        mean, mean_small = model.h_s(z, w, model.scale), small.h_s(z_small, w, small.scale)
+        assert torch.allclose(mean[:, :32], mean_small[:, :32], atol=1e-4)
+        assert torch.allclose(mean[:, 64:96], mean_small[:, 32:], atol=1e-4)
+    wider = Hyperprior(dataclasses.replace(config, channels=24))
+    with pytest.raises(LcompError, match="cannot grow"):
+        grow(wider, small, pool, random)

@@ -19,6 +19,10 @@ def train(
         Path | None,
         typer.Option("--run", metavar="DIR", help="Folder of the checkpoint.", show_default="runs/MODEL"),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="DIR", help="Start from another run's model, which may have fewer latents."),
+    ] = None,
     device: Device = "auto",
     every: Annotated[float, typer.Option("--every", help="Minutes between checkpoints.")] = 5.0,
     compiled: Annotated[
@@ -35,7 +39,7 @@ def train(
     """
     try:
         from lcomp.training.export import export
-        from lcomp.training.loop import Report, Trainer, checkpoint_file
+        from lcomp.training.loop import Report, Trainer, checkpoint_file, trained_model
     except ModuleNotFoundError as error:
         print(f"lcomp: {error.name} is not installed: pip install 'lcomp[train]'", file=sys.stderr)
         raise typer.Exit(1) from error
@@ -47,9 +51,10 @@ def train(
     folder = run or Path("runs") / info.name
     if export_only and not checkpoint_file(folder).is_file():
         raise LcompError(f"{folder} holds no checkpoint")
+    small = trained_model(start) if start else None
     console = Console(stderr=True)
     with console.status("reading the training pictures"):
-        trainer = Trainer(info.architecture, recipe, data, folder, choose_device(device), compiled)
+        trainer = Trainer(info.architecture, recipe, data, folder, choose_device(device), compiled, small)
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bar:

@@ -1,6 +1,7 @@
 """The training loop: resumable, scheduled by wall clock, the same on CPU and GPU."""
 
 import copy
+import dataclasses
 import math
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from lcomp.networks.config import BackboneConfig
 from lcomp.networks.hyperprior import Hyperprior
 from lcomp.training.cost import relative_cost
 from lcomp.training.data import Pool, find_pictures, to_signal
+from lcomp.training.grow import grow
 from lcomp.training.recipe import Recipe
 from lcomp.training.start import start_from_components
 
@@ -68,11 +70,31 @@ def checkpoint_file(folder: Path) -> Path:
     return folder / "checkpoint.pt"
 
 
+def trained_model(folder: Path) -> Hyperprior:
+    """The averaged weights of the run in `folder`; raises LcompError where it holds no checkpoint."""
+    if not checkpoint_file(folder).is_file():
+        raise LcompError(f"{folder} holds no checkpoint")
+    state = torch.load(checkpoint_file(folder), map_location="cpu", weights_only=True)
+    model = Hyperprior(BackboneConfig(**state["architecture"]))
+    model.load_state_dict(state["average"])
+    return model.eval()
+
+
 class Trainer:
-    """One training run in one folder: `checkpoint.pt` holds everything needed to go on."""
+    """One training run in one folder: `checkpoint.pt` holds everything needed to go on.
+
+    It starts from the checkpoint; without one from the trained model `small`, or from the principal components.
+    """
 
     def __init__(
-        self, config: BackboneConfig, recipe: Recipe, data: Path, folder: Path, device: torch.device, compiled: bool
+        self,
+        config: BackboneConfig,
+        recipe: Recipe,
+        data: Path,
+        folder: Path,
+        device: torch.device,
+        compiled: bool,
+        small: Hyperprior | None = None,
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.folder, self.device = recipe, folder, device
@@ -84,7 +106,12 @@ class Trainer:
         self.step, self.minutes = 0, 0.0
         resuming = checkpoint_file(folder).is_file()
         if not resuming:
-            start_from_components(self.model, self.pool, np.random.default_rng(recipe.seed))
+            random = np.random.default_rng(recipe.seed)
+            if small is None:
+                start_from_components(self.model, self.pool, random)
+            else:
+                place(small, device)
+                grow(self.model, small, self.pool, random)
         self.average = copy.deepcopy(self.model).eval()
         self.optimizer = torch.optim.AdamW(
             parameter_groups(self.model, recipe), betas=(0.9, 0.95), weight_decay=0.0, fused=True
@@ -160,6 +187,7 @@ class Trainer:
     def save(self) -> None:
         """Write the checkpoint, atomically."""
         state = {
+            "architecture": dataclasses.asdict(self.model.config),
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
