@@ -20,6 +20,7 @@ from lcomp.training.cost import relative_cost
 from lcomp.training.data import Pool, find_pictures, to_signal
 from lcomp.training.grow import grow
 from lcomp.training.recipe import Recipe
+from lcomp.training.soap import Soap
 from lcomp.training.start import start_from_components
 
 VALIDATION_QUALITIES = (1.0, 2.5, 4.0, 6.0, 8.0)
@@ -38,8 +39,8 @@ class Report(NamedTuple):
 Group = dict[str, Any]
 
 
-def parameter_groups(model: Hyperprior, recipe: Recipe) -> list[Group]:
-    """AdamW parameter groups with the learning rates of the recipe."""
+def make_optimizers(model: Hyperprior, recipe: Recipe) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+    """AdamW and SOAP, which takes the convolution weights, with the learning rates of the recipe."""
     linear, vectors, small, entropy, transforms = [], [], [], [], []
     for name, parameter in model.named_parameters():
         if name.endswith(".linear"):
@@ -56,13 +57,13 @@ def parameter_groups(model: Hyperprior, recipe: Recipe) -> list[Group]:
     def group(parameters: list[nn.Parameter], rate: float) -> Group:
         return {"params": parameters, "lr": rate, "peak": rate}
 
-    return [
+    plain = [
         group(linear, recipe.lr_linear),
         group(vectors, recipe.lr_vectors),
         group(small, recipe.lr_small),
-        group(entropy, recipe.lr_entropy),
-        group(transforms, recipe.lr_transforms),
     ]
+    adam = torch.optim.AdamW(plain, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
+    return adam, Soap([group(entropy, recipe.lr_entropy), group(transforms, recipe.lr_transforms)])
 
 
 def checkpoint_file(folder: Path) -> Path:
@@ -113,9 +114,7 @@ class Trainer:
                 place(small, device)
                 grow(self.model, small, self.pool, random)
         self.average = copy.deepcopy(self.model).eval()
-        self.optimizer = torch.optim.AdamW(
-            parameter_groups(self.model, recipe), betas=(0.9, 0.95), weight_decay=0.0, fused=True
-        )
+        self.optimizers = make_optimizers(self.model, recipe)
         if resuming:
             self.load()
         self.random = np.random.default_rng([recipe.seed, self.step])
@@ -143,10 +142,11 @@ class Trainer:
         loss = self.cost(x, q.float().to(self.device))
         self.model.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["peak"] * rate
-            nn.utils.clip_grad_norm_(group["params"], self.recipe.clip)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * rate
+                nn.utils.clip_grad_norm_(group["params"], self.recipe.clip)
+            optimizer.step()
         self.step += 1
         decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
@@ -190,7 +190,7 @@ class Trainer:
             "architecture": dataclasses.asdict(self.model.config),
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "step": self.step,
             "minutes": self.minutes,
         }
@@ -204,8 +204,9 @@ class Trainer:
         state = torch.load(checkpoint_file(self.folder), map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
-        peaks = [group["peak"] for group in self.optimizer.param_groups]
-        self.optimizer.load_state_dict(state["optimizer"])
-        for group, peak in zip(self.optimizer.param_groups, peaks, strict=True):
-            group["peak"] = peak
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            peaks = [group["peak"] for group in optimizer.param_groups]
+            optimizer.load_state_dict(saved)
+            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                group["peak"] = peak
         self.step, self.minutes = state["step"], state["minutes"]
