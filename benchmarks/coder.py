@@ -32,7 +32,7 @@ def main() -> None:
     coder = codec.coder(Coder.CONSTRICTION)
     decoder = coder.decoder(encoded.stream)
     z = decoder.decode(codec.z_scales(quality, rows, columns))
-    scales = np.asarray(codec.entropy_parameters(z, quality, rows, columns).scales.flatten())
+    scales = np.asarray(codec.hyper(z, quality, rows, columns).entropy_parameters().scales.flatten())
     symbols = np.clip(decoder.decode(scales), -RADIUS, RADIUS).astype(np.int16)
 
     stream = coder.encode([(symbols, scales)])

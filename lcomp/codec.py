@@ -18,7 +18,9 @@ from lcomp.entropy.range_coder import RangeCoder
 from lcomp.errors import ChecksumError
 from lcomp.networks.blocks import lmbda, quality_weights
 from lcomp.networks.config import HYPER_STRIDE, STRIDE
-from lcomp.networks.integer import MEAN_BITS, EntropyParameters
+from lcomp.networks.context import Pass
+from lcomp.networks.integer import MEAN_BITS, EntropyParameters, HyperOutput
+from lcomp.networks.integer_context import CodePass, Places
 from lcomp.rounding import Rounding
 from lcomp.weights import load_weights
 from lcomp.zoo import ModelInfo
@@ -94,7 +96,7 @@ class ModelCodec:
 
     def __init__(self, model: ModelInfo, device: torch.device) -> None:
         self.model, self.device = model, device
-        self.networks, self.h_s, self.tables = load_weights(model, device)
+        self.networks, self.h_s, self.context, self.tables = load_weights(model, device)
         self.coders: dict[Coder, LatentCoder] = {}
         self.bf16 = prefers_bf16(device)
         self.rounding = Rounding(self.tables, device)
@@ -126,12 +128,20 @@ class ModelCodec:
         area = -(-rows // HYPER_STRIDE) * -(-columns // HYPER_STRIDE)
         return np.repeat(self.h_s.z_scales(quality), area)
 
-    def entropy_parameters(self, z: Symbols, quality: int, rows: int, columns: int) -> EntropyParameters:
-        """Exact means and scale indexes of y [1, M, rows, columns] for flat symbols of z."""
+    def hyper(self, z: Symbols, quality: int, rows: int, columns: int) -> HyperOutput:
+        """What h_s says about y [1, M, rows, columns] for flat symbols of z."""
         shape = (1, -1, -(-rows // HYPER_STRIDE), -(-columns // HYPER_STRIDE))
         z_hat = torch.from_numpy(z.astype(np.float64)).view(shape).to(self.device)
-        mean, scales = self.h_s(z_hat, quality)
-        return EntropyParameters(mean[..., :rows, :columns], scales[..., :rows, :columns])
+        return HyperOutput(*(tensor[..., :rows, :columns] for tensor in self.h_s(z_hat, quality)))
+
+    def run_passes(self, hyper: HyperOutput, quality: int, code: CodePass) -> EntropyParameters:
+        """Code all of y by way of `code`: in context passes where the model has them, else at once."""
+        if self.context is not None:
+            return self.context(hyper, quality, code)
+        parameters = hyper.entropy_parameters()
+        flat = EntropyParameters(*(tensor.flatten(2) for tensor in parameters))
+        code(Pass(0, 0, flat.mean.shape[1], None), slice(None), flat)
+        return parameters
 
     @torch.inference_mode()
     def encode(self, pixels: Pixels, quality: int, coder: Coder) -> Encoded:
@@ -149,16 +159,25 @@ class ModelCodec:
         z_scales = self.z_scales(quality, rows, columns)
         z_symbols = flat_symbols(torch.round(z))
         z_symbols[z_scales == 0] = 0
-        mean, index = self.entropy_parameters(z_symbols, quality, rows, columns)
+        groups = [(z_symbols, z_scales)]
         trade_off = lmbda(torch.tensor(quality / QUALITY_STEPS)).item()
-        residual = y - mean * 2.0**-MEAN_BITS
-        y_symbols = flat_symbols(self.rounding(residual, index, self.networks.scale.gain(w), trade_off))
-        y_indexes = flat_indexes(index)
+        gain, flat = self.networks.scale.gain(w)[..., 0], y.flatten(2)
+        symbols = torch.empty_like(flat, dtype=torch.int16)
+
+        def code(step: Pass, places: Places, parameters: EntropyParameters) -> Tensor:
+            channels = slice(step.first, step.last)
+            residual = flat[:, channels, places] - parameters.mean * 2.0**-MEAN_BITS
+            chosen = self.rounding(residual.float(), parameters.scales, gain[:, channels], trade_off)
+            symbols[:, channels, places] = chosen.to(torch.int16)
+            groups.append((flat_symbols(chosen), flat_indexes(parameters.scales)))
+            return chosen
+
+        self.run_passes(self.hyper(z_symbols, quality, rows, columns), quality, code)
         watch.lap("entropy model")
 
-        stream = self.coder(coder).encode([(z_symbols, z_scales), (y_symbols, y_indexes)])
+        stream = self.coder(coder).encode(groups)
         watch.lap("entropy coding")
-        return Encoded(stream, symbols_crc(z_symbols, y_symbols))
+        return Encoded(stream, symbols_crc(z_symbols, flat_symbols(symbols)))
 
     @torch.inference_mode()
     def decode_latents(self, encoded: Encoded, quality: int, height: int, width: int, coder: Coder) -> Tensor:
@@ -170,15 +189,22 @@ class ModelCodec:
         rows, columns = latent_size(height, width)
         decoder = self.coder(coder).decoder(encoded.stream)
         z_symbols = decoder.decode(self.z_scales(quality, rows, columns))
-        mean, index = self.entropy_parameters(z_symbols, quality, rows, columns)
-        watch.lap("entropy model")
-        y_symbols = decoder.decode(flat_indexes(index))
+        hyper = self.hyper(z_symbols, quality, rows, columns)
+        symbols = torch.empty(hyper.mean.flatten(2).shape, dtype=torch.int16, device=self.device)
+        watch.lap("hyperprior")
+
+        def code(step: Pass, places: Places, parameters: EntropyParameters) -> Tensor:
+            decoded = torch.from_numpy(decoder.decode(flat_indexes(parameters.scales))).to(self.device)
+            decoded = decoded.view(parameters.scales.shape)
+            symbols[:, step.first : step.last, places] = decoded
+            return decoded
+
+        mean = self.run_passes(hyper, quality, code).mean
         decoder.finish()
-        if symbols_crc(z_symbols, y_symbols) != encoded.symbols_crc:
-            raise ChecksumError("decoded latents do not match the encoder's: wrong or damaged decoder")
         watch.lap("entropy decoding")
-        symbols = torch.from_numpy(y_symbols).view(mean.shape).to(self.device)
-        return (symbols + mean * 2.0**-MEAN_BITS).float()
+        if symbols_crc(z_symbols, flat_symbols(symbols)) != encoded.symbols_crc:
+            raise ChecksumError("decoded latents do not match the encoder's: wrong or damaged decoder")
+        return (symbols.view(mean.shape) + mean * 2.0**-MEAN_BITS).float()
 
     @torch.inference_mode()
     def synthesize(self, y_hat: Tensor, quality: int, height: int, width: int) -> Pixels:

@@ -16,6 +16,15 @@ Chosen on the validation pictures, where the cost is flat between 1.6 and 2.5.
 """
 
 
+def error_weight(gain: Tensor, trade_off: float | Tensor) -> Tensor:
+    """Bits that a squared error of one step is worth, for the gain of y and lmbda.
+
+    An error of one step is gain^-2 in the squared error of a 16x16 block in [-1, 1]: 127.5^2 / 3 times that is
+    255^2 MSE per pixel.
+    """
+    return CAUTION * trade_off * 127.5**2 / 3 / gain.square()
+
+
 class Rounding:
     """Rounds latents to symbols, towards zero where the bits saved outweigh the error added."""
 
@@ -28,11 +37,7 @@ class Rounding:
         self.bits = torch.from_numpy(bits).to(device)
 
     def __call__(self, residual: Tensor, scales: Tensor, gain: Tensor, trade_off: float) -> Tensor:
-        """Symbols [1, M, h, w] of y - mu, for scale indexes [1, M, h, w], the gain [1, M, 1, 1] of y and lmbda.
-
-        One step towards zero adds gain^-2 * (distance^2 - error^2) to the squared error of a 16x16 block in [-1, 1]:
-        127.5^2 / 3 times that is 255^2 MSE per pixel.
-        """
+        """Symbols of y - mu, for scale indexes of the same shape, the gain of y (broadcast) and lmbda."""
         residual, scales = residual.contiguous(), scales.contiguous()
         symbols = torch.round(residual).clamp(-MAX_SYMBOL, MAX_SYMBOL) * (scales > 0)
         flat = symbols.view(-1)
@@ -42,7 +47,7 @@ class Rounding:
         scale = scales.view(-1)[places].long()
         magnitude = nearest.abs().long().clamp_max(MAX_RADIUS + 1)
         saved = self.bits[scale, magnitude] - self.bits[scale, magnitude - 1]
-        weight = (CAUTION * trade_off * 127.5**2 / 3 / gain.square()).expand_as(symbols).reshape(-1)[places]
+        weight = error_weight(gain, trade_off).expand_as(symbols).reshape(-1)[places]
         added = weight * ((value - lower).square() - (value - nearest).square())
         flat[places] = torch.where(saved > added, lower, nearest)
         return symbols

@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from lcomp.entropy.tables import Table, unpack_tables
 from lcomp.errors import ModelError
 from lcomp.networks.blocks import place
-from lcomp.networks.config import BackboneConfig
+from lcomp.networks.config import BackboneConfig, ContextConfig
+from lcomp.networks.context import passes
 from lcomp.networks.hyperprior import HyperAnalysis
 from lcomp.networks.integer import LAYER_NAMES, IntegerHyperSynthesis, IntegerLayer, IntegerLayers
+from lcomp.networks.integer_context import ContextTables, IntegerContext, IntegerContextLayers
 from lcomp.networks.transforms import Analysis, LatentScale, Synthesis
 from lcomp.zoo import ModelInfo
 
@@ -40,6 +42,7 @@ class Weights(NamedTuple):
 
     networks: Networks
     h_s: IntegerHyperSynthesis
+    context: IntegerContext | None
     tables: tuple[Table, ...]
 
 
@@ -74,8 +77,52 @@ def exact_path(tensors: dict[str, Tensor], device: torch.device) -> IntegerHyper
     )
 
 
-def load_weights(model: ModelInfo, device: torch.device) -> Weights:
-    """Load and verify the weights of a model; raises ModelError where they are missing or not the right ones."""
+def context_layer_names(config: ContextConfig) -> list[str]:
+    """Names of the layers of `lcomp.networks.context.Context`, in the order of `IntegerContextLayers`."""
+    count, groups = len(list(passes(config))), len(config.groups)
+    return [
+        "enter",
+        *(f"parameters_of.{number}.enter" for number in range(count)),
+        *(f"parameters_of.{number}.leave" for number in range(count)),
+        *(f"across.{group}" for group in range(config.halved)),
+        *(f"onward.{group}" for group in range(groups - 1)),
+    ]
+
+
+def exact_context(tensors: dict[str, Tensor], config: ContextConfig, device: torch.device) -> IntegerContext:
+    """The integer context model on a device; raises ValueError where sums could exceed 2^53."""
+    prefix = EXACT + "context."
+    count, groups = len(list(passes(config))), len(config.groups)
+    layers = iter(
+        IntegerLayer(
+            tensors[f"{prefix}{name}.weight"].double().to(device),
+            tensors[f"{prefix}{name}.bias"].double().to(device),
+            shift,
+        )
+        for name, shift in zip(context_layer_names(config), tensors[prefix + "shifts"].tolist(), strict=True)
+    )
+
+    def take(number: int) -> tuple[IntegerLayer, ...]:
+        return tuple(next(layers) for _ in range(number))
+
+    def function(name: str) -> Tensor:
+        return tensors[prefix + name].double().to(device)
+
+    return IntegerContext(
+        config,
+        IntegerContextLayers(next(layers), take(count), take(count), take(config.halved), take(groups - 1)),
+        ContextTables(
+            quality=tensors[prefix + "quality"].numpy().astype(np.int64),
+            energy=function("energy"),
+            expected=function("expected"),
+            sigma=function("sigma"),
+            sign_offset=int(tensors[prefix + "sign_offset"]),
+        ),
+    )
+
+
+def read_tensors(model: ModelInfo) -> dict[str, Tensor]:
+    """The tensors of a model's weights file and of its backbone's; raises ModelError for missing or other files."""
     path = model.weights_path
     try:
         data = path.read_bytes()
@@ -84,16 +131,26 @@ def load_weights(model: ModelInfo, device: torch.device) -> Weights:
     if hashlib.sha256(data).hexdigest() != model.sha256:
         raise ModelError(f"weights of '{model.name}' are not the ones its description names: {path}")
     try:
-        tensors = safetensors.torch.load(data)
+        tensors: dict[str, Tensor] = safetensors.torch.load(data)
+    except safetensors.SafetensorError as error:
+        raise ModelError(f"weights of '{model.name}' are not usable: {path}: {error}") from error
+    return tensors if model.backbone is None else read_tensors(model.backbone) | tensors
+
+
+def load_weights(model: ModelInfo, device: torch.device) -> Weights:
+    """Load and verify the weights of a model; raises ModelError where they are missing or not the right ones."""
+    tensors = read_tensors(model)
+    try:
         with torch.device("meta"):
             networks = Networks(model.architecture)
         floats = {name: tensor.float() for name, tensor in tensors.items() if not name.startswith(EXACT)}
         networks.load_state_dict(floats, assign=True)
         tables = unpack_tables(tensors[EXACT + "tables"].numpy())
         h_s = exact_path(tensors, device)
-    except (safetensors.SafetensorError, KeyError, RuntimeError, ValueError) as error:
-        raise ModelError(f"weights of '{model.name}' are not usable: {path}: {error}") from error
+        context = exact_context(tensors, model.context, device) if model.context else None
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise ModelError(f"weights of '{model.name}' are not usable: {model.weights_path}: {error}") from error
     if fingerprint(tensors) != model.fingerprint:
-        raise ModelError(f"weights of '{model.name}' do not match the fingerprint of its description: {path}")
+        raise ModelError(f"weights of '{model.name}' do not match the fingerprint of its description")
     place(networks, device)
-    return Weights(networks.eval().requires_grad_(False), h_s, tables)
+    return Weights(networks.eval().requires_grad_(False), h_s, context, tables)

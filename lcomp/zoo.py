@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lcomp.errors import ModelError
-from lcomp.networks.config import BackboneConfig
+from lcomp.networks.config import BackboneConfig, ContextConfig
 
 DEFAULT_MODEL = "hyperprior"
 
@@ -24,6 +24,8 @@ class ModelInfo:
     sha256: str  # of the weights file; empty before the first export
     fingerprint: int  # CRC-32 of the tensors that decide the bitstream
     source: Path  # the TOML itself
+    context: ContextConfig | None = None  # sizes of the context model, where there is one
+    backbone: "ModelInfo | None" = None  # the model whose transforms and h_s this one uses
 
     @property
     def weights_path(self) -> Path:
@@ -40,20 +42,34 @@ def data_folder() -> Path:
     raise ModelError(f"no models are installed beside {package}")
 
 
+def read_architecture(sizes: dict[str, Any]) -> BackboneConfig:
+    """The `[architecture]` table."""
+    return BackboneConfig(**{field.name: int(sizes[field.name]) for field in fields(BackboneConfig)})
+
+
+def read_context(sizes: dict[str, Any]) -> ContextConfig:
+    """The `[context]` table."""
+    groups = tuple(int(channels) for channels in sizes["groups"])
+    return ContextConfig(int(sizes["width"]), groups, int(sizes["halved"]), int(sizes["widest"]))
+
+
 def read_model(path: Path) -> ModelInfo:
     """Parse a model's TOML; raises ModelError where it is missing, malformed or incomplete."""
     try:
         table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        model, weights, sizes = table["model"], table["weights"], table["architecture"]
+        model, weights = table["model"], table["weights"]
+        backbone = read_model(path.with_name(f"{model['backbone']}.toml")) if "backbone" in model else None
         return ModelInfo(
             name=path.stem,
             number=int(model["number"]),
             summary=str(model["summary"]),
-            architecture=BackboneConfig(**{field.name: int(sizes[field.name]) for field in fields(BackboneConfig)}),
+            architecture=backbone.architecture if backbone else read_architecture(table["architecture"]),
             weights=str(weights["file"]),
             sha256=str(weights["sha256"]),
             fingerprint=int(weights["fingerprint"], 16),
             source=path.resolve(),
+            context=read_context(table["context"]) if "context" in table else None,
+            backbone=backbone,
         )
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}") from error

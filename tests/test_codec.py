@@ -86,7 +86,7 @@ def test_actual_bytes_match_the_rate_estimate(shipped: ModelCodec, photo: Image.
         decoder = shipped.coder(Coder.CONSTRICTION).decoder(encoded.stream)
         z_scales = shipped.z_scales(quality, rows, columns)
         z = decoder.decode(z_scales)
-        parameters = shipped.entropy_parameters(z, quality, rows, columns)
+        parameters = shipped.hyper(z, quality, rows, columns).entropy_parameters()
         y_scales = np.asarray(parameters.scales.flatten())
         y = decoder.decode(y_scales)
         bits = 0.0
@@ -105,7 +105,7 @@ def test_exact_path_follows_the_float_path(codec: ModelCodec, tiny_info: ModelIn
         w = quality_weights(torch.tensor([quality / 1000]))
         with torch.no_grad():
             mean, sigma = model.entropy_parameters(z.float(), w)
-        exact = codec.h_s(z, quality)
+        exact = codec.h_s(z, quality).entropy_parameters()
         deviation = model.scale.deviation(w)
         assert ((exact.mean / 64 - mean).abs() / (deviation + 1)).max() < 0.02
         index = (torch.log2(sigma / SCALE_MIN) * STEPS_PER_OCTAVE).clamp(0, 63)

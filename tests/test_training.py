@@ -15,10 +15,10 @@ from lcomp.images import to_picture
 from lcomp.networks.blocks import lmbda, quality_weights
 from lcomp.networks.energy import energies, energy_transform, group_of_latent
 from lcomp.networks.hyperprior import Hyperprior, gaussian_bits
+from lcomp.training.backbone import BackboneRun
 from lcomp.training.cost import VTM_COST
 from lcomp.training.data import Pool, find_pictures, to_signal
 from lcomp.training.grow import grow
-from lcomp.training.loop import Trainer
 from lcomp.training.recipe import Recipe, Stage, read_recipe
 from lcomp.training.start import start_from_components
 from lcomp.zoo import read_model
@@ -151,7 +151,9 @@ def test_train_resumes_exports_and_the_result_codes_pictures(model_file: Path, p
     # the time is spent: going on trains no further and exports the same tensors
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert read_model(model_file).sha256 == info.sha256
-    resumed = Trainer(info.architecture, read_recipe(model_file), pictures, run, torch.device("cpu"), compiled=False)
+    resumed = BackboneRun(
+        info.architecture, read_recipe(model_file), pictures, run, torch.device("cpu"), compiled=False
+    )
     assert resumed.progress >= 1
     assert resumed.step > 0
 
@@ -159,7 +161,7 @@ def test_train_resumes_exports_and_the_result_codes_pictures(model_file: Path, p
 def test_training_lowers_the_cost(model_file: Path, pictures: Path, tmp_path: Path) -> None:
     recipe = Recipe(0.15, (Stage(0, 64, 4),), 2e-3, 2e-3, 1e-4, 1e-2, 1e-3, warmup=0.05, ema=0.9)
     config = read_model(model_file).architecture
-    trainer = Trainer(config, recipe, pictures, tmp_path / "run", torch.device("cpu"), compiled=False)
+    trainer = BackboneRun(config, recipe, pictures, tmp_path / "run", torch.device("cpu"), compiled=False)
     before = trainer.validate()
     reports = []
     trainer.run(reports.append)

@@ -38,8 +38,10 @@ def train(
     weights/ folder beside the model's TOML, whose digest is updated.
     """
     try:
-        from lcomp.training.export import export
-        from lcomp.training.loop import Report, Trainer, checkpoint_file, trained_model
+        from lcomp.training.backbone import BackboneRun, trained_model
+        from lcomp.training.context import ContextRun
+        from lcomp.training.export import export, export_context
+        from lcomp.training.run import Report, checkpoint_file
     except ModuleNotFoundError as error:
         print(f"lcomp: {error.name} is not installed: pip install 'lcomp[train]'", file=sys.stderr)
         raise typer.Exit(1) from error
@@ -53,8 +55,13 @@ def train(
         raise LcompError(f"{folder} holds no checkpoint")
     small = trained_model(start) if start else None
     console = Console(stderr=True)
+    trainer: BackboneRun | ContextRun
     with console.status("reading the training pictures"):
-        trainer = Trainer(info.architecture, recipe, data, folder, choose_device(device), compiled, small)
+        if info.context:
+            trainer = ContextRun(info, recipe, data, folder, choose_device(device), compiled)
+        else:
+            architecture = info.architecture
+            trainer = BackboneRun(architecture, recipe, data, folder, choose_device(device), compiled, small)
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bar:
@@ -76,6 +83,13 @@ def train(
             except (KeyboardInterrupt, SystemExit):
                 trainer.save()
                 raise
-    training = {"steps": str(trainer.step), "minutes": f"{trainer.minutes:.1f}"}
-    weights = export(trainer.average, info, training | {"validation_cost": f"{trainer.validate():.4f}"})
+    training = {
+        "steps": str(trainer.step),
+        "minutes": f"{trainer.minutes:.1f}",
+        "validation_cost": f"{trainer.validate():.4f}",
+    }
+    if isinstance(trainer, ContextRun):
+        weights = export_context(trainer.average, info, training)
+    else:
+        weights = export(trainer.average, info, training)
     print(f"{weights}: {weights.stat().st_size} bytes", file=sys.stderr)

@@ -24,3 +24,13 @@ class BackboneConfig:
     hyper_latents: int  # Z: channels of z
     hyper_channels: int  # H: width of h_a and of the first stage of h_s
     hyper_channels_high: int  # width of the second stage of h_s
+
+
+@dataclass(frozen=True)
+class ContextConfig:
+    """Sizes of the context network (the `[context]` table of a model's TOML)."""
+
+    width: int  # W: channels of the running state
+    groups: tuple[int, ...]  # channels of y per group, in coding order; they add up to M
+    halved: int  # the first so many groups are coded in two checkerboard halves
+    widest: int  # groups of more channels than this reach the next ones through 1x1 convolutions

@@ -6,7 +6,7 @@ with latent-variable models"). Rounding after each convolution keeps even a tran
 
     z_hat * 1/gain(q) -> v --+-- path - shuffle 4 - expand ----------------------------+--> means, log2 scales
                              `-- enter - shuffle 2 - middle - shuffle 2 - mix - leave --'
-    mean * deviation(q) -> mu in 1/64,  log2 scale + log2 deviation(q) -> scale index
+    mean * deviation(q) -> mu in 1/64,  log2 scale + log2 deviation(q) -> log2 sigma, scale index
 """
 
 from dataclasses import dataclass, fields
@@ -76,6 +76,18 @@ class EntropyParameters(NamedTuple):
     scales: Tensor  # uint8 [B, M, h, w]: scale indexes
 
 
+class HyperOutput(NamedTuple):
+    """What h_s says about y; float64 holding integers."""
+
+    features: Tensor  # [B, F, h, w]: hidden layer, then energy features, ACTIVATION_BITS
+    mean: Tensor  # [B, M, h, w]: mu, MEAN_BITS
+    log_scale: Tensor  # [B, M, h, w]: log2 of sigma over SCALE_MIN, OUTPUT_BITS
+
+    def entropy_parameters(self) -> EntropyParameters:
+        """The means and the nearest scale indexes."""
+        return EntropyParameters(self.mean, nearest_scale(self.log_scale))
+
+
 def round_shift(value: Tensor, bits: int) -> Tensor:
     """floor(value / 2^bits + 1/2): exact, because a power of two scales without rounding."""
     return torch.floor(value * 2.0**-bits + 0.5)
@@ -84,10 +96,23 @@ def round_shift(value: Tensor, bits: int) -> Tensor:
 def convolve(value: Tensor, bits: int, layer: IntegerLayer, output_bits: int, largest: int) -> Tensor:
     """Convolution of integers with `bits` fractional bits, rounded to `output_bits` and clamped."""
     total = F.conv2d(value, layer.weight, padding=layer.weight.shape[-1] // 2)
+    scale_and_clamp(total, bits, layer, output_bits, largest)
+    return total
+
+
+def pointwise(value: Tensor, bits: int, layer: IntegerLayer, output_bits: int, largest: int) -> Tensor:
+    """A 1x1 convolution of [B, C, n], n possibly 0, as `convolve` does it."""
+    total = torch.matmul(layer.weight[:, :, 0, 0], value)
+    scale_and_clamp(total[..., None], bits, layer, output_bits, largest)
+    return total
+
+
+def scale_and_clamp(total: Tensor, bits: int, layer: IntegerLayer, output_bits: int, largest: int) -> None:
+    """Bring the sums [B, C, h, w] of a layer with inputs of `bits` fractional bits to their output, in place."""
     # (total + bias) / 2^n, rounded half up; in place, because these tensors are the largest of the exact path
     scale = 2.0 ** (output_bits - bits - layer.shift)
     total.round_().mul_(scale).add_((layer.bias * scale + 0.5)[:, None, None])
-    return total.floor_().clamp_(-largest, largest)
+    total.floor_().clamp_(-largest, largest)
 
 
 def leaky(value: Tensor) -> Tensor:
@@ -108,6 +133,12 @@ def scale_index(log_scale: Integers) -> NDArray[np.uint8]:
     """Nearest scale index of log2 standard deviations with LOG_BITS fractional bits."""
     position = (log_scale - LOG_SCALE_MIN) * STEPS_PER_OCTAVE
     return np.clip((position + 2 ** (LOG_BITS - 1)) >> LOG_BITS, 0, SCALES - 1).astype(np.uint8)
+
+
+def nearest_scale(log_scale: Tensor) -> Tensor:
+    """Scale indexes (uint8) of log2 standard deviations over SCALE_MIN with OUTPUT_BITS fractional bits."""
+    position = torch.floor(log_scale * (STEPS_PER_OCTAVE * 2.0**-OUTPUT_BITS) + 0.5)
+    return position.clamp_(0, SCALES - 1).to(torch.uint8)
 
 
 class IntegerHyperSynthesis:
@@ -151,7 +182,7 @@ class IntegerHyperSynthesis:
         """Scale index [Z] of every channel of z."""
         return scale_index(interpolate(self.z_log_scale, quality))
 
-    def __call__(self, z_hat: Tensor, quality: int) -> EntropyParameters:
+    def __call__(self, z_hat: Tensor, quality: int) -> HyperOutput:
         """Parameters of y for z_hat [B, Z, h, w] (float64 integers) at a quality in thousandths."""
 
         def per_channel(values: Integers) -> Tensor:
@@ -164,15 +195,15 @@ class IntegerHyperSynthesis:
         h = leaky(F.pixel_shuffle(convolve(v, bits, layers.enter, bits, ACTIVATION_MAX), 2))
         h = leaky(F.pixel_shuffle(convolve(h, bits, layers.middle, bits, ACTIVATION_MAX), 2))
         h = leaky(convolve(h, bits, layers.mix, bits, ACTIVATION_MAX))
-        h = convolve(h, bits, layers.leave, OUTPUT_BITS, OUTPUT_MAX)
         p = F.pixel_shuffle(convolve(v, bits, layers.path, OUTPUT_BITS, OUTPUT_MAX), HYPER_STRIDE)
+        features = torch.cat([h, round_shift(p, OUTPUT_BITS - bits)], 1)
+        h = convolve(h, bits, layers.leave, OUTPUT_BITS, OUTPUT_MAX)
         p = convolve(p, OUTPUT_BITS, layers.expand, OUTPUT_BITS, OUTPUT_MAX)
         mean, log_scale = h.add_(p).chunk(2, 1)
 
-        # mean * deviation and log_scale + log_deviation in steps of the tables, both rounded half up
+        # mean * deviation and log_scale + log_deviation, both rounded half up
         log_deviation = interpolate(self.log_deviation, quality)
         deviation = per_channel(self.power_of_two(log_deviation, DEVIATION_BITS))
         mean.mul_(deviation * 2.0 ** (MEAN_BITS - OUTPUT_BITS - DEVIATION_BITS)).add_(0.5).floor_()
-        offset = per_channel(log_deviation - LOG_SCALE_MIN) * (STEPS_PER_OCTAVE * 2.0**-LOG_BITS)
-        log_scale.mul_(STEPS_PER_OCTAVE * 2.0**-OUTPUT_BITS).add_(offset + 0.5).floor_()
-        return EntropyParameters(mean.clamp_(-MEAN_MAX, MEAN_MAX), log_scale.clamp_(0, SCALES - 1).to(torch.uint8))
+        log_scale.add_(round_shift(per_channel(log_deviation - LOG_SCALE_MIN), LOG_BITS - OUTPUT_BITS))
+        return HyperOutput(features, mean.clamp_(-MEAN_MAX, MEAN_MAX), log_scale)

@@ -10,9 +10,13 @@ VTM_COST = (0.278, 0.405, 0.573, 0.796, 1.080, 1.440, 1.901, 2.491)
 """Lowest bpp + lmbda * 255^2 * MSE of VTM on Kodak at q = 1..8, from its published curve (CompressAI)."""
 
 
+def reference_bpp(q: Tensor) -> Tensor:
+    """VTM's cost [B] on Kodak at qualities q [B], in bits per pixel."""
+    return (quality_weights(q) @ torch.tensor(VTM_COST, device=q.device).log()).exp()
+
+
 def relative_cost(rates: Rates, x: Tensor, q: Tensor) -> Tensor:
     """Cost [B] of pictures x [B, 3, H, W] in [-1, 1] at qualities q [B], relative to VTM's on Kodak."""
     bpp = (rates.bits_y + rates.bits_z) / (x.shape[2] * x.shape[3])
     mse = ((rates.x_hat - x) * 127.5).square().mean((1, 2, 3))
-    reference = (quality_weights(q) @ torch.tensor(VTM_COST, device=q.device).log()).exp()
-    return (bpp + lmbda(q) * mse) / reference
+    return (bpp + lmbda(q) * mse) / reference_bpp(q)

@@ -1,6 +1,7 @@
 """Training pictures: one flat pool of bytes on the training device, crops cut out of it."""
 
 import csv
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,8 @@ from torch import Tensor
 from lcomp.errors import LcompError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm"}
+VALIDATION_SIDE = 256
+
 VALIDATION_SHARE = 33
 """Without an index.csv every 33rd picture (by name) is held out for validation."""
 
@@ -83,3 +86,11 @@ class Pool:
 def to_signal(pixels: Tensor) -> Tensor:
     """uint8 pixels to float32 in [-1, 1], channels last."""
     return (pixels.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+
+
+def validation_crops(pool: Pool) -> Iterator[Tensor]:
+    """The centre of every picture as [1, 3, H, W] in [-1, 1], sides multiples of 64 up to VALIDATION_SIDE."""
+    for index, (height, width) in enumerate(pool.sizes):
+        side = min(VALIDATION_SIDE, height // 64 * 64, width // 64 * 64)
+        top, left = (height - side) // 2, (width - side) // 2
+        yield to_signal(pool.picture(index)[None, :, top : top + side, left : left + side])

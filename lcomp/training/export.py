@@ -10,15 +10,23 @@ import tomlkit
 import torch
 from torch import Tensor, nn
 
-from lcomp.entropy.tables import gaussian_tables, pack_tables
+from lcomp.entropy.tables import SCALE_MIN, SCALES, STEPS_PER_OCTAVE, gaussian_tables, pack_tables
 from lcomp.errors import LcompError
+from lcomp.networks.context import FLOOR, SIGN_OFFSET, Context
 from lcomp.networks.hyperprior import Hyperprior
 from lcomp.networks.integer import ACTIVATION_BITS, EXP_BITS, LAYER_NAMES, LOG_BITS, OUTPUT_BITS
-from lcomp.weights import EXACT, exact_path, fingerprint
+from lcomp.networks.integer_context import ENERGY_ENTRIES, SIGMA_BITS
+from lcomp.weights import EXACT, context_layer_names, exact_context, exact_path, fingerprint, read_tensors
 from lcomp.zoo import ModelInfo
 
 WEIGHT_BITS = 12
 """Fractional bits of the integer weights, fewer where a layer's largest weight needs the room of int16."""
+
+
+def integer_weight(weight: Tensor) -> tuple[Tensor, int]:
+    """A weight as int16 with as many fractional bits as fit, WEIGHT_BITS at most."""
+    shift = min(WEIGHT_BITS, math.floor(math.log2(32767 / max(float(weight.abs().max()), 1e-9))))
+    return torch.round(weight * 2.0**shift).to(torch.int16), shift
 
 
 def integer_tensors(model: Hyperprior) -> dict[str, Tensor]:
@@ -34,10 +42,9 @@ def integer_tensors(model: Hyperprior) -> dict[str, Tensor]:
             # the log-scale half is natural in training, in octaves here
             weight[len(weight) // 2 :] /= octave
             bias[len(bias) // 2 :] /= octave
-        shift = min(WEIGHT_BITS, math.floor(math.log2(32767 / max(float(weight.abs().max()), 1e-9))))
         input_bits = OUTPUT_BITS if name == "expand" else ACTIVATION_BITS
+        tensors[f"h_s.{name}.weight"], shift = integer_weight(weight)
         shifts.append(shift)
-        tensors[f"h_s.{name}.weight"] = torch.round(weight * 2.0**shift).to(torch.int16)
         tensors[f"h_s.{name}.bias"] = torch.round(bias * 2.0 ** (shift + input_bits)).to(torch.int32)
     tensors["h_s.shifts"] = torch.tensor(shifts, dtype=torch.int32)
 
@@ -50,6 +57,34 @@ def integer_tensors(model: Hyperprior) -> dict[str, Tensor]:
     tensors["exp2"] = torch.tensor([round(2 ** (k / 256 + EXP_BITS)) for k in range(257)], dtype=torch.int32)
     tensors["tables"] = torch.from_numpy(pack_tables(gaussian_tables()))
     return {EXACT + name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def integer_context_tensors(model: Context) -> dict[str, Tensor]:
+    """The context network in fixed point and its integer functions."""
+    tensors: dict[str, Tensor] = {}
+    shifts = []
+    for name in context_layer_names(model.config):
+        layer = model.get_submodule(name)
+        assert isinstance(layer, nn.Conv2d)
+        assert layer.bias is not None
+        tensors[f"{name}.weight"], shift = integer_weight(layer.weight.detach().double())
+        tensors[f"{name}.bias"] = torch.round(layer.bias.detach().double() * 2.0 ** (shift + ACTIVATION_BITS)).to(
+            torch.int32
+        )
+        shifts.append(shift)
+
+    def activations(value: Tensor) -> Tensor:
+        return torch.round(value.detach().double() * 2.0**ACTIVATION_BITS).to(torch.int32)
+
+    magnitude = torch.arange(ENERGY_ENTRIES, dtype=torch.float64)
+    sigma = SCALE_MIN * 2.0 ** (torch.arange(SCALES, dtype=torch.float64) / STEPS_PER_OCTAVE)
+    tensors["shifts"] = torch.tensor(shifts, dtype=torch.int32)
+    tensors["quality"] = activations(model.quality.points)
+    tensors["energy"] = activations(0.5 * torch.log2(magnitude.square() + FLOOR))
+    tensors["expected"] = activations(0.5 * torch.log2(sigma.square() + FLOOR))
+    tensors["sigma"] = torch.round(sigma * 2.0**SIGMA_BITS).to(torch.int32)
+    tensors["sign_offset"] = activations(torch.tensor(SIGN_OFFSET))
+    return {f"{EXACT}context.{name}": tensor.cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def float_tensors(model: Hyperprior) -> dict[str, Tensor]:
@@ -70,21 +105,39 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def export(model: Hyperprior, info: ModelInfo, training: dict[str, str]) -> Path:
-    """Write the weights file of `info` and put its digest and fingerprint into the TOML.
+    """Write the weights file of a backbone with its hyperprior.
 
-    `training` goes into the metadata of the weights file. Raises LcompError for weights that are not finite.
+    `training` goes into the metadata of the file. Raises LcompError for weights that are not finite.
     """
     floats, exact = float_tensors(model), integer_tensors(model)
     if not all(bool(torch.isfinite(tensor).all()) for tensor in floats.values()):
         raise LcompError("the trained weights are not finite")
     exact_path(exact, torch.device("cpu"))  # checks the bounds
+    return write_weights(info, floats | exact, fingerprint(exact), training)
+
+
+def export_context(model: Context, info: ModelInfo, training: dict[str, str]) -> Path:
+    """Write the weights file of a context model, which needs that of its backbone beside it.
+
+    `training` goes into the metadata of the file. Raises LcompError for weights that are not finite.
+    """
+    assert info.backbone is not None
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in model.state_dict().values()):
+        raise LcompError("the trained weights are not finite")
+    exact = integer_context_tensors(model)
+    exact_context(exact, model.config, torch.device("cpu"))  # checks the bounds
+    return write_weights(info, exact, fingerprint(read_tensors(info.backbone) | exact), training)
+
+
+def write_weights(info: ModelInfo, tensors: dict[str, Tensor], mark: int, training: dict[str, str]) -> Path:
+    """Write a weights file and put its digest and the fingerprint `mark` into the TOML."""
     document = tomlkit.parse(info.source.read_text(encoding="utf-8"))
     # one entry only: safetensors writes several in no particular order
     metadata = {"lcomp": json.dumps({"model": info.name, "recipe": document["training"].unwrap(), **training})}
-    data = safetensors.torch.save(floats | exact, metadata)
+    data = safetensors.torch.save(tensors, metadata)
     info.weights_path.parent.mkdir(exist_ok=True)
     replace_file(info.weights_path, data)
     document["weights"]["sha256"] = hashlib.sha256(data).hexdigest()
-    document["weights"]["fingerprint"] = f"{fingerprint(exact):08x}"
+    document["weights"]["fingerprint"] = f"{mark:08x}"
     replace_file(info.source, tomlkit.dumps(document).encode())
     return info.weights_path

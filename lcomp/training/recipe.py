@@ -26,11 +26,11 @@ class Recipe:
 
     minutes: float  # wall-clock length of the whole run, over all resumptions
     stages: tuple[Stage, ...]
-    lr_transforms: float  # AdamW learning rates at the plateau: convolution weights of g_a and g_s
-    lr_entropy: float  # convolution weights of h_a and h_s
-    lr_linear: float  # linear paths of g_a and g_s
-    lr_vectors: float  # per-quality vectors
-    lr_small: float  # biases and the linear path of the hyperprior
+    lr_entropy: float  # learning rates at the plateau: convolution weights of the entropy networks (SOAP)
+    lr_vectors: float  # per-quality vectors (AdamW)
+    lr_small: float  # biases and the linear path of the hyperprior (AdamW)
+    lr_transforms: float = 0.0  # convolution weights of g_a and g_s, where they are trained (SOAP)
+    lr_linear: float = 0.0  # linear paths of g_a and g_s (AdamW)
     warmup: float = 0.02  # fraction of the time in which the rates rise from 0
     decay: float = 0.3  # fraction of the time at the end in which they fall to `floor`
     floor: float = 0.01  # final learning rate relative to the plateau

@@ -113,7 +113,8 @@ class Soap(torch.optim.Optimizer):
         momentum.lerp_(rotated, 1 - beta)
         square.lerp_(rotated.square_(), 1 - beta_square)
         scale = (1 - beta_square**step) ** 0.5 / (1 - beta**step)
-        change = rotation.backward(momentum / square.sqrt().add_(1e-10))
+        # with equal betas |momentum| <= sqrt(square), but for what a new basis has mixed up
+        change = rotation.backward((momentum / square.sqrt().add_(1e-10)).clamp_(-1, 1))
         height, width = weight.shape[2:]
         change = change.view(len(weight), height, width, -1).permute(0, 3, 1, 2)
         weight.add_(change, alpha=-rate * scale)

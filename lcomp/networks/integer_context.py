@@ -1,0 +1,146 @@
+"""The exact context model: `lcomp.networks.context` in fixed point, carried in float64 (see `integer`)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lcomp.entropy.tables import SCALES
+from lcomp.networks.config import ContextConfig
+from lcomp.networks.context import Pass, checkerboard, passes
+from lcomp.networks.integer import (
+    ACTIVATION_BITS,
+    ACTIVATION_MAX,
+    EXACT_LIMIT,
+    MEAN_BITS,
+    MEAN_MAX,
+    OUTPUT_BITS,
+    OUTPUT_MAX,
+    EntropyParameters,
+    HyperOutput,
+    IntegerLayer,
+    Integers,
+    convolve,
+    interpolate,
+    leaky,
+    nearest_scale,
+    pointwise,
+    round_shift,
+)
+
+SIGMA_BITS = 8
+ENERGY_ENTRIES = 1024
+"""Symbols of this magnitude and beyond have the energy of the last entry."""
+
+Places = Tensor | slice
+"""Which of the h * w positions a pass codes."""
+
+CodePass = Callable[[Pass, Places, EntropyParameters], Tensor]
+"""Given a pass, its positions and their parameters [1, G, n]: the symbols [1, G, n], coded or decoded."""
+
+
+@dataclass(frozen=True)
+class IntegerContextLayers:
+    """The convolutions of the context network, in the order of its passes and groups."""
+
+    enter: IntegerLayer
+    parameters_enter: tuple[IntegerLayer, ...]
+    parameters_leave: tuple[IntegerLayer, ...]
+    across: tuple[IntegerLayer, ...]
+    onward: tuple[IntegerLayer, ...]
+
+    def all(self) -> tuple[IntegerLayer, ...]:
+        """Every layer."""
+        return (self.enter, *self.parameters_enter, *self.parameters_leave, *self.across, *self.onward)
+
+
+@dataclass(frozen=True)
+class ContextTables:
+    """The integer functions of the context model, ACTIVATION_BITS where not said otherwise."""
+
+    quality: Integers  # [8, W]: offset of the state
+    energy: Tensor  # float64 [ENERGY_ENTRIES]: half the log2 energy of a symbol's magnitude
+    expected: Tensor  # float64 [SCALES]: half the log2 energy that a scale leads to expect
+    sigma: Tensor  # float64 [SCALES]: standard deviation of a scale, SIGMA_BITS
+    sign_offset: int
+
+
+class IntegerContext:
+    """The exact context model of one model on one device."""
+
+    def __init__(self, config: ContextConfig, layers: IntegerContextLayers, tables: ContextTables) -> None:
+        self.config, self.layers, self.tables = config, layers, tables
+        for layer in layers.all():
+            total = layer.weight.abs().sum((1, 2, 3)) * ACTIVATION_MAX + layer.bias.abs()
+            if not total.max() < EXACT_LIMIT:
+                raise ValueError("fixed-point sums may exceed 2^53")
+        if not 0 <= tables.sigma.max() * OUTPUT_MAX < EXACT_LIMIT or len(tables.sigma) != SCALES:
+            raise ValueError("the context tables are out of range")
+
+    def __call__(self, hyper: HyperOutput, quality: int, code: CodePass) -> EntropyParameters:
+        """Run all passes for one picture; `code` encodes or decodes the symbols of each.
+
+        Returns the parameters [1, M, h, w] that every symbol was coded with.
+        """
+        _, latents, height, width = hyper.mean.shape
+        device = hyper.mean.device
+        halves = [checkerboard(height, width, half).flatten().nonzero()[:, 0].to(device) for half in (0, 1)]
+        base = HyperOutput(*(tensor.flatten(2) for tensor in hyper))
+        mean, scales = torch.empty_like(base.mean), torch.empty_like(base.mean, dtype=torch.uint8)
+        offset = torch.from_numpy(interpolate(self.tables.quality, quality)).to(hyper.mean)[:, None]
+        state = pointwise(base.features, ACTIVATION_BITS, self.layers.enter, ACTIVATION_BITS, ACTIVATION_MAX) + offset
+
+        symbols = torch.empty(0)
+        for number, step in enumerate(passes(self.config)):
+            places: Places = slice(None) if step.half is None else halves[step.half]
+            at = state[:, :, places]
+            if step.half == 1:
+                seen = self.surprise(symbols, scales[:, step.first : step.last])
+                seen[:, :, places] = 0
+                at = at + self.neighbours(seen, halves[1], height, width, self.layers.across[step.group])
+            part = HyperOutput(base.features[:, :0], *(t[:, step.first : step.last, places] for t in base[1:]))
+            parameters = self.refine(at, number, part)
+            coded = code(step, places, parameters).to(mean)
+            if step.half != 1:
+                symbols = torch.zeros(1, step.last - step.first, height * width, dtype=mean.dtype, device=device)
+                scales[:, step.first : step.last] = 0
+            symbols[:, :, places] = coded
+            mean[:, step.first : step.last, places] = parameters.mean
+            scales[:, step.first : step.last, places] = parameters.scales
+            if step.half != 0 and step.last < latents:
+                layer = self.layers.onward[step.group]
+                seen = self.surprise(symbols, scales[:, step.first : step.last]).view(1, -1, height, width)
+                state = state + convolve(seen, ACTIVATION_BITS, layer, ACTIVATION_BITS, ACTIVATION_MAX).flatten(2)
+                state = state.clamp_(-ACTIVATION_MAX, ACTIVATION_MAX)
+        shape = (1, latents, height, width)
+        return EntropyParameters(mean.view(shape), scales.view(shape))
+
+    def refine(self, state: Tensor, number: int, base: HyperOutput) -> EntropyParameters:
+        """Parameters [1, G, n] of a pass from the state [1, W, n] and what the hyperprior said."""
+        layers, bits = self.layers, ACTIVATION_BITS
+        h = leaky(state.clamp(-ACTIVATION_MAX, ACTIVATION_MAX))
+        h = leaky(pointwise(h, bits, layers.parameters_enter[number], bits, ACTIVATION_MAX))
+        h = pointwise(h, bits, layers.parameters_leave[number], OUTPUT_BITS, OUTPUT_MAX)
+        shift, log_scale = h.chunk(2, 1)
+        sigma = self.tables.sigma[nearest_scale(base.log_scale).long()]
+        mean = base.mean + round_shift(shift * sigma, SIGMA_BITS + OUTPUT_BITS - MEAN_BITS)
+        return EntropyParameters(mean.clamp_(-MEAN_MAX, MEAN_MAX), nearest_scale(base.log_scale + log_scale))
+
+    def surprise(self, symbols: Tensor, scales: Tensor) -> Tensor:
+        """Features [1, 2G, n] of symbols [1, G, n] and their scale indexes: see `context.surprise`."""
+        tables = self.tables
+        energy = tables.energy[symbols.abs().clamp_max(ENERGY_ENTRIES - 1).long()] - tables.expected[scales.long()]
+        return torch.cat([energy, symbols.sign() * (energy + tables.sign_offset).clamp_min(0)], 1)
+
+    def neighbours(self, seen: Tensor, places: Tensor, height: int, width: int, layer: IntegerLayer) -> Tensor:
+        """A 3x3 convolution at the odd positions of features [1, 2G, n] that are zero there: four taps remain."""
+        padded = F.pad(seen.view(1, -1, height, width), (1, 1, 1, 1))
+        taps = ((0, 1), (1, 0), (1, 2), (2, 1))
+        views = [
+            padded[:, :, row : row + height, column : column + width].flatten(2)[:, :, places] for row, column in taps
+        ]
+        weight = torch.cat([layer.weight[:, :, row, column] for row, column in taps], 1)[:, :, None, None]
+        four = IntegerLayer(weight, layer.bias, layer.shift)
+        return pointwise(torch.cat(views, 1), ACTIVATION_BITS, four, ACTIVATION_BITS, ACTIVATION_MAX)

@@ -1,0 +1,144 @@
+"""Training the context model on the frozen latents of its backbone, as the codec computes them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lcomp.container import QUALITY_STEPS
+from lcomp.errors import ModelError
+from lcomp.networks.blocks import lmbda, place, quality_weights
+from lcomp.networks.config import STRIDE
+from lcomp.networks.context import LOG_SCALE_FLOOR, Base, Context, Refined
+from lcomp.networks.integer import ACTIVATION_BITS, LOG_BITS, LOG_SCALE_MIN, MEAN_BITS, OUTPUT_BITS, HyperOutput
+from lcomp.rounding import error_weight
+from lcomp.training.backbone import VALIDATION_QUALITIES
+from lcomp.training.cost import reference_bpp
+from lcomp.training.data import Pool, find_pictures, to_signal, validation_crops
+from lcomp.training.recipe import Recipe
+from lcomp.training.run import Run, parameter_group
+from lcomp.training.soap import Soap
+from lcomp.weights import Weights, load_weights
+from lcomp.zoo import ModelInfo
+
+STORED = 1024
+"""Crops whose latents are kept."""
+
+RENEW_EVERY = 4
+"""Steps after which one batch of them is replaced."""
+
+
+class Latents(NamedTuple):
+    """Latents of crops and what the hyperprior says about them, in half precision."""
+
+    features: Tensor  # [N, F, h, w]
+    residual: Tensor  # [N, M, h, w]
+    log_scale: Tensor  # [N, M, h, w]
+    quality: Tensor  # [N], float32
+
+
+def make_optimizers(model: Context, recipe: Recipe) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+    """AdamW and SOAP, which takes the convolution weights, with the learning rates of the recipe."""
+    parameters = list(model.named_parameters())
+    vectors = [parameter for name, parameter in parameters if name.endswith(".points")]
+    small = [parameter for name, parameter in parameters if name.endswith(".bias")]
+    convolutions = [parameter for name, parameter in parameters if name.endswith(".weight")]
+    plain = [parameter_group(vectors, recipe.lr_vectors), parameter_group(small, recipe.lr_small)]
+    adam = torch.optim.AdamW(plain, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
+    return adam, Soap([parameter_group(convolutions, recipe.lr_entropy)])
+
+
+def analyse(backbone: Weights, x: Tensor, quality: Tensor) -> Latents:
+    """Latents of crops x [B, 3, H, W] in [-1, 1] at qualities [B] in thousandths, through the exact h_s."""
+    w, scale = quality_weights(quality / QUALITY_STEPS), backbone.networks.scale
+    with torch.autocast(x.device.type, torch.bfloat16):
+        y = backbone.networks.g_a(x, w, scale)
+        z = torch.round(backbone.networks.h_a(y, w, scale))
+    outputs = []
+    for one, steps in zip(z, quality.int().tolist(), strict=True):
+        coded = torch.from_numpy(backbone.h_s.z_scales(steps) > 0).to(one.device)
+        outputs.append(backbone.h_s((one.double() * coded[:, None, None])[None], steps))
+    hyper = HyperOutput(*(torch.cat(parts) for parts in zip(*outputs, strict=True)))
+    log_scale = hyper.log_scale * 2.0**-OUTPUT_BITS + LOG_SCALE_MIN * 2.0**-LOG_BITS
+    return Latents(
+        (hyper.features * 2.0**-ACTIVATION_BITS).half(),
+        (y - hyper.mean * 2.0**-MEAN_BITS).half(),
+        log_scale.half(),
+        quality / QUALITY_STEPS,
+    )
+
+
+class ContextRun(Run[Context]):
+    """Training of the context model of `info`; the backbone's exported weights stay as they are."""
+
+    def __init__(
+        self, info: ModelInfo, recipe: Recipe, data: Path, folder: Path, device: torch.device, compiled: bool
+    ) -> None:
+        if info.backbone is None or info.context is None:
+            raise ModelError(f"'{info.name}' has no context model on a backbone")
+        torch.manual_seed(recipe.seed)
+        split = find_pictures(data)
+        self.pool = Pool(split.train, device)
+        self.backbone = load_weights(info.backbone, device)
+        self.held_out = [self.held_out_latents(crop) for crop in validation_crops(Pool(split.validation, device))]
+        model = Context(info.architecture, info.context, self.held_out[0].features.shape[1])
+        place(model, device)
+        super().__init__(model, make_optimizers(model, recipe), recipe, folder, device)
+        stage = self.recipe.stage(0)
+        fresh = [self.new_latents(stage.batch, stage.crop) for _ in range(STORED // stage.batch)]
+        self.latents = Latents(*(torch.cat(parts) for parts in zip(*fresh, strict=True)))
+        self.cost: Callable[[Latents], Tensor] = self.bits
+        if compiled:
+            self.cost = torch.compile(self.bits, dynamic=False)
+
+    def held_out_latents(self, crop: Tensor) -> Latents:
+        """Latents of a validation crop [1, 3, H, W] at the validation qualities."""
+        quality = torch.tensor(VALIDATION_QUALITIES, device=crop.device) * QUALITY_STEPS
+        return analyse(self.backbone, crop.expand(len(quality), -1, -1, -1), quality)
+
+    def new_latents(self, batch: int, crop: int) -> Latents:
+        """Latents of random crops at stratified qualities."""
+        x = to_signal(self.pool.crops(batch, crop, self.random))
+        q = 1 + 7 * (np.arange(batch) + self.random.random(batch)) / batch
+        quality = torch.from_numpy(np.round(q * QUALITY_STEPS)).float().to(self.device)
+        with torch.no_grad():
+            return analyse(self.backbone, x, quality)
+
+    def weight(self, quality: Tensor) -> Tensor:
+        """Bits [B, M, 1, 1] that a squared error of one quantisation step is worth."""
+        gain = self.backbone.networks.scale.gain(quality_weights(quality))
+        return error_weight(gain, lmbda(quality)[:, None, None, None])
+
+    def bits(self, latents: Latents) -> Tensor:
+        """Bits [B] of latents in context."""
+        base = Base(*(tensor.float() for tensor in latents[:3]))
+        with torch.autocast(self.device.type, torch.bfloat16):
+            return self.model(base, quality_weights(latents.quality), self.weight(latents.quality))
+
+    def train_cost(self) -> Tensor:
+        """Mean bits per pixel of the next batch, relative to VTM's cost."""
+        stage = self.recipe.stage(self.progress)
+        if self.step % RENEW_EVERY == 0:
+            start = self.step // RENEW_EVERY * stage.batch % len(self.latents.quality)
+            for old, new in zip(self.latents, self.new_latents(stage.batch, stage.crop), strict=True):
+                old[start : start + stage.batch] = new
+        chosen = torch.from_numpy(self.random.integers(len(self.latents.quality), size=stage.batch)).to(self.device)
+        latents = Latents(*(tensor[chosen] for tensor in self.latents))
+        pixels = latents.residual[0, 0].numel() * STRIDE**2
+        return (self.cost(latents) / pixels / reference_bpp(latents.quality)).mean()
+
+    @torch.no_grad()
+    def validate(self) -> float:
+        """Bits of y in context relative to those without, mean over the validation qualities."""
+        in_context, without = torch.zeros(2, len(VALIDATION_QUALITIES), device=self.device)
+        for latents in self.held_out:
+            base = Base(*(tensor.float() for tensor in latents[:3]))
+            weight = self.weight(latents.quality)
+            with torch.autocast(self.device.type, torch.bfloat16):
+                in_context += self.average(base, quality_weights(latents.quality), weight)
+            alone = Refined(base.residual, base.log_scale.clamp_min(LOG_SCALE_FLOOR))
+            without += alone.bits(alone.choose(weight))
+        return (in_context / without).mean().item()

@@ -1,0 +1,139 @@
+"""A resumable training run, scheduled by wall clock, the same on CPU and GPU."""
+
+import copy
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lcomp.errors import LcompError
+from lcomp.training.recipe import Recipe
+
+Model = TypeVar("Model", bound=nn.Module)
+
+Group = dict[str, Any]
+"""A parameter group of an optimizer; `peak` is its learning rate at the plateau."""
+
+
+class Report(NamedTuple):
+    """What a run reports from time to time."""
+
+    step: int
+    minutes: float  # spent so far, over all resumptions
+    train_cost: float  # mean since the last report
+    validation_cost: float  # of the averaged weights
+
+
+def parameter_group(parameters: Sequence[nn.Parameter], rate: float) -> Group:
+    """A parameter group with a learning rate at the plateau."""
+    return {"params": list(parameters), "lr": rate, "peak": rate}
+
+
+def checkpoint_file(folder: Path) -> Path:
+    """File in a run's folder that it can be resumed from."""
+    return folder / "checkpoint.pt"
+
+
+class Run(ABC, Generic[Model]):
+    """One training run in one folder: `checkpoint.pt` holds everything needed to go on."""
+
+    def __init__(
+        self,
+        model: Model,
+        optimizers: Sequence[torch.optim.Optimizer],
+        recipe: Recipe,
+        folder: Path,
+        device: torch.device,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.model, self.optimizers, self.recipe, self.folder, self.device = model, optimizers, recipe, folder, device
+        self.average = copy.deepcopy(model).eval()
+        self.step, self.minutes = 0, 0.0
+        if checkpoint_file(folder).is_file():
+            self.load()
+        self.random = np.random.default_rng([recipe.seed, self.step])
+
+    @abstractmethod
+    def train_cost(self) -> Tensor:
+        """Cost of the next batch, with its graph."""
+
+    @abstractmethod
+    def validate(self) -> float:
+        """Cost of the averaged weights on the validation pictures."""
+
+    @property
+    def progress(self) -> float:
+        """Fraction of the recipe's time that is spent."""
+        return self.minutes / self.recipe.minutes
+
+    def train_step(self) -> Tensor:
+        """One optimisation step; returns the cost (on the device, not synchronised)."""
+        rate = self.recipe.rate(self.progress)
+        loss = self.train_cost()
+        self.model.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        self.step += 1
+        groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
+        norms = [nn.utils.clip_grad_norm_(group["params"], self.recipe.clip) for group in groups]
+        if not torch.stack(norms).isfinite().all():
+            return loss.detach()  # one bad batch must not spoil the run
+        for group in groups:
+            group["lr"] = group["peak"] * rate
+        for optimizer in self.optimizers:
+            optimizer.step()
+        decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
+        return loss.detach()
+
+    def run(self, report: Callable[[Report], None], every: float = 5.0) -> None:
+        """Train until the recipe's time is spent; checkpoint, validate and report every `every` minutes."""
+        last, start, spent = time.monotonic(), time.monotonic(), self.minutes
+        losses: list[Tensor] = []
+        while self.progress < 1:
+            losses.append(self.train_step())
+            if self.step % 8 == 0:
+                self.minutes = spent + (time.monotonic() - start) / 60
+            if time.monotonic() - last > every * 60 or self.progress >= 1:
+                cost = torch.stack(losses).mean().item()
+                if not math.isfinite(cost):
+                    raise LcompError(f"training diverged at step {self.step}")
+                self.save()
+                report(Report(self.step, self.minutes, cost, self.validate()))
+                last, losses = time.monotonic(), []
+
+    def describe(self) -> dict[str, Any]:
+        """What the checkpoint holds besides weights and progress."""
+        return {}
+
+    def save(self) -> None:
+        """Write the checkpoint, atomically."""
+        state = self.describe() | {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "step": self.step,
+            "minutes": self.minutes,
+        }
+        path = checkpoint_file(self.folder)
+        temporary = path.with_suffix(".tmp")
+        torch.save(state, temporary)
+        temporary.replace(path)
+
+    def load(self) -> None:
+        """Go on from the checkpoint; the learning rates are the recipe's, not the checkpoint's."""
+        state = torch.load(checkpoint_file(self.folder), map_location=self.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            peaks = [group["peak"] for group in optimizer.param_groups]
+            optimizer.load_state_dict(saved)
+            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                group["peak"] = peak
+        self.step, self.minutes = state["step"], state["minutes"]

@@ -1,0 +1,178 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import TINY_MODEL, noise_image, random_model
+from torch import Tensor
+
+from lcomp.codec import ModelCodec
+from lcomp.container import Coder
+from lcomp.errors import ChecksumError, FormatError, ModelError
+from lcomp.images import to_picture
+from lcomp.networks.blocks import quality_weights
+from lcomp.networks.config import ContextConfig
+from lcomp.networks.context import LOG_SCALE_FLOOR, Base, Context, Pass, checkerboard, passes, surprise
+from lcomp.networks.integer import (
+    ACTIVATION_BITS,
+    LOG_BITS,
+    LOG_SCALE_MIN,
+    MEAN_BITS,
+    OUTPUT_BITS,
+    EntropyParameters,
+    HyperOutput,
+)
+from lcomp.networks.integer_context import Places
+from lcomp.training.export import export, export_context
+from lcomp.zoo import ModelInfo, read_model
+
+TINY_CONTEXT = """
+[model]
+number = 251
+summary = "a tiny untrained context model for tests"
+backbone = "tiny"
+
+[context]
+width = 8
+groups = [4, 8, 12]
+halved = 2
+widest = 6
+
+[training]
+minutes = 0.05
+stages = [{ start = 0.0, crop = 64, batch = 2 }]
+lr_entropy = 1e-3
+lr_vectors = 1e-3
+lr_small = 1e-3
+
+[weights]
+file = "tiny-context.safetensors"
+sha256 = ""
+fingerprint = "0"
+"""
+
+
+def random_context(info: ModelInfo, features: int) -> Context:
+    """An untrained context model whose every tensor is non-trivial."""
+    assert info.context is not None
+    torch.manual_seed(3)
+    model = Context(info.architecture, info.context, features).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if not parameter.any():
+                parameter.normal_(0, 0.1)
+    return model
+
+
+@pytest.fixture(scope="module")
+def context_info(tmp_path_factory: pytest.TempPathFactory) -> ModelInfo:
+    """Description of an exported tiny context model, its backbone beside it."""
+    folder = tmp_path_factory.mktemp("zoo") / "models"
+    folder.mkdir()
+    for name, text in (("tiny", TINY_MODEL), ("context", TINY_CONTEXT)):
+        (folder / f"{name}.toml").write_text(text)
+    backbone = read_model(folder / "tiny.toml")
+    export(random_model(backbone), backbone, {})
+    info = read_model(folder / "context.toml")
+    export_context(random_context(info, features(info)), info, {})
+    return read_model(folder / "context.toml")
+
+
+def features(info: ModelInfo) -> int:
+    """Number of features that h_s hands to the context model."""
+    codec = ModelCodec(info.backbone or info, torch.device("cpu"))
+    z = torch.zeros(1, info.architecture.hyper_latents, 1, 1, dtype=torch.float64)
+    return codec.h_s(z, 4000).features.shape[1]
+
+
+@pytest.fixture(scope="module")
+def codec(context_info: ModelInfo) -> ModelCodec:
+    return ModelCodec(context_info, torch.device("cpu"))
+
+
+def test_passes_cover_every_latent_once() -> None:
+    config = ContextConfig(width=8, groups=(4, 8, 12), halved=2, widest=6)
+    rows, columns = 5, 6
+    seen = np.zeros((24, rows, columns), int)
+    for step in passes(config):
+        places = np.ones((rows, columns), bool) if step.half is None else checkerboard(rows, columns, step.half).numpy()
+        seen[step.first : step.last] += places
+    assert (seen == 1).all()
+    assert len(list(passes(config))) == 5
+
+
+def test_surprise_is_zero_where_the_energy_is_as_expected() -> None:
+    log_scale = torch.tensor([0.0, 3.0]).view(1, 2, 1, 1)
+    found = surprise(torch.tensor([-1.0, 8.0]).view(1, 2, 1, 1), log_scale).flatten()
+    assert found.tolist() == pytest.approx([0, 0, -3, 3])
+    louder = surprise(torch.full((1, 1, 1, 1), 16.0), torch.full((1, 1, 1, 1), 3.0))
+    assert louder[0, 0].item() == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (16, 40), (100, 90), (130, 64)])
+def test_pictures_round_trip(codec: ModelCodec, width: int, height: int) -> None:
+    pixels = to_picture(noise_image(width, height)).pixels
+    for quality in (1000, 4321, 8000):
+        encoded = codec.encode(pixels, quality, Coder.CONSTRICTION)
+        # the decoder checks the symbols' checksum
+        assert codec.decode(encoded, quality, height, width, Coder.CONSTRICTION).shape == pixels.shape
+
+
+def test_the_context_reaches_the_stream(codec: ModelCodec, context_info: ModelInfo) -> None:
+    assert context_info.backbone is not None
+    alone = ModelCodec(context_info.backbone, torch.device("cpu"))
+    pixels = to_picture(noise_image(100, 90)).pixels
+    encoded = codec.encode(pixels, 4000, Coder.CONSTRICTION)
+    assert encoded != alone.encode(pixels, 4000, Coder.CONSTRICTION)
+    with pytest.raises((ChecksumError, FormatError)):
+        alone.decode(encoded, 4000, 90, 100, Coder.CONSTRICTION)
+
+
+def test_the_exact_passes_follow_the_float_network(codec: ModelCodec, context_info: ModelInfo) -> None:
+    """The integer network predicts what the trained one does, symbol for symbol of the same picture."""
+    network = random_context(context_info, features(context_info))
+    quality, shape = 3700, (7, 6)
+    z = torch.randint(-5, 6, (1, context_info.architecture.hyper_latents, 2, 2)).double()
+    hyper = HyperOutput(*(tensor[..., : shape[0], : shape[1]] for tensor in codec.h_s(z, quality)))
+    log_scale = hyper.log_scale * 2.0**-OUTPUT_BITS + LOG_SCALE_MIN * 2.0**-LOG_BITS
+    y = torch.randn(hyper.mean.shape, dtype=torch.float64) * 4
+    base = Base((hyper.features * 2.0**-ACTIVATION_BITS).float(), (y - hyper.mean / 64).float(), log_scale.float())
+
+    weight = torch.full((1, 24, 1, 1), 1e9)  # plain rounding
+    with torch.no_grad():
+        expected = network.refine(base, quality_weights(torch.tensor([quality / 1000])), weight)
+
+    flat = y.flatten(2)
+
+    def code(step: Pass, places: Places, parameters: EntropyParameters) -> Tensor:
+        return torch.round(flat[:, step.first : step.last, places] - parameters.mean * 2.0**-MEAN_BITS)
+
+    exact = codec.run_passes(hyper, quality, code)
+    residual = y[0] - exact.mean[0] * 2.0**-MEAN_BITS
+    index = torch.round((expected.log_scale[0] - LOG_SCALE_FLOOR) * 6).clamp(0, 63)
+    # a symbol that rounds the other way may change what follows: nearly all agree
+    assert ((residual - expected.residual[0]).abs() < 0.1).double().mean() > 0.97
+    assert ((index - exact.scales[0].double()).abs() <= 1).double().mean() > 0.97
+
+
+def test_a_damaged_stream_is_noticed(codec: ModelCodec) -> None:
+    pixels = to_picture(noise_image(64, 64)).pixels
+    encoded = codec.encode(pixels, 4000, Coder.CONSTRICTION)
+    for place in range(0, len(encoded.stream), 7):
+        stream = bytearray(encoded.stream)
+        stream[place] ^= 4
+        with pytest.raises((ChecksumError, FormatError)):
+            codec.decode(encoded._replace(stream=bytes(stream)), 4000, 64, 64, Coder.CONSTRICTION)
+
+
+def test_a_context_model_needs_its_own_backbone(context_info: ModelInfo, tmp_path: Path) -> None:
+    import shutil
+
+    root = tmp_path / "zoo"
+    shutil.copytree(context_info.source.parent.parent, root)
+    backbone = read_model(root / "models" / "tiny.toml")
+    other = random_model(backbone)
+    torch.nn.init.normal_(other.h_s.leave.weight)
+    export(other, backbone, {})
+    with pytest.raises(ModelError, match="fingerprint"):
+        ModelCodec(read_model(root / "models" / "context.toml"), torch.device("cpu"))
