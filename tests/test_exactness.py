@@ -33,24 +33,27 @@ SETTINGS = {
 WORKER = """
 import hashlib, json, sys
 import torch
+from itertools import product
 from pathlib import Path
 from PIL import Image
 from lcomp import container
-from lcomp.codec import Encoded, ModelCodec
+from lcomp.api import load_model
+from lcomp.codec import Encoded
 from lcomp.container import Coder
 from lcomp.images import to_picture
 from lcomp.zoo import model_by_name
 
-codec = ModelCodec(model_by_name("hyperprior"), torch.device("cpu"))
 action, folder = sys.argv[1], Path(sys.argv[2])
 result = {}
-for quality in (1000, 4300, 8000):
+for model, quality in product(("hyperprior", "autoregressive"), (1000, 4300, 8000)):
+    codec = load_model(model_by_name(model), torch.device("cpu"))
     if action == "encode":
         pixels = to_picture(Image.open(folder / "photo.png")).pixels
         encoded = codec.encode(pixels, quality, Coder.CONSTRICTION)
-        Path(sys.argv[3] + f"-{quality}").write_bytes(encoded.symbols_crc.to_bytes(4, "little") + encoded.stream)
+        path = Path(f"{sys.argv[3]}-{model}-{quality}")
+        path.write_bytes(encoded.symbols_crc.to_bytes(4, "little") + encoded.stream)
     else:
-        for file in sorted(folder.glob(f"*-{quality}")):
+        for file in sorted(folder.glob(f"*-{model}-{quality}")):
             data = file.read_bytes()
             encoded = Encoded(data[4:], int.from_bytes(data[:4], "little"))
             y_hat = codec.decode_latents(encoded, quality, 136, 200, Coder.CONSTRICTION)
@@ -73,7 +76,7 @@ def test_files_travel_between_all_settings(tmp_path: Path, photo: Image.Image) -
     for number, setting in enumerate(SETTINGS):
         run_worker(setting, "encode", str(tmp_path), str(tmp_path / f"{number}"))
     decoded = [run_worker(setting, "decode", str(tmp_path)) for setting in SETTINGS]
-    assert len(decoded[0]) == 3 * len(SETTINGS)
+    assert len(decoded[0]) == 2 * 3 * len(SETTINGS)
     assert all(other == decoded[0] for other in decoded)
 
 

@@ -18,22 +18,21 @@ from lcomp.codec import Encoded, ModelCodec
 from lcomp.zoo import model_by_name
 
 HERE = Path(__file__).parent
-MODEL = "hyperprior"
 
 
-def write(name: str, original: str, image: Image.Image, quality: float, coder: str) -> None:
+def write(name: str, original: str, image: Image.Image, quality: float, coder: str, model: str = "hyperprior") -> None:
     """One golden file and its description."""
-    data = lcomp.encode(image, quality, MODEL, "cpu", coder)
+    data = lcomp.encode(image, quality, model, "cpu", coder)
     (HERE / f"{name}.lic").write_bytes(data)
     file = container.read(data)
     header = file.header
-    codec = ModelCodec(model_by_name(MODEL), torch.device("cpu"))
+    codec = ModelCodec(model_by_name(model), torch.device("cpu"))
     encoded = Encoded(file.stream, file.symbols_crc)
     y_hat = codec.decode_latents(encoded, header.quality, header.height, header.width, file.coder)
     difference = np.asarray(lcomp.decode(data, device="cpu")).astype(float) - np.asarray(image)
     description = {
         "original": original,
-        "model": MODEL,
+        "model": model,
         "latents_sha256": hashlib.sha256(y_hat.numpy().tobytes()).hexdigest(),
         "psnr": round(float(10 * np.log10(255**2 / np.square(difference).mean())), 4),
     }
@@ -50,6 +49,7 @@ def main() -> None:
     grey.info["icc_profile"] = b"not a real profile, kept as it is"
     for name, quality in (("q1", 1.0), ("q4", 4.0), ("q6_283", 6.283), ("q8", 8.0)):
         write(name, "colour.png", colour, quality, "constriction")
+    write("context", "colour.png", colour, 4.0, "constriction", "autoregressive")
     write("torchac", "colour.png", colour, 4.0, "torchac")
     write("grey", "grey.png", grey, 3.5, "constriction")
     colour.crop((0, 0, 1, 1)).save(HERE / "dot.png")
