@@ -14,7 +14,7 @@ import tomlkit
 from lcomp.errors import LcompError
 from lcomp.evaluation.datasets import KODAK
 from lcomp.evaluation.plots import plot
-from lcomp.evaluation.published import TITLES, VTM
+from lcomp.evaluation.published import IN_PLOTS, VTM
 from lcomp.evaluation.results import CodecSummary, Rate, Results, read_results, to_json
 from lcomp.evaluation.table import JPEG, number, percent
 
@@ -77,8 +77,8 @@ def readme_section(results: Results) -> str:
             f"Kodak, {results.common} pictures, real files, every byte counted ({results.date}):",
             "",
             *tables,
-            "BD-rate, the difference in size at equal quality, against JPEG 4:2:0 (Pillow) and VTM (published); speed on",
-            f"{results.machine}, each codec with the threads it takes by itself:",
+            "BD-rate, the difference in size at equal quality, against JPEG 4:2:0 (Pillow) and VTM (published).",
+            f"Speed on {results.machine}, each codec with the threads it takes by itself:",
             "",
             *codec_table(results),
             "",
@@ -110,7 +110,7 @@ def with_figures(text: str, results: Results, model: CodecSummary) -> str:
     figures["kodak_psnr"] = [round(mean.psnr, 3) for mean in means]
     figures["kodak_ms_ssim"] = [round(mean.ms_ssim, 5) for mean in means if mean.ms_ssim is not None]
     shown = [(codec.name, False) for codec in results.codecs if not codec.learned]
-    for anchor, published in shown + [(name, True) for name in TITLES]:
+    for anchor, published in shown + [(name, True) for name in IN_PLOTS]:
         rate = results.rate(model.name, anchor, published)
         if rate and rate.psnr is not None:
             figures[f"bd_rate_{anchor.replace('-', '_')}"] = round(rate.psnr, 1)

@@ -16,7 +16,7 @@ from lcomp.errors import LcompError
 from lcomp.evaluation import codecs, datasets
 from lcomp.evaluation.bdrate import Curve, bd_rate, efficient
 from lcomp.evaluation.metrics import decibels, ms_ssim, psnr
-from lcomp.evaluation.published import IN_PLOTS, TITLES, published_kodak
+from lcomp.evaluation.published import IN_PLOTS, published_kodak
 
 
 def no_progress(done: int, total: int) -> None:
@@ -110,7 +110,7 @@ def test_published_curves_stand_where_the_literature_has_them() -> None:
     curves = {curve.name: curve for curve in published_kodak()}
     assert len(curves) == 41
     assert all(curve.source and curve.title for curve in curves.values())
-    assert set(TITLES) == set(IN_PLOTS)
+    assert set(IN_PLOTS) < set(curves)
     vtm = curves["vtm"]
     ours, theirs = curves["compressai-mbt2018-mean_mse"], curves["bpg444"]
     for curve, rate in ((ours.psnr_curve(), 21.3), (theirs.psnr_curve(), 20.4)):

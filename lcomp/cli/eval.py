@@ -11,8 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from lcomp.cli.files import set_up_messages, temporary_beside
 from lcomp.cli.options import Device, Force, Json, Quiet
-from lcomp.errors import LcompError
-from lcomp.zoo import all_models, model_by_name
+from lcomp.errors import LcompError, ModelError
+from lcomp.zoo import all_models
 
 if TYPE_CHECKING:
     from lcomp.evaluation.codecs import Adapter
@@ -46,8 +46,10 @@ def progress_bar(console: Console, quiet: bool) -> Progress:
     return Progress(*columns, TimeRemainingColumn(), console=console, disable=quiet or not console.is_terminal)
 
 
-def chosen_adapters(models: list[str], codecs: list[str], plan: "Plan") -> "tuple[list[Adapter], list[Skipped]]":
-    """The codecs to measure, and those that cannot be; raises ModelError for unknown models."""
+def chosen_adapters(
+    models: list[str], codecs: list[str], plan: "Plan", models_named: bool
+) -> "tuple[list[Adapter], list[Skipped]]":
+    """The codecs to measure, and those that cannot be; raises ModelError for unusable models that were named."""
     from lcomp.evaluation.codecs import MissingLibraryError, open_adapter
     from lcomp.evaluation.results import Skipped
 
@@ -55,7 +57,9 @@ def chosen_adapters(models: list[str], codecs: list[str], plan: "Plan") -> "tupl
     for name in (*models, *codecs):
         try:
             adapters.append(open_adapter(name, plan.qualities, plan.device))
-        except MissingLibraryError as error:
+        except (MissingLibraryError, ModelError) as error:
+            if isinstance(error, ModelError) and models_named:
+                raise
             skipped.append(Skipped(name, str(error)))
             print(f"lcomp: {name} skipped: {error}", file=sys.stderr)
     return adapters, skipped
@@ -185,8 +189,7 @@ def evaluate(
     codec_names = names(codecs) if codecs is not None else list(BASELINES)
     if unknown := [name for name in codec_names if name not in BASELINES]:
         raise typer.BadParameter(f"unknown codec '{unknown[0]}': use {', '.join(BASELINES)}")
-    installed = [model.name for model in all_models() if model.weights_path.is_file()]
-    model_names = [model_by_name(name).name for name in names(models)] if models is not None else installed
+    model_names = names(models) if models is not None else [model.name for model in all_models()]
     if not model_names and not codec_names:
         raise typer.BadParameter("there is neither a model nor a codec to measure")
     set_up_messages(False, quiet)
@@ -212,7 +215,7 @@ def evaluate(
             output,
             lambda done, total: bar.update(fetching, completed=done, total=total, visible=done < total),
         )
-        adapters, skipped = chosen_adapters(model_names, codec_names, plan)
+        adapters, skipped = chosen_adapters(model_names, codec_names, plan, models is not None)
         if not adapters:
             raise LcompError("no codec can be measured")
         if output:

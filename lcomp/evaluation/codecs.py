@@ -150,10 +150,11 @@ def heic() -> Adapter:
 
 
 def lcomp_model(name: str, qualities: tuple[float, ...], device: str) -> Adapter:
-    """One of lcomp's own models; raises ModelError where it is unknown."""
-    from lcomp.api import Codec
+    """One of lcomp's own models, loaded; raises ModelError where it is unknown or its weights are unusable."""
+    from lcomp.api import Codec, load_model
 
     codec = Codec(name, device)
+    load_model(codec.model, codec.device)
     # the fingerprint covers the bitstream only: the digest covers every weight
     version = f"lcomp {__version__}, weights {codec.model.sha256[:12]}, {codec.device}"
     return Adapter(name, f"lcomp {name}", version, qualities, 1, 0.01, codec.encode, codec.decode, learned=True)

@@ -38,6 +38,7 @@ class Comparison:
 
     picture: str
     pixels: int  # of the whole picture
+    width: int  # of the crop
     original: bytes  # WebP, lossless
     crops: tuple[Crop, ...]
 
@@ -100,7 +101,7 @@ def compare(path: Path, name: str, adapters: list[Adapter], rows: list[Row]) -> 
     ours = render(reference, image, QUALITY)
     others = [adapter for adapter in adapters if adapter is not reference]
     crops = [render(other, image, largest_setting(other, image, rows, ours.size)) for other in others]
-    return Comparison(name, image.width * image.height, cut(image), (ours, *crops))
+    return Comparison(name, image.width * image.height, min(SIZE[0], image.width), cut(image), (ours, *crops))
 
 
 def comparisons(dataset: Dataset, adapters: list[Adapter], rows: list[Row]) -> list[Comparison]:

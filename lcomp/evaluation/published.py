@@ -9,16 +9,13 @@ from lcomp.evaluation.metrics import decibels
 
 VTM = "vtm"
 
-IN_PLOTS = (VTM, "bpg444", "compressai-mbt2018-mean_mse", "elic_official")
-"""The few that plots show; tables show all."""
-
-TITLES = {
+IN_PLOTS = {
     VTM: "VTM",
     "bpg444": "BPG 4:4:4",
     "compressai-mbt2018-mean_mse": "mbt2018-mean",
     "elic_official": "ELIC",
 }
-"""Names of those in plots; the others keep the names of their sources."""
+"""Names of the few that plots show; tables show all, the others by the names of their sources."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class Published:
     @property
     def title(self) -> str:
         """The name in tables and plots."""
-        return TITLES.get(self.name, self.name)
+        return IN_PLOTS.get(self.name, self.name)
 
     def psnr_curve(self) -> Curve | None:
         """Rate and PSNR, if published."""
