@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from conftest import noise_image
 from PIL import Image
+from rich.console import Console
 from typer.testing import CliRunner
 
 from lcomp.cli.app import app
@@ -26,8 +27,9 @@ from lcomp.evaluation.journal import Journal, claim
 from lcomp.evaluation.measure import Plan, measure
 from lcomp.evaluation.plots import plot
 from lcomp.evaluation.report import render
-from lcomp.evaluation.results import Results, Row, read_results, to_csv, to_json
+from lcomp.evaluation.results import Results, Row, Skipped, read_results, to_csv, to_json
 from lcomp.evaluation.summary import summarise
+from lcomp.evaluation.table import points_table, summary_table
 from lcomp.zoo import ModelInfo
 
 PLAN = Plan((1.0, 4.0, 8.0), "cpu", ssimulacra2=False, jobs=1)
@@ -194,6 +196,21 @@ def test_a_model_is_measured_like_the_others(folder: Path, tiny: Adapter, jpeg: 
     assert page.count("data:image/png") == 2
     assert page.count("data:image/webp") == 3 * 3
     assert "corrupt.png (with errors)" in page
+
+
+def test_tables_name_what_was_skipped(folder: Path, jpeg: Adapter) -> None:
+    dataset = find_folder(folder, None)
+    rows = list(measure(dataset, [jpeg], PLAN, Journal(None)))
+    reason = "imagecodecs is not installed: pip install 'lcomp[eval]'"
+    results = summarise(dataset, [jpeg], [Skipped("jxl", reason)], rows)
+    console = Console(file=io.StringIO(), width=120)
+    console.print(points_table(results), summary_table(results))
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert f"skipped: jxl: {reason}" in text
+    assert "3 of 4 pictures" in text
+    assert all(f"{mean.psnr:.3f}" in text for mean in results.means)
+    assert "VTM" not in text  # published curves hold on Kodak only
 
 
 def test_the_report_escapes_what_it_shows(folder: Path, jpeg: Adapter, tmp_path: Path) -> None:

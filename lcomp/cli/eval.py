@@ -215,11 +215,11 @@ def evaluate(
             output,
             lambda done, total: bar.update(fetching, completed=done, total=total, visible=done < total),
         )
+        if output:
+            journal.claim(output, force)
         adapters, skipped = chosen_adapters(model_names, codec_names, plan, models is not None)
         if not adapters:
             raise LcompError("no codec can be measured")
-        if output:
-            journal.claim(output, force)
         rows = measured_rows(pictures, adapters, plan, output, bar)
     results = summarise(pictures, adapters, skipped, rows)
     if output:

@@ -1,6 +1,7 @@
 """Results as tables for the terminal."""
 
 from rich.table import Table
+from rich.text import Text
 
 from lcomp.evaluation.published import VTM
 from lcomp.evaluation.results import Results
@@ -54,7 +55,7 @@ def points_table(results: Results) -> Table:
 
 def summary_table(results: Results) -> Table:
     """One line per codec: range, BD-rates against JPEG and VTM, speed."""
-    table = Table(title="BD-rate (negative: smaller files at equal quality)", caption=pictures_line(results))
+    table = Table(title="BD-rate (negative: smaller files at equal quality)", caption=Text(pictures_line(results)))
     table.add_column("codec")
     table.add_column("bpp", justify="right")
     table.add_column("PSNR dB", justify="right")
