@@ -48,17 +48,24 @@ def model_table(results: Results, model: CodecSummary) -> list[str]:
     ]
 
 
+def is_timed(results: Results) -> bool:
+    """Whether every codec was timed."""
+    return all(codec.encode_mp_s is not None for codec in results.codecs)
+
+
 def codec_table(results: Results) -> list[str]:
-    """BD-rates against JPEG and VTM, and speed, of every codec."""
-    lines = [
-        row("codec", "PSNR: vs JPEG", "vs VTM", "MS-SSIM: vs JPEG", "vs VTM", "encode, MP/s", "decode, MP/s"),
-        "|---" * 7 + "|",
-    ]
+    """BD-rates against JPEG and VTM of every codec, and its speed where that was measured."""
+    header = ["codec", "PSNR: vs JPEG", "vs VTM", "MS-SSIM: vs JPEG", "vs VTM"]
+    if is_timed(results):
+        header += ["encode, MP/s", "decode, MP/s"]
+    lines = [row(*header), "|---" * len(header) + "|"]
     for codec in results.codecs:
         rates = [results.rate(codec.name, *anchor) for anchor in ANCHORS]
-        name = f"**{codec.title}**" if codec.learned else codec.title
-        psnr, ms_ssim = (percents(rates, metric) for metric in ("psnr", "ms_ssim"))
-        lines.append(row(name, *psnr, *ms_ssim, number(codec.encode_mp_s, 1), number(codec.decode_mp_s, 1)))
+        cells = [f"**{codec.title}**" if codec.learned else codec.title]
+        cells += [*percents(rates, "psnr"), *percents(rates, "ms_ssim")]
+        if is_timed(results):
+            cells += [number(codec.encode_mp_s, 1), number(codec.decode_mp_s, 1)]
+        lines.append(row(*cells))
     return lines
 
 
@@ -78,7 +85,7 @@ def readme_section(results: Results) -> str:
             "",
             *tables,
             "BD-rate, the difference in size at equal quality, against JPEG 4:2:0 (Pillow) and VTM (published).",
-            f"Speed on {results.machine}, each codec with the threads it takes by itself:",
+            *([f"Speed on {results.machine}, each codec with the threads it takes by itself."] * is_timed(results)),
             "",
             *codec_table(results),
             "",
@@ -104,16 +111,22 @@ def with_figures(text: str, results: Results, model: CodecSummary) -> str:
     document = tomlkit.parse(text)
     if str(document["weights"]["sha256"])[:12] not in model.version:
         raise LcompError(f"the results are of other weights of '{model.name}': run lcomp eval again")
+    if "results" not in document:
+        document["results"] = tomlkit.table()
     figures, means = document["results"], results.means_of(model.name)
     figures["kodak_quality"] = [mean.setting for mean in means]
     figures["kodak_bpp"] = [round(mean.bpp, 4) for mean in means]
     figures["kodak_psnr"] = [round(mean.psnr, 3) for mean in means]
     figures["kodak_ms_ssim"] = [round(mean.ms_ssim, 5) for mean in means if mean.ms_ssim is not None]
-    shown = [(codec.name, False) for codec in results.codecs if not codec.learned]
-    for anchor, published in shown + [(name, True) for name in IN_PLOTS]:
+    anchors = [(codec.name, False) for codec in results.codecs if not codec.learned]
+    rates = {}
+    for anchor, published in anchors + [(name, True) for name in IN_PLOTS]:
         rate = results.rate(model.name, anchor, published)
         if rate and rate.psnr is not None:
-            figures[f"bd_rate_{anchor.replace('-', '_')}"] = round(rate.psnr, 1)
+            rates[f"bd_rate_{anchor.replace('-', '_')}"] = round(rate.psnr, 1)
+    for stale in [name for name in figures if name.startswith("bd_rate_") and name not in rates]:
+        del figures[stale]
+    figures.update(rates)
     return tomlkit.dumps(document)
 
 

@@ -93,7 +93,7 @@ def measure_row(row: Row, path: Path, adapter: Adapter, plan: Plan) -> Row:
 
 
 def finished(row: Row, plan: Plan, journal: Journal) -> Row | None:
-    """The row of an earlier run, if it has all that this one is to measure."""
+    """The row of an earlier run, if it has all that this one is to measure; without its times where none are."""
     earlier = journal.rows.get(row.key)
     if (
         earlier is None
@@ -101,7 +101,8 @@ def finished(row: Row, plan: Plan, journal: Journal) -> Row | None:
         or (plan.ssimulacra2 and earlier.ssimulacra2 is None)
     ):
         return None
-    return replace(earlier, picture=row.picture)
+    times = (earlier.encode_seconds, earlier.decode_seconds) if plan.timed else (None, None)
+    return replace(earlier, picture=row.picture, encode_seconds=times[0], decode_seconds=times[1])
 
 
 def warm_up(adapter: Adapter, image: Image.Image) -> None:
