@@ -128,13 +128,10 @@ class Workers:
         yield from self.drain(4 * self.plan.jobs)
 
     def drain(self, most: int) -> Iterator[Row]:
-        """Yield finished rows until at most `most` are under way; raises LcompError where a process died."""
+        """Yield finished rows until at most `most` are under way."""
         while len(self.waiting) > most:
             done, self.waiting = wait(self.waiting, return_when=FIRST_COMPLETED)
-            try:
-                yield from [future.result() for future in done]
-            except BrokenProcessPool as error:
-                raise LcompError("a measuring process died (out of memory?): use fewer --jobs") from error
+            yield from [future.result() for future in done]
 
     def close(self) -> None:
         """Drop what has not begun, and wait for the rest."""
@@ -156,7 +153,8 @@ def work(row: Row, path: Path, plan: Plan) -> Row:
 def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Journal) -> Iterator[Row]:
     """Measure what the journal lacks, picture by picture, and add it there.
 
-    Yields every row, those of earlier runs and those of unreadable pictures included.
+    Yields every row, those of earlier runs and those of unreadable pictures included. Raises LcompError where a
+    process died.
     """
     workers = Workers(plan) if plan.jobs > 1 else None
     warm: set[str] = set()
@@ -187,6 +185,8 @@ def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Jour
                 yield journal.add(measure_row(row, path, adapter, plan))
         if workers:
             yield from map(journal.add, workers.drain(0))
+    except BrokenProcessPool as error:
+        raise LcompError("a measuring process died (out of memory?): use fewer --jobs") from error
     finally:
         if workers:
             workers.close()

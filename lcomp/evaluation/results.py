@@ -110,10 +110,6 @@ class Results:
     rates: tuple[Rate, ...]
     rows: tuple[Row, ...]
 
-    def codec(self, name: str) -> CodecSummary:
-        """The summary of a codec."""
-        return next(codec for codec in self.codecs if codec.name == name)
-
     def means_of(self, name: str) -> list[Mean]:
         """The means of a codec, by setting."""
         return [mean for mean in self.means if mean.codec == name]
