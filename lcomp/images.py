@@ -32,6 +32,9 @@ FORMATS = {
 }
 """Output formats by name and file suffix."""
 
+PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm"}
+"""Files that count as pictures in a folder."""
+
 KEEPS_ICC = {"PNG", "WEBP", "TIFF", "JPEG", "AVIF"}
 KEEPS_EXIF = {"PNG", "WEBP", "TIFF", "JPEG", "AVIF"}
 KEEPS_XMP = {"PNG", "WEBP", "JPEG", "AVIF"}

@@ -165,7 +165,8 @@ def test_info_and_models(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["models"], ["encode", "--help"], ["info", "photo.lic"]]
+    "arguments",
+    [["--help"], ["--version"], ["models"], ["encode", "--help"], ["eval", "--help"], ["info", "photo.lic"]],
 )
 def test_light_commands_never_import_torch(folder: Path, arguments: list[str]) -> None:
     code = (

@@ -1,1 +1,1 @@
-"""The command line: `lcomp encode`, `decode`, `info`, `models` and `train`."""
+"""The command line: `lcomp encode`, `decode`, `info`, `models`, `eval` and `train`."""

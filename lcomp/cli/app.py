@@ -10,6 +10,7 @@ import typer
 
 from lcomp import __version__
 from lcomp.cli import decode, encode, info, models, train
+from lcomp.cli.eval import evaluate
 from lcomp.errors import LcompError
 
 EPILOG = (
@@ -29,6 +30,7 @@ app.command("encode", epilog=EPILOG)(encode.encode)
 app.command("decode", epilog=EPILOG)(decode.decode)
 app.command("info", epilog=EPILOG)(info.info)
 app.command("models", epilog=EPILOG)(models.models)
+app.command("eval", epilog=EPILOG)(evaluate)
 app.command("train", epilog=EPILOG)(train.train)
 
 

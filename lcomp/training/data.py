@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from lcomp.errors import LcompError
+from lcomp.images import PICTURE_SUFFIXES
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm"}
 VALIDATION_SIDE = 256
 
 VALIDATION_SHARE = 33
@@ -32,7 +32,7 @@ def find_pictures(folder: Path) -> Split:
 
     Raises LcompError where there are none.
     """
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
     index = folder / "index.csv"
     if index.is_file():
         with index.open(newline="") as stream:

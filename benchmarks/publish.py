@@ -1,0 +1,163 @@
+"""Publish an evaluation on Kodak: benchmarks/kodak.json, docs/kodak.png, the README's table, the models' figures.
+
+pip install '.[eval,train]'
+lcomp eval --dataset kodak -o runs/kodak
+python benchmarks/publish.py runs/kodak/results.json
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import tomlkit
+
+from lcomp.errors import LcompError
+from lcomp.evaluation.datasets import KODAK
+from lcomp.evaluation.plots import plot
+from lcomp.evaluation.published import IN_PLOTS, VTM
+from lcomp.evaluation.results import CodecSummary, Rate, Results, read_results, to_json
+from lcomp.evaluation.table import JPEG, number, percent
+
+ROOT = Path(__file__).parent.parent
+BEGIN, END = "<!-- results of benchmarks/publish.py -->", "<!-- end of results -->"
+ANCHORS = ((JPEG, False), (VTM, True))
+"""What every codec is compared with in the table."""
+
+
+def main_figures(results: Results) -> Results:
+    """Results without rows, and with the BD-rates of lcomp's models and of all codecs against JPEG and VTM only."""
+    learned = {codec.name for codec in results.codecs if codec.learned}
+    rates = [rate for rate in results.rates if rate.codec in learned or (rate.anchor, rate.published) in ANCHORS]
+    return replace(results, rows=(), rates=tuple(rates))
+
+
+def row(*cells: str) -> str:
+    """A line of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def model_table(results: Results, model: CodecSummary) -> list[str]:
+    """Rate and distortion of a model at each quality."""
+    means = results.means_of(model.name)
+    return [
+        row(f"{model.name} `-q`", *(f"{mean.setting:g}" for mean in means)),
+        "|---" * (len(means) + 1) + "|",
+        row("bpp", *(number(mean.bpp, 3) for mean in means)),
+        row("PSNR, dB", *(number(mean.psnr, 2) for mean in means)),
+        row("MS-SSIM", *(number(mean.ms_ssim, 4) for mean in means)),
+    ]
+
+
+def is_timed(results: Results) -> bool:
+    """Whether every codec was timed."""
+    return all(codec.encode_mp_s is not None for codec in results.codecs)
+
+
+def codec_table(results: Results) -> list[str]:
+    """BD-rates against JPEG and VTM of every codec, and its speed where that was measured."""
+    header = ["codec", "PSNR: vs JPEG", "vs VTM", "MS-SSIM: vs JPEG", "vs VTM"]
+    if is_timed(results):
+        header += ["encode, MP/s", "decode, MP/s"]
+    lines = [row(*header), "|---" * len(header) + "|"]
+    for codec in results.codecs:
+        rates = [results.rate(codec.name, *anchor) for anchor in ANCHORS]
+        cells = [f"**{codec.title}**" if codec.learned else codec.title]
+        cells += [*percents(rates, "psnr"), *percents(rates, "ms_ssim")]
+        if is_timed(results):
+            cells += [number(codec.encode_mp_s, 1), number(codec.decode_mp_s, 1)]
+        lines.append(row(*cells))
+    return lines
+
+
+def percents(rates: list[Rate | None], metric: str) -> list[str]:
+    """BD-rates in one metric."""
+    return [percent(getattr(rate, metric) if rate else None) for rate in rates]
+
+
+def readme_section(results: Results) -> str:
+    """What stands between the README's markers."""
+    learned = [codec for codec in results.codecs if codec.learned]
+    tables = [line for model in learned for line in (*model_table(results, model), "")]
+    return "\n".join(
+        [
+            BEGIN,
+            f"Kodak, {results.common} pictures, real files, every byte counted ({results.date}):",
+            "",
+            *tables,
+            "BD-rate, the difference in size at equal quality, against JPEG 4:2:0 (Pillow) and VTM (published).",
+            *([f"Speed on {results.machine}, each codec with the threads it takes by itself."] * is_timed(results)),
+            "",
+            *codec_table(results),
+            "",
+            "[All means and BD-rates](benchmarks/kodak.json).",
+            "",
+            "![PSNR against bits per pixel](docs/kodak.png)",
+            END,
+        ]
+    )
+
+
+def with_section(text: str, section: str) -> str:
+    """The README with another section of results; raises LcompError where it has no markers."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise LcompError("the README has no markers of the results")
+    return before + section + after
+
+
+def with_figures(text: str, results: Results, model: CodecSummary) -> str:
+    """A model's TOML with its figures; raises LcompError where they are of other weights."""
+    document = tomlkit.parse(text)
+    if str(document["weights"]["sha256"])[:12] not in model.version:
+        raise LcompError(f"the results are of other weights of '{model.name}': run lcomp eval again")
+    if "results" not in document:
+        document["results"] = tomlkit.table()
+    figures, means = document["results"], results.means_of(model.name)
+    figures["kodak_quality"] = [mean.setting for mean in means]
+    figures["kodak_bpp"] = [round(mean.bpp, 4) for mean in means]
+    figures["kodak_psnr"] = [round(mean.psnr, 3) for mean in means]
+    figures["kodak_ms_ssim"] = [round(mean.ms_ssim, 5) for mean in means if mean.ms_ssim is not None]
+    anchors = [(codec.name, False) for codec in results.codecs if not codec.learned]
+    rates = {}
+    for anchor, published in anchors + [(name, True) for name in IN_PLOTS]:
+        rate = results.rate(model.name, anchor, published)
+        if rate and rate.psnr is not None:
+            rates[f"bd_rate_{anchor.replace('-', '_')}"] = round(rate.psnr, 1)
+    for stale in [name for name in figures if name.startswith("bd_rate_") and name not in rates]:
+        del figures[stale]
+    figures.update(rates)
+    return tomlkit.dumps(document)
+
+
+def publish(results: Results, root: Path) -> None:
+    """Write everything that is published below `root`; raises LcompError for results that may not be."""
+    if results.dataset != KODAK or results.common != results.pictures:
+        raise LcompError("only complete evaluations of Kodak are published")
+    main = main_figures(results)
+    readme = root / "README.md"
+    changed = {
+        readme: with_section(readme.read_text(encoding="utf-8"), readme_section(main)).encode(),
+        root / "benchmarks" / "kodak.json": to_json(main).encode(),
+        root / "docs" / "kodak.png": plot(main, ms_ssim=False),
+    }
+    for codec in results.codecs:
+        if codec.learned:
+            source = root / "models" / f"{codec.name}.toml"
+            changed[source] = with_figures(source.read_text(encoding="utf-8"), main, codec).encode()
+    for path, data in changed.items():
+        path.write_bytes(data)
+        print(f"{path}: {len(data)} bytes")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path, help="results.json of lcomp eval --dataset kodak -o DIR")
+    try:
+        publish(read_results(parser.parse_args().results), ROOT)
+    except LcompError as error:
+        parser.exit(1, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()

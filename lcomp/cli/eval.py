@@ -1,0 +1,232 @@
+"""`lcomp eval`."""
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from lcomp.cli.files import set_up_messages, temporary_beside
+from lcomp.cli.options import Device, Force, Json, Quiet
+from lcomp.errors import LcompError, ModelError
+from lcomp.zoo import all_models
+
+if TYPE_CHECKING:
+    from lcomp.evaluation.codecs import Adapter
+    from lcomp.evaluation.datasets import Dataset
+    from lcomp.evaluation.measure import Plan
+    from lcomp.evaluation.results import Results, Row, Skipped
+
+PIPE_WIDTH = 120
+"""Columns of the tables where stdout is no terminal."""
+
+
+def names(text: str) -> list[str]:
+    """The parts of a comma-separated list, each once."""
+    return list(dict.fromkeys(part for part in re.split(r"[,\s]+", text) if part))
+
+
+def parsed_qualities(text: str) -> tuple[float, ...]:
+    """Qualities in increasing order; usage errors for what are none."""
+    try:
+        qualities = sorted({float(part) for part in names(text)})
+    except ValueError as error:
+        raise typer.BadParameter(f"'{text}' is not a list of numbers: -q 1,2.5,4") from error
+    if not qualities or not (qualities[0] >= 1 and qualities[-1] <= 8):
+        raise typer.BadParameter("qualities are numbers from 1 to 8")
+    return tuple(qualities)
+
+
+def progress_bar(console: Console, quiet: bool) -> Progress:
+    """A progress bar on stderr, shown on terminals only."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, TimeRemainingColumn(), console=console, disable=quiet or not console.is_terminal)
+
+
+def chosen_adapters(
+    models: list[str], codecs: list[str], plan: "Plan", models_named: bool
+) -> "tuple[list[Adapter], list[Skipped]]":
+    """The codecs to measure, and those that cannot be; raises ModelError for unusable models that were named."""
+    from lcomp.evaluation.codecs import MissingLibraryError, open_adapter
+    from lcomp.evaluation.results import Skipped
+
+    adapters, skipped = [], []
+    for name in (*models, *codecs):
+        try:
+            adapters.append(open_adapter(name, plan.qualities, plan.device))
+        except (MissingLibraryError, ModelError) as error:
+            if isinstance(error, ModelError) and models_named:
+                raise
+            skipped.append(Skipped(name, str(error)))
+            print(f"lcomp: {name} skipped: {error}", file=sys.stderr)
+    return adapters, skipped
+
+
+def measured_rows(
+    dataset: "Dataset", adapters: "list[Adapter]", plan: "Plan", output: Path | None, bar: Progress
+) -> "list[Row]":
+    """All rows in the order of pictures, codecs and settings; each picture's and codec's first error is told."""
+    from lcomp.evaluation.journal import Journal
+    from lcomp.evaluation.measure import measure
+
+    each = sum(len(adapter.settings) for adapter in adapters)
+    task = bar.add_task("measuring", total=each * len(dataset.files))
+    rows: list[Row] = []
+    failed: set[tuple[str, str]] = set()
+    try:
+        for row in measure(dataset, adapters, plan, Journal(output)):
+            rows.append(row)
+            bar.update(task, advance=1 if row.codec else each, description=row.picture)
+            if row.error and (row.picture, row.codec) not in failed:
+                failed.add((row.picture, row.codec))
+                by = f"{row.codec}: " if row.codec else ""
+                print(f"lcomp: {row.picture}: {by}{row.error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        kept = f"; the same command goes on from the {len(rows)} finished rows in {output}" if output else ""
+        print(f"lcomp: interrupted{kept}", file=sys.stderr)
+        raise typer.Exit(130) from None
+    pictures = {dataset.picture_name(file): number for number, file in enumerate(dataset.files)}
+    codecs = {adapter.name: number for number, adapter in enumerate(adapters)}
+    settings = {adapter.name: adapter.settings for adapter in adapters}
+
+    def place(row: "Row") -> tuple[int, int, int]:
+        if row.setting is None:
+            return pictures[row.picture], 0, 0
+        return pictures[row.picture], codecs[row.codec], settings[row.codec].index(row.setting)
+
+    return sorted(rows, key=place)
+
+
+def write_outputs(
+    output: Path, results: "Results", dataset: "Dataset", adapters: "list[Adapter]", console: Console
+) -> None:
+    """Write everything that is derived from the rows, each file by way of a temporary one."""
+    from lcomp.evaluation.crops import comparisons
+    from lcomp.evaluation.plots import plot
+    from lcomp.evaluation.report import render
+    from lcomp.evaluation.results import to_csv, to_json
+
+    with console.status("writing the report"):
+        plots = [plot(results, ms_ssim=False), plot(results, ms_ssim=True)]
+        report = render(results, plots, comparisons(dataset, adapters, list(results.rows)))
+        files = [
+            ("results.json", to_json(results).encode()),
+            ("results.csv", to_csv(results).encode()),
+            ("psnr.png", plots[0]),
+            ("ms_ssim.png", plots[1]),
+            ("report.html", report.encode()),
+        ]
+        for name, data in files:
+            with temporary_beside(output / name) as temporary:
+                temporary.write_bytes(data)
+                temporary.replace(output / name)
+
+
+def print_results(results: "Results", as_json: bool, as_csv: bool) -> None:
+    """Print the tables or the document that was asked for."""
+    from lcomp.evaluation.results import to_csv, to_json
+    from lcomp.evaluation.table import points_table, summary_table
+
+    if as_json:
+        sys.stdout.write(to_json(results))
+    elif as_csv:
+        sys.stdout.write(to_csv(results))
+    else:
+        console = Console()
+        console = console if console.is_terminal else Console(width=PIPE_WIDTH)
+        console.print(points_table(results), summary_table(results))
+
+
+def evaluate(
+    dataset: Annotated[
+        str, typer.Option("--dataset", metavar="kodak|DIR", help="The Kodak set, or a folder of pictures.")
+    ] = "kodak",
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DIR", help="Where the Kodak pictures are.", show_default="found or fetched"),
+    ] = None,
+    models: Annotated[
+        str | None, typer.Option("--models", metavar="A,B,...", help="Models to measure.", show_default="all installed")
+    ] = None,
+    quality: Annotated[
+        str, typer.Option("-q", "--quality", metavar="Q,Q,...", help="Qualities of the models.")
+    ] = "1,2,3,4,5,6,7,8",
+    codecs: Annotated[
+        str | None,
+        typer.Option(
+            "--codecs",
+            metavar="A,B,...",
+            help="Codecs to compare with: jpeg, jpeg444, webp, avif, jpeg2000, jxl, heic.",
+            show_default="all",
+        ),
+    ] = None,
+    device: Device = "auto",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="Folder for rows, plots and the HTML report.", show_default="none"
+        ),
+    ] = None,
+    ssimulacra2: Annotated[bool, typer.Option("--ssimulacra2", help="Measure SSIMULACRA2 as well (slow).")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes; with several, nothing is timed.")] = 1,
+    as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print the rows as CSV.")] = False,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure models and other codecs: real files, PSNR, MS-SSIM, BD-rate and speed.
+
+    With -o an interrupted evaluation goes on where it stopped, and a report is written.
+    """
+    from lcomp.evaluation.codecs import BASELINES
+
+    qualities = parsed_qualities(quality)
+    if as_json and as_csv:
+        raise typer.BadParameter("--json and --csv exclude each other")
+    codec_names = names(codecs) if codecs is not None else list(BASELINES)
+    if unknown := [name for name in codec_names if name not in BASELINES]:
+        raise typer.BadParameter(f"unknown codec '{unknown[0]}': use {', '.join(BASELINES)}")
+    model_names = names(models) if models is not None else [model.name for model in all_models()]
+    if not model_names and not codec_names:
+        raise typer.BadParameter("there is neither a model nor a codec to measure")
+    set_up_messages(False, quiet)
+    try:
+        from lcomp.evaluation import journal
+        from lcomp.evaluation.datasets import find_dataset
+        from lcomp.evaluation.measure import Plan
+        from lcomp.evaluation.metrics import require_ssimulacra2
+        from lcomp.evaluation.summary import summarise
+    except ModuleNotFoundError as error:
+        print(f"lcomp: {error.name} is not installed: pip install 'lcomp[eval]'", file=sys.stderr)
+        raise typer.Exit(1) from error
+    if ssimulacra2:
+        require_ssimulacra2()
+
+    plan = Plan(qualities, device, ssimulacra2, jobs)
+    console = Console(stderr=True)
+    with progress_bar(console, quiet) as bar:
+        fetching = bar.add_task("fetching Kodak", total=None, visible=False)
+        pictures = find_dataset(
+            dataset,
+            data,
+            output,
+            lambda done, total: bar.update(fetching, completed=done, total=total, visible=done < total),
+        )
+        if output:
+            journal.claim(output, force)
+        adapters, skipped = chosen_adapters(model_names, codec_names, plan, models is not None)
+        if not adapters:
+            raise LcompError("no codec can be measured")
+        rows = measured_rows(pictures, adapters, plan, output, bar)
+    results = summarise(pictures, adapters, skipped, rows)
+    if output:
+        write_outputs(output, results, pictures, adapters, console)
+    print_results(results, as_json, as_csv)
+    if not results.common:
+        print("lcomp: no picture was measured by all codecs at all settings: no means", file=sys.stderr)
+    errors = {3 if not row.codec else 1 for row in rows if row.error}
+    if errors:
+        raise typer.Exit(errors.pop() if len(errors) == 1 else 1)

@@ -1,0 +1,192 @@
+"""The measurement: every codec at every setting on every picture, by way of real files."""
+
+import hashlib
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from lcomp.errors import LcompError
+from lcomp.evaluation import metrics
+from lcomp.evaluation.codecs import Adapter, open_adapter
+from lcomp.evaluation.datasets import Dataset
+from lcomp.evaluation.journal import Journal
+from lcomp.evaluation.results import Row
+from lcomp.images import open_image, to_picture
+
+WARM_UP = (768, 512)
+"""Largest picture that codecs warm up with."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to measure."""
+
+    qualities: tuple[float, ...]  # of lcomp's models
+    device: str
+    ssimulacra2: bool
+    jobs: int
+
+    @property
+    def timed(self) -> bool:
+        """Whether times mean anything: not where processes compete for the processor."""
+        return self.jobs == 1
+
+
+@lru_cache(maxsize=1)
+def read_rgb(path: Path) -> Image.Image:
+    """The upright picture in RGB, without metadata; raises OSError, ImageError, LimitError or UnsupportedError."""
+    return Image.fromarray(to_picture(open_image(path.read_bytes())).pixels)
+
+
+def message(error: Exception) -> str:
+    """What an exception says, in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def measure_row(row: Row, path: Path, adapter: Adapter, plan: Plan) -> Row:
+    """`row` filled in with what `adapter` does to a picture, or with the error it makes."""
+    assert row.setting is not None
+    setting = row.setting
+    image = read_rgb(path)
+    original = np.asarray(image)
+    row = replace(row, width=image.width, height=image.height)
+    try:
+        with tempfile.TemporaryDirectory(prefix="lcomp-eval-") as folder:
+            file = Path(folder) / "file"
+            start = time.perf_counter()
+            data = adapter.encode(image, setting)
+            encode_seconds = time.perf_counter() - start
+            file.write_bytes(data)
+            size, data = file.stat().st_size, file.read_bytes()
+        start = time.perf_counter()
+        decoded = adapter.decode(data)
+        decode_seconds = time.perf_counter() - start
+        pixels = np.asarray(decoded.convert("RGB"))
+        if pixels.shape != original.shape:
+            raise LcompError(f"decoded to {decoded.width}x{decoded.height} pixels")
+        return replace(
+            row,
+            bytes=size,
+            bpp=8 * size / (image.width * image.height),
+            psnr=metrics.psnr(pixels, original),
+            ms_ssim=metrics.ms_ssim(pixels, original),
+            ssimulacra2=metrics.ssimulacra2(pixels, original) if plan.ssimulacra2 else None,
+            encode_seconds=encode_seconds if plan.timed else None,
+            decode_seconds=decode_seconds if plan.timed else None,
+        )
+    except Exception as error:  # whatever a library raises concerns this row only
+        return replace(row, error=message(error))
+
+
+def finished(row: Row, plan: Plan, journal: Journal) -> Row | None:
+    """The row of an earlier run, if it has all that this one is to measure; without its times where none are."""
+    earlier = journal.rows.get(row.key)
+    if (
+        earlier is None
+        or (plan.timed and earlier.encode_seconds is None)
+        or (plan.ssimulacra2 and earlier.ssimulacra2 is None)
+    ):
+        return None
+    times = (earlier.encode_seconds, earlier.decode_seconds) if plan.timed else (None, None)
+    return replace(earlier, picture=row.picture, encode_seconds=times[0], decode_seconds=times[1])
+
+
+def warm_up(adapter: Adapter, image: Image.Image) -> None:
+    """Load what a codec loads once; errors show when it is measured."""
+    box = (0, 0, min(image.width, WARM_UP[0]), min(image.height, WARM_UP[1]))
+    try:
+        adapter.decode(adapter.encode(image.crop(box), adapter.settings[len(adapter.settings) // 2]))
+    except Exception:
+        return
+
+
+class Workers:
+    """Processes that measure rows, at most a few rows ahead."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.pool = ProcessPoolExecutor(plan.jobs, get_context("spawn"), set_up_worker, (plan.jobs,))
+        self.waiting: set[Future[Row]] = set()
+
+    def submit(self, row: Row, path: Path) -> Iterator[Row]:
+        """Have a row measured; yields rows that are done meanwhile."""
+        self.waiting.add(self.pool.submit(work, row, path, self.plan))
+        yield from self.drain(4 * self.plan.jobs)
+
+    def drain(self, most: int) -> Iterator[Row]:
+        """Yield finished rows until at most `most` are under way."""
+        while len(self.waiting) > most:
+            done, self.waiting = wait(self.waiting, return_when=FIRST_COMPLETED)
+            yield from [future.result() for future in done]
+
+    def close(self) -> None:
+        """Drop what has not begun, and wait for the rest."""
+        self.pool.shutdown(cancel_futures=True)
+
+
+def set_up_worker(jobs: int) -> None:
+    """Share the processor, and leave interrupts to the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Image.MAX_IMAGE_PIXELS = None
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
+
+
+def work(row: Row, path: Path, plan: Plan) -> Row:
+    """Measure a row in a process of its own."""
+    return measure_row(row, path, open_adapter(row.codec, plan.qualities, plan.device), plan)
+
+
+def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Journal) -> Iterator[Row]:
+    """Measure what the journal lacks, picture by picture, and add it there.
+
+    Yields every row, those of earlier runs and those of unreadable pictures included. Raises LcompError where a
+    process died.
+    """
+    workers = Workers(plan) if plan.jobs > 1 else None
+    warm: set[str] = set()
+    try:
+        for path in dataset.files:
+            name, digest = dataset.picture_name(path), ""
+            try:
+                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                wanted = [
+                    (adapter, Row(name, digest, adapter.name, adapter.version, setting))
+                    for adapter in adapters
+                    for setting in adapter.settings
+                ]
+                kept = [row for _, wish in wanted if (row := finished(wish, plan, journal))]
+                pending = [(adapter, row) for adapter, row in wanted if not finished(row, plan, journal)]
+                image = read_rgb(path) if pending else None
+            except (LcompError, OSError) as error:
+                yield Row(name, digest, error=message(error))
+                continue
+            yield from kept
+            for adapter, row in pending:
+                if workers:
+                    yield from map(journal.add, workers.submit(row, path))
+                    continue
+                if image and adapter.name not in warm:
+                    warm_up(adapter, image)
+                    warm.add(adapter.name)
+                yield journal.add(measure_row(row, path, adapter, plan))
+        if workers:
+            yield from map(journal.add, workers.drain(0))
+    except BrokenProcessPool as error:
+        raise LcompError("a measuring process died (out of memory?): use fewer --jobs") from error
+    finally:
+        if workers:
+            workers.close()

@@ -1,0 +1,63 @@
+"""Distortion between 8-bit RGB pictures."""
+
+import importlib
+import io
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from pytorch_msssim import ms_ssim as library_ms_ssim
+
+from lcomp.errors import LcompError
+
+Pixels = NDArray[np.uint8]
+"""RGB picture [H, W, 3]."""
+
+MS_SSIM_SIDE = 161
+"""Smallest side for which the five scales of MS-SSIM are defined with its 11x11 window."""
+
+
+def psnr(ours: Pixels, original: Pixels) -> float:
+    """Peak signal-to-noise ratio in dB, over all samples.
+
+    An exact copy counts as one with a single sample wrong by one, so that means stay finite.
+    """
+    difference = ours.astype(np.int16) - original
+    squares = int(np.square(difference, dtype=np.int32).sum(dtype=np.int64))
+    return 10 * math.log10(255**2 * original.size / max(squares, 1))
+
+
+@torch.inference_mode()
+def ms_ssim(ours: Pixels, original: Pixels) -> float | None:
+    """Multi-scale structural similarity in [0, 1] (Wang 2003), mean of the channels; None where too small for it."""
+    if min(original.shape[:2]) < MS_SSIM_SIDE:
+        return None
+    # channels last: four times as fast
+    x, y = (torch.from_numpy(pixels.copy())[None].permute(0, 3, 1, 2).float() for pixels in (ours, original))
+    return library_ms_ssim(x, y, data_range=255).item()
+
+
+def decibels(ms_ssim: float) -> float:
+    """MS-SSIM on the logarithmic scale of plots and BD-rates; infinite for an exact copy."""
+    return -10 * math.log10(1 - ms_ssim) if ms_ssim < 1 else math.inf
+
+
+def require_ssimulacra2() -> None:
+    """Raise LcompError where the library of SSIMULACRA2 is missing."""
+    try:
+        importlib.import_module("ssimulacra2")
+    except ImportError as error:
+        raise LcompError("ssimulacra2 is not installed: pip install 'lcomp[eval]'") from error
+
+
+def ssimulacra2(ours: Pixels, original: Pixels) -> float | None:
+    """SSIMULACRA2 score, at most 100; None where either side is under 8 pixels, for which it is not defined."""
+    if min(original.shape[:2]) < 8:
+        return None
+    streams = []
+    for pixels in (original, ours):
+        streams.append(io.BytesIO())
+        Image.fromarray(pixels).save(streams[-1], "PPM")
+    return float(importlib.import_module("ssimulacra2").compute_ssimulacra2(*streams))

@@ -1,0 +1,88 @@
+"""Rate-distortion plots."""
+
+import io
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, ScalarFormatter
+from PIL import Image
+
+from lcomp.evaluation.bdrate import Curve, efficient
+from lcomp.evaluation.published import IN_PLOTS, published_kodak
+from lcomp.evaluation.results import Results, ms_ssim_curve, psnr_curve
+
+DPI = 110
+COLOURS = 96
+"""Colours of the palette, which makes the file several times smaller."""
+RATES = (0.1, 0.2, 0.5, 1, 2, 3)
+"""Bits per pixel that the axis names."""
+GREYS = ("#222222", "#555555", "#888888", "#aaaaaa")
+"""Colours of the published curves."""
+
+
+class Line(NamedTuple):
+    """A curve of a plot."""
+
+    title: str
+    curve: Curve
+    learned: bool
+    published: bool
+
+
+def lines(results: Results, ms_ssim: bool) -> list[Line]:
+    """Everything measured and, where BD-rates against them hold, a few published curves."""
+    found = []
+    for codec in results.codecs:
+        means = results.means_of(codec.name)
+        curve = efficient(ms_ssim_curve(means) if ms_ssim else psnr_curve(means))
+        found.append(Line(codec.title, curve, codec.learned, False))
+    if any(rate.published for rate in results.rates):
+        known = {published.name: published for published in published_kodak()}
+        for name in IN_PLOTS:
+            published_curve = known[name].ms_ssim_curve() if ms_ssim else known[name].psnr_curve()
+            if published_curve:
+                found.append(Line(f"{known[name].title} (published)", published_curve, False, True))
+    return [line for line in found if line.curve.bpp]
+
+
+def draw(axes: Axes, shown: list[Line]) -> None:
+    """Draw all curves: lcomp's bold, published ones grey and dashed."""
+    greys = iter(GREYS)
+    for line in shown:
+        if line.published:
+            axes.plot(*line.curve, "--", color=next(greys), linewidth=1.1, label=line.title)
+        elif line.learned:
+            axes.plot(*line.curve, "o-", linewidth=2.6, markersize=5, label=line.title, zorder=5)
+        else:
+            axes.plot(*line.curve, ".-", linewidth=1.2, markersize=5, label=line.title)
+    measured = [line for line in shown if not line.published]
+    if measured:
+        # the axes show what was measured; published curves may leave them
+        rates = [bpp for line in measured for bpp in line.curve.bpp]
+        qualities = [quality for line in measured for quality in line.curve.quality]
+        margin = 0.03 * (max(qualities) - min(qualities)) or 0.5
+        axes.set_xlim(min(rates) * 0.9, max(rates) * 1.1)
+        axes.set_ylim(min(qualities) - margin, max(qualities) + margin)
+
+
+def plot(results: Results, ms_ssim: bool) -> bytes:
+    """PNG of PSNR, or of MS-SSIM in dB, against the rate on a logarithmic axis."""
+    figure = Figure(figsize=(8, 5.6), dpi=DPI, layout="constrained")
+    axes = figure.subplots()
+    axes.set_xscale("log")
+    draw(axes, lines(results, ms_ssim))
+    low, high = axes.get_xlim()
+    axes.set_xticks([rate for rate in RATES if low <= rate <= high])
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("bits per pixel")
+    axes.set_ylabel("MS-SSIM, dB: -10 log10(1 - MS-SSIM)" if ms_ssim else "PSNR (RGB), dB")
+    axes.set_title(f"{results.dataset}, {results.common} pictures")
+    axes.grid(True, which="both", linewidth=0.3)
+    if axes.lines:
+        axes.legend(loc="lower right", fontsize=8)
+    drawn, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png")
+    Image.open(drawn).convert("RGB").quantize(COLOURS).save(small, "PNG", optimize=True)
+    return small.getvalue()

@@ -1,0 +1,132 @@
+"""Rows to means, BD-rates and the whole of the results."""
+
+import datetime
+import os
+import platform
+from collections.abc import Iterable
+from statistics import fmean
+
+from lcomp import __version__
+from lcomp.evaluation.bdrate import Curve, bd_rate
+from lcomp.evaluation.codecs import Adapter
+from lcomp.evaluation.datasets import KODAK, Dataset
+from lcomp.evaluation.published import published_kodak
+from lcomp.evaluation.results import CodecSummary, Mean, Rate, Results, Row, Skipped, ms_ssim_curve, psnr_curve
+
+DIGITS = 6
+"""Decimals that means and BD-rates keep."""
+
+
+def mean_of(values: Iterable[float | None]) -> float | None:
+    """Mean of the values that are there; None where none is."""
+    known = [value for value in values if value is not None]
+    return round(fmean(known), DIGITS) if known else None
+
+
+def speed(rows: list[Row], seconds: list[float | None]) -> float | None:
+    """Megapixels per second; None where a time is missing."""
+    known = [value for value in seconds if value is not None]
+    if not known or len(known) < len(rows):
+        return None
+    return round(sum((row.width or 0) * (row.height or 0) for row in rows) / 1e6 / sum(known), 3)
+
+
+def encode_speed(rows: list[Row]) -> float | None:
+    """Megapixels encoded per second."""
+    return speed(rows, [row.encode_seconds for row in rows])
+
+
+def decode_speed(rows: list[Row]) -> float | None:
+    """Megapixels decoded per second."""
+    return speed(rows, [row.decode_seconds for row in rows])
+
+
+def machine() -> str:
+    """What was measured on."""
+    total = os.cpu_count() or 1
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else total
+    return f"{platform.system()} {platform.machine()}, {usable} of {total} processors"
+
+
+def mean_row(codec: str, setting: float, rows: list[Row]) -> Mean:
+    """Means of a codec at a setting."""
+    bpp, psnr = mean_of(row.bpp for row in rows), mean_of(row.psnr for row in rows)
+    assert bpp is not None
+    assert psnr is not None
+    return Mean(
+        codec=codec,
+        setting=setting,
+        bpp=bpp,
+        psnr=psnr,
+        ms_ssim=mean_of(row.ms_ssim for row in rows),
+        ms_ssim_bpp=mean_of(row.bpp for row in rows if row.ms_ssim is not None),
+        ssimulacra2=mean_of(row.ssimulacra2 for row in rows),
+        encode_mp_s=encode_speed(rows),
+        decode_mp_s=decode_speed(rows),
+    )
+
+
+def rounded_rate(curve: Curve, anchor: Curve | None) -> float | None:
+    """BD-rate to a sensible number of decimals."""
+    rate = bd_rate(curve, anchor) if anchor else None
+    return None if rate is None else round(rate, DIGITS)
+
+
+def all_rates(means: dict[str, list[Mean]], published: bool) -> list[Rate]:
+    """BD-rates of every codec against every other and, where they hold, against the published curves."""
+    rates = []
+    for name, ours in means.items():
+        psnr, ms_ssim = psnr_curve(ours), ms_ssim_curve(ours)
+        for anchor, theirs in means.items():
+            if anchor != name:
+                values = rounded_rate(psnr, psnr_curve(theirs)), rounded_rate(ms_ssim, ms_ssim_curve(theirs))
+                rates.append(Rate(name, anchor, False, *values))
+        for curve in published_kodak() if published else ():
+            values = rounded_rate(psnr, curve.psnr_curve()), rounded_rate(ms_ssim, curve.ms_ssim_curve())
+            rates.append(Rate(name, curve.name, True, *values))
+    return rates
+
+
+def summarise(dataset: Dataset, adapters: list[Adapter], skipped: list[Skipped], rows: list[Row]) -> Results:
+    """Results of the rows of an evaluation, errors among them."""
+    wanted = sum(len(adapter.settings) for adapter in adapters)
+    measured: dict[str, list[Row]] = {}
+    for row in rows:
+        if not row.error:
+            measured.setdefault(row.picture, []).append(row)
+    common = {picture for picture, its in measured.items() if len(its) == wanted}
+    chosen = [row for row in rows if row.picture in common]
+    by_codec = {adapter.name: [row for row in chosen if row.codec == adapter.name] for adapter in adapters}
+    means: dict[str, list[Mean]] = {}
+    for adapter in adapters if common else ():
+        means[adapter.name] = [
+            mean_row(adapter.name, setting, [row for row in by_codec[adapter.name] if row.setting == setting])
+            for setting in adapter.settings
+        ]
+    codecs = [
+        CodecSummary(
+            name=adapter.name,
+            title=adapter.title,
+            version=adapter.version,
+            learned=adapter.learned,
+            settings=adapter.settings,
+            encode_mp_s=encode_speed(by_codec[adapter.name]),
+            decode_mp_s=decode_speed(by_codec[adapter.name]),
+        )
+        for adapter in adapters
+    ]
+    # published curves are means over all of Kodak
+    overlay = dataset.name == KODAK and len(common) == len(dataset.files)
+    return Results(
+        lcomp=__version__,
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        machine=machine(),
+        dataset=dataset.name,
+        pictures=len(dataset.files),
+        common=len(common),
+        codecs=tuple(codecs),
+        skipped=tuple(skipped),
+        means=tuple(mean for its in means.values() for mean in its),
+        rates=tuple(all_rates(means, overlay)),
+        rows=tuple(rows),
+    )

@@ -1,0 +1,78 @@
+"""What is published of an evaluation agrees with it."""
+
+import importlib.util
+import shutil
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from lcomp.errors import LcompError
+from lcomp.evaluation.results import read_results
+from lcomp.zoo import all_models
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def publish() -> ModuleType:
+    """benchmarks/publish.py, which is no part of the package."""
+    spec = importlib.util.spec_from_file_location("publish", ROOT / "benchmarks" / "publish.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_readme_shows_the_published_results(publish: ModuleType) -> None:
+    results = read_results(ROOT / "benchmarks" / "kodak.json")
+    assert (results.dataset, results.pictures, results.common) == ("kodak", 24, 24)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert publish.with_section(text, publish.readme_section(results)) == text
+    assert (ROOT / "docs" / "kodak.png").stat().st_size < 100_000
+
+
+def test_the_models_show_the_published_results(publish: ModuleType) -> None:
+    results = read_results(ROOT / "benchmarks" / "kodak.json")
+    learned = {codec.name for codec in results.codecs if codec.learned}
+    assert learned == {model.name for model in all_models()}
+    for name in learned:
+        figures = tomllib.loads((ROOT / "models" / f"{name}.toml").read_text(encoding="utf-8"))["results"]
+        means = results.means_of(name)
+        assert figures["kodak_bpp"] == [round(mean.bpp, 4) for mean in means]
+        assert figures["kodak_psnr"] == [round(mean.psnr, 3) for mean in means]
+        rate = results.rate(name, "vtm", True)
+        assert rate is not None
+        assert rate.psnr is not None
+        assert figures["bd_rate_vtm"] == round(rate.psnr, 1)
+
+
+def test_publishing_writes_everything_and_refuses_other_weights(publish: ModuleType, tmp_path: Path) -> None:
+    results = read_results(ROOT / "benchmarks" / "kodak.json")
+    for name in ("benchmarks", "docs", "models"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "README.md").write_text(f"a\n{publish.BEGIN}\nold\n{publish.END}\nb\n")
+    versions = {}
+    for model in all_models():
+        text = model.source.read_text(encoding="utf-8")
+        (tmp_path / "models" / model.source.name).write_text(text, encoding="utf-8")
+        versions[model.name] = f"lcomp, weights {model.sha256[:12]}, cpu"
+    codecs = tuple(replace(codec, version=versions.get(codec.name, codec.version)) for codec in results.codecs)
+    publish.publish(replace(results, codecs=codecs), tmp_path)
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert text.startswith(f"a\n{publish.BEGIN}\nKodak, 24 pictures")
+    assert text.endswith(f"{publish.END}\nb\n")
+    assert read_results(tmp_path / "benchmarks" / "kodak.json").means == results.means
+    assert (tmp_path / "docs" / "kodak.png").read_bytes().startswith(b"\x89PNG")
+
+    others = tuple(replace(codec, version="lcomp, weights 0, cpu") for codec in codecs)
+    before = shutil.make_archive(str(tmp_path / "before"), "tar", tmp_path / "models")
+    with pytest.raises(LcompError, match="other weights"):
+        publish.publish(replace(results, codecs=others), tmp_path)
+    with pytest.raises(LcompError, match="complete"):
+        publish.publish(replace(results, common=23), tmp_path)
+    assert Path(before).is_file()
+    assert (tmp_path / "README.md").read_text(encoding="utf-8") == text

@@ -1,0 +1,325 @@
+"""Evaluations from end to end, with JPEG and a tiny model on tiny pictures."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import noise_image
+from PIL import Image
+from rich.console import Console
+from typer.testing import CliRunner
+
+from lcomp.cli.app import app
+from lcomp.errors import LcompError
+from lcomp.evaluation.codecs import Adapter, lcomp_model, open_adapter
+from lcomp.evaluation.crops import comparisons, largest_setting, spread
+from lcomp.evaluation.datasets import Dataset, find_folder
+from lcomp.evaluation.journal import Journal, claim
+from lcomp.evaluation.measure import Plan, measure
+from lcomp.evaluation.plots import plot
+from lcomp.evaluation.report import render
+from lcomp.evaluation.results import Results, Row, Skipped, read_results, to_csv, to_json
+from lcomp.evaluation.summary import summarise
+from lcomp.evaluation.table import points_table, summary_table
+from lcomp.zoo import ModelInfo
+
+PLAN = Plan((1.0, 4.0, 8.0), "cpu", ssimulacra2=False, jobs=1)
+
+
+def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "lcomp", "eval", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, check=False, text=True, cwd=cwd)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two good pictures, a tiny one in grey, and a corrupt one."""
+    path = tmp_path_factory.mktemp("pictures")
+    noise_image(176, 164, 1).save(path / "a.png")
+    noise_image(162, 170, 2).save(path / "b.png")
+    noise_image(20, 20, 3).convert("L").save(path / "tiny.png")
+    data = (path / "a.png").read_bytes()
+    (path / "corrupt.png").write_bytes(data[: len(data) // 2])
+    return path
+
+
+@pytest.fixture
+def tiny(tiny_info: ModelInfo, monkeypatch: pytest.MonkeyPatch) -> Adapter:
+    """The tiny model as a codec."""
+    monkeypatch.setattr("lcomp.zoo.all_models", lambda: (tiny_info,))
+    return lcomp_model("tiny", PLAN.qualities, "cpu")
+
+
+@pytest.fixture
+def jpeg() -> Adapter:
+    """JPEG at few settings."""
+    return replace(open_adapter("jpeg", PLAN.qualities, "cpu"), settings=(10, 50, 90))
+
+
+def evaluate(dataset: Dataset, adapters: list[Adapter], plan: Plan = PLAN, output: Path | None = None) -> Results:
+    return summarise(dataset, adapters, [], list(measure(dataset, adapters, plan, Journal(output))))
+
+
+def test_rows_are_what_the_files_are(folder: Path, jpeg: Adapter) -> None:
+    results = evaluate(find_folder(folder, None), [jpeg])
+    row = next(row for row in results.rows if (row.picture, row.setting) == ("b.png", 50))
+    original = Image.open(folder / "b.png").convert("RGB")
+    stream = io.BytesIO()
+    original.save(stream, "JPEG", quality=50, subsampling="4:2:0")
+    assert row.bytes == len(stream.getvalue())
+    assert row.bpp == pytest.approx(8 * len(stream.getvalue()) / (162 * 170))
+    difference = np.asarray(Image.open(stream)).astype(float) - np.asarray(original)
+    assert row.psnr == pytest.approx(10 * np.log10(255**2 / np.square(difference).mean()))
+    assert row.ms_ssim is not None
+    assert 0 < (row.encode_seconds or 0) < 1
+    assert 0 < (row.decode_seconds or 0) < 1
+
+
+def test_means_are_over_the_pictures_all_codecs_measured(folder: Path, jpeg: Adapter) -> None:
+    def fragile(image: Image.Image, setting: float) -> bytes:
+        if image.width == 162:
+            raise ValueError("cannot\ndo this one")
+        return jpeg.encode(image, setting)
+
+    results = evaluate(find_folder(folder, None), [jpeg, replace(jpeg, name="fragile", encode=fragile)])
+    assert (results.pictures, results.common) == (4, 2)
+    failures = [row for row in results.rows if row.error]
+    assert [(row.picture, row.codec) for row in failures] == [*[("b.png", "fragile")] * 3, ("corrupt.png", "")]
+    assert failures[0].error == "cannot do this one"
+    for mean in results.means:
+        rows = [
+            row
+            for row in results.rows
+            if (row.codec, row.setting) == (mean.codec, mean.setting) and row.picture in ("a.png", "tiny.png")
+        ]
+        assert mean.bpp == pytest.approx(np.mean([row.bpp for row in rows]), abs=1e-5)
+        assert mean.psnr == pytest.approx(np.mean([row.psnr for row in rows]), abs=1e-5)
+        # the tiny one has no MS-SSIM: the rate that goes with the mean is that of the other
+        assert rows[1].ms_ssim is None
+        assert mean.ms_ssim == pytest.approx(rows[0].ms_ssim, abs=1e-5)
+        assert mean.ms_ssim_bpp == pytest.approx(rows[0].bpp, abs=1e-5)
+    rate = results.rate("fragile", "jpeg", False)
+    assert rate is not None
+    assert rate.psnr == pytest.approx(0, abs=1e-6)
+    assert not any(rate.published for rate in results.rates)
+
+
+def test_results_survive_json_and_csv(folder: Path, jpeg: Adapter, tmp_path: Path) -> None:
+    results = evaluate(find_folder(folder, None), [jpeg])
+    (tmp_path / "results.json").write_text(to_json(results))
+    assert read_results(tmp_path / "results.json") == results
+    rows = list(csv.DictReader(io.StringIO(to_csv(results))))
+    assert len(rows) == len(results.rows) == 10
+    assert float(rows[0]["psnr"]) == results.rows[0].psnr
+    assert next(row for row in rows if row["picture"] == "corrupt.png")["error"]
+    (tmp_path / "results.json").write_text('{"lcomp": "0"}')
+    with pytest.raises(LcompError, match="does not hold the results"):
+        read_results(tmp_path / "results.json")
+
+
+def counted(adapter: Adapter, calls: list[float]) -> Adapter:
+    def encode(image: Image.Image, setting: float) -> bytes:
+        calls.append(setting)
+        return adapter.encode(image, setting)
+
+    return replace(adapter, encode=encode)
+
+
+def test_finished_rows_are_kept(folder: Path, jpeg: Adapter, tmp_path: Path) -> None:
+    dataset = find_folder(folder, None)
+    first = evaluate(dataset, [jpeg], output=tmp_path)
+    # torn in the middle of the last line
+    journal = tmp_path / "rows.jsonl"
+    journal.write_bytes(journal.read_bytes()[:-40])
+    calls: list[float] = []
+    second = evaluate(dataset, [counted(jpeg, calls)], output=tmp_path)
+    assert calls == [50, 90]  # the warm-up and the torn row
+    assert [row.psnr for row in second.rows] == [row.psnr for row in first.rows]
+    calls.clear()
+    assert evaluate(dataset, [counted(jpeg, calls)], output=tmp_path) == second
+    assert not calls
+    # another version, setting or picture is measured anew, and an untimed row is no timed one
+    evaluate(dataset, [replace(counted(jpeg, calls), version="2", settings=(10,))], output=tmp_path)
+    assert calls == [10] * 4
+    lines = [json.loads(line) for line in journal.read_text().splitlines() if line.endswith("}")]
+    journal.write_text("".join(json.dumps(line | {"encode_seconds": None}) + "\n" for line in lines))
+    calls.clear()
+    evaluate(dataset, [counted(jpeg, calls)], replace(PLAN, jobs=2), tmp_path)
+    assert not calls
+    evaluate(dataset, [counted(jpeg, calls)], output=tmp_path)
+    assert len(calls) == 10
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
+    claim(tmp_path / "new" / "folder", force=False)
+    (tmp_path / "new" / "notes.txt").write_text("mine")
+    with pytest.raises(LcompError, match="use -f"):
+        claim(tmp_path / "new", force=False)
+    claim(tmp_path / "new", force=True)
+    (tmp_path / "new" / "rows.jsonl").touch()
+    claim(tmp_path / "new", force=False)
+    with pytest.raises(LcompError, match="is a file"):
+        claim(tmp_path / "new" / "notes.txt", force=True)
+
+
+def test_a_model_is_measured_like_the_others(folder: Path, tiny: Adapter, jpeg: Adapter) -> None:
+    dataset = find_folder(folder, None)
+    results = evaluate(dataset, [tiny, jpeg])
+    assert [codec.learned for codec in results.codecs] == [True, False]
+    assert results.common == 3
+    row = next(row for row in results.rows if (row.codec, row.setting, row.picture) == ("tiny", 4, "a.png"))
+    image = Image.open(folder / "a.png")
+    data = tiny.encode(image, 4)
+    assert row.bytes == len(data)
+    difference = np.asarray(tiny.decode(data)).astype(float) - np.asarray(image)
+    assert row.psnr == pytest.approx(10 * np.log10(255**2 / np.square(difference).mean()), abs=0.01)
+
+    shown = comparisons(dataset, [tiny, jpeg], list(results.rows))
+    assert [comparison.picture for comparison in shown] == ["a.png", "b.png", "tiny.png"]
+    for comparison in shown[:2]:
+        ours, theirs = comparison.crops
+        assert theirs.size <= ours.size
+        source = Image.open(folder / comparison.picture)
+        assert len(jpeg.encode(source, theirs.setting + 1)) > ours.size
+
+    page = render(results, [plot(results, ms_ssim=False), plot(results, ms_ssim=True)], shown)
+    assert "http" not in page.replace("https://r0k", "")
+    assert page.count("data:image/png") == 2
+    assert page.count("data:image/webp") == 3 * 3
+    assert "corrupt.png (with errors)" in page
+
+
+def test_tables_name_what_was_skipped(folder: Path, jpeg: Adapter) -> None:
+    dataset = find_folder(folder, None)
+    rows = list(measure(dataset, [jpeg], PLAN, Journal(None)))
+    reason = "imagecodecs is not installed: pip install 'lcomp[eval]'"
+    results = summarise(dataset, [jpeg], [Skipped("jxl", reason)], rows)
+    console = Console(file=io.StringIO(), width=120)
+    console.print(points_table(results), summary_table(results))
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert f"skipped: jxl: {reason}" in text
+    assert "3 of 4 pictures" in text
+    assert all(f"{mean.psnr:.3f}" in text for mean in results.means)
+    assert "VTM" not in text  # published curves hold on Kodak only
+
+
+def test_the_report_escapes_what_it_shows(folder: Path, jpeg: Adapter, tmp_path: Path) -> None:
+    noise_image(30, 30).save(tmp_path / "<script>&.png")
+    results = evaluate(find_folder(tmp_path, None), [jpeg])
+    page = render(results, [], [])
+    assert "<script>&.png" not in page
+    assert "&lt;script&gt;&amp;.png" in page
+
+
+def test_the_largest_setting_within_a_size_is_found(jpeg: Adapter) -> None:
+    image = noise_image(64, 48)
+    rows = [Row("a", "", "jpeg", setting=s, bytes=len(jpeg.encode(image, s))) for s in jpeg.settings]
+    sizes = {setting: len(jpeg.encode(image, setting)) for setting in range(1, 91)}
+    for limit in (0, sizes[1], sizes[10], sizes[33] + 1, sizes[50], sizes[90], 10**6):
+        best = max((setting for setting, size in sizes.items() if size <= limit), default=1)
+        assert sizes[round(largest_setting(jpeg, image, rows, limit))] == sizes[best]
+
+
+def test_pictures_of_the_report_are_spread() -> None:
+    names = [str(number) for number in range(24)]
+    assert spread(names) == ["4", "12", "20"]
+    assert spread(names[:2]) == ["0", "1"]
+    assert spread([]) == []
+
+
+# the command
+
+
+def test_the_command_writes_documents_and_goes_on(folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    arguments = ("--dataset", folder, "--models", "", "--codecs", "jpeg")
+    first = run(*arguments, "--json", "-o", output)
+    assert first.returncode == 3
+    assert len(first.stderr.splitlines()) == 1
+    assert "corrupt.png" in first.stderr
+    document = json.loads(first.stdout)
+    assert {row["codec"] for row in document["rows"]} == {"jpeg", ""}
+    assert json.loads((output / "results.json").read_text()) == document
+    files = ["ms_ssim.png", "psnr.png", "report.html", "results.csv", "results.json", "rows.jsonl"]
+    assert sorted(path.name for path in output.iterdir()) == files
+    before = (output / "rows.jsonl").read_bytes()
+
+    second = run(*arguments, "-o", output)
+    assert (output / "rows.jsonl").read_bytes() == before
+    assert "means over 3 of 4 pictures" in second.stdout
+    assert "JPEG 4:2:0" in second.stdout
+
+    # several processes measure the same, but for the times
+    third = run(*arguments, "--jobs", "2", "--csv")
+    with (output / "results.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    for ours, theirs in zip(rows, csv.DictReader(io.StringIO(third.stdout)), strict=True):
+        assert bool(ours["encode_seconds"]) == (not ours["error"])
+        assert not theirs["encode_seconds"]
+        for name in set(ours) - {"encode_seconds", "decode_seconds"}:
+            assert ours[name] == theirs[name]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--codecs", "gif"], "unknown codec"),
+        (["--models", "", "--codecs", ""], "neither a model nor a codec"),
+        (["-q", "0,4"], "from 1 to 8"),
+        (["-q", "high"], "not a list of numbers"),
+        (["-q", ""], "from 1 to 8"),
+        (["--json", "--csv"], "exclude each other"),
+        (["--jobs", "0"], "--jobs"),
+    ],
+)
+def test_wrong_usage_is_2(folder: Path, arguments: list[str], text: str) -> None:
+    result = CliRunner().invoke(app, ["eval", "--dataset", str(folder), *arguments])
+    assert result.exit_code == 2
+    assert text in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_errors_are_one_line(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    for arguments, code, text in (
+        (["--dataset", "nowhere"], 1, "neither a folder"),
+        (["--models", "nothing"], 4, "unknown model"),
+        (["--models", "", "-o", tmp_path], 1, "use -f"),
+    ):
+        result = run("--dataset", folder, *arguments)
+        assert (result.returncode, result.stdout) == (code, "")
+        assert text in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process here")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_interrupt_keeps_what_is_finished(tmp_path: Path, jobs: str) -> None:
+    pictures, output = tmp_path / "pictures", tmp_path / "out"
+    pictures.mkdir()
+    for number in range(40):
+        noise_image(640, 480, number).save(pictures / f"{number:02}.png")
+    command = [sys.executable, "-m", "lcomp", "eval", "--dataset", str(pictures), "--models", "", "--codecs", "webp"]
+    command += ["-o", str(output), "--jobs", jobs]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    journal = output / "rows.jsonl"
+    deadline = time.monotonic() + 120
+    while not (journal.exists() and journal.read_bytes().count(b"\n") > 3) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 130, stderr
+    assert b"Traceback" not in stderr
+    assert b"the same command goes on" in stderr
+    assert not stdout
+    assert 3 < len(Journal(output).rows) < 360
+    assert [path.name for path in output.iterdir()] == ["rows.jsonl"]
