@@ -104,6 +104,8 @@ def convert(image: Image.Image, kind: str | None) -> Converted:
         keeps_profile = False
     elif image.mode not in GREY + COLOUR:
         raise UnsupportedError(f"pixel mode {image.mode} is not supported")
+    elif isinstance(image.info.get("transparency"), tuple) and max(image.info["transparency"]) > 255:
+        notes.append("transparent colour of 16 bits ignored")
     elif image.has_transparency_data:
         image = with_alpha(image)
         alpha = np.asarray(image.getchannel("A"))
@@ -111,5 +113,5 @@ def convert(image: Image.Image, kind: str | None) -> Converted:
         notes.append("opaque alpha channel dropped")
         alpha = None
     mode = Mode.L if image.mode in GREY else Mode.RGB
-    pixels = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    pixels = np.array(image if image.mode == "RGB" else image.convert("RGB"))
     return Converted(pixels, mode, alpha, keeps_profile, tuple(notes))

@@ -100,11 +100,15 @@ def recover(data: bytes) -> Recovered:
         parts.append(scanner.next())
 
     # the missing tiles belong to the damaged places: one to each, and what is left over to the last one whose extent
-    # is unknown, or to the end; should that be wrong, the checksum of the symbols tells
+    # is unknown, or to the end; should that be wrong, the checksums of the symbols tell
     found = sum(isinstance(part, Section) and part.tag in LATENTS_TAGS for part in parts)
     missing = max(Grid(header.width, header.height).count - found, 0)
     damage = {place: part for place, part in enumerate(parts) if isinstance(part, Damage)}
-    likely = sorted(damage, key=lambda place: (damage[place].tag in ONCE, -place))[:missing]
+    likely = [place for place in damage if damage[place].tag not in ONCE]
+    if all(damage[place].framed for place in likely):
+        # nothing but a damaged tag explains what is still missing
+        likely += [place for place in damage if place not in likely][: max(missing - len(likely), 0)]
+    likely = likely[max(len(likely) - missing, 0) :]
     share = dict.fromkeys(likely, 1)
     rest = max((place for place in likely if not damage[place].framed), default=len(parts))
     share[rest] = share.get(rest, 0) + missing - len(likely)

@@ -1,6 +1,6 @@
 """Decoded pixels as Pillow images, and their files in other formats."""
 
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 from lcomp.alpha import Plane
 from lcomp.container import Mode
 from lcomp.errors import ImageError
-from lcomp.images import UNREADABLE
+from lcomp.images import EXIF_DIRECTORIES, UNREADABLE
 
 FORMATS = {
     "png": "PNG",
@@ -32,6 +32,9 @@ KEEPS_ALPHA = {"PNG", "WEBP", "TIFF", "AVIF"}
 
 TIFF_XMP = 700
 """TIFF tag of XMP."""
+
+TIFF_LAYOUT_TAGS = {*range(254, 269), *range(273, 282), 284, *range(317, 347), *range(512, 533)}
+"""Tags that say how a file holds its pixels; EXIF may repeat those of the file it comes from."""
 
 JPEG_SEGMENT = 65000
 """Largest EXIF or XMP payload that fits into one JPEG segment, with its header."""
@@ -67,18 +70,31 @@ def flatten(image: Image.Image) -> Image.Image:
     return opaque
 
 
-def tiff_tags(exif: bytes | None, xmp: bytes) -> Image.Exif:
-    """EXIF with XMP beside it, which is how TIFF holds both."""
+def is_readable(exif: bytes) -> bool:
+    """Whether EXIF can be taken apart, which TIFF and AVIF need."""
+    try:
+        Image.Exif().load(exif)
+    except UNREADABLE:
+        return False
+    return True
+
+
+def tiff_tags(exif: bytes | None, xmp: bytes | None) -> Image.Exif:
+    """EXIF and XMP as tags of a TIFF, without those that describe the layout of another file."""
     tags = Image.Exif()
     if exif:
         tags.load(exif)
-    tags[TIFF_XMP] = xmp
+        for tag in TIFF_LAYOUT_TAGS & set(tags):
+            del tags[tag]
+    if xmp:
+        tags[TIFF_XMP] = xmp
     return tags
 
 
 def save_image(image: Image.Image, stream: BinaryIO, kind: str) -> list[str]:
     """Write `image` as Pillow format `kind` with its metadata; returns what that format cannot keep."""
     options = dict(LOSSLESS_OPTIONS.get(kind, {}))
+    kept: dict[str, Any] = {}
     lost = []
     if image.mode in ("LA", "RGBA") and kind not in KEEPS_ALPHA:
         lost.append("alpha (put on white)")
@@ -88,19 +104,24 @@ def save_image(image: Image.Image, stream: BinaryIO, kind: str) -> list[str]:
         payload = image.info.get(name)
         if not payload:
             continue
-        if kind not in keeps or (kind == "JPEG" and name != "icc_profile" and len(payload) > JPEG_SEGMENT):
+        too_large = kind == "JPEG" and name != "icc_profile" and len(payload) > JPEG_SEGMENT
+        unreadable = kind in ("TIFF", "AVIF") and name == "exif" and not is_readable(payload)
+        if kind not in keeps or too_large or unreadable:
             lost.append(name.removesuffix("_profile").upper())
         elif name == "xmp" and kind == "PNG":
             chunks = PngInfo()
             chunks.add_itxt("XML:com.adobe.xmp", payload.decode("utf-8", "replace"))
             options["pnginfo"] = chunks
         else:
-            options[name] = payload
+            kept[name] = payload
     try:
-        if kind == "TIFF" and "xmp" in options:
-            options["exif"] = tiff_tags(image.info.get("exif"), image.info["xmp"])
-            del options["xmp"]
-        image.save(stream, kind, **options)
+        if kind == "TIFF":
+            tags = tiff_tags(kept.get("exif"), kept.pop("xmp", None))
+            kept["exif"] = tags
+            if any(tags.get_ifd(directory) for directory in EXIF_DIRECTORIES):
+                # libtiff's compressors cannot write directories within tags
+                del options["compression"]
+        image.save(stream, kind, **options, **kept)
     except (*UNREADABLE, RuntimeError, KeyError) as error:
         raise ImageError(f"cannot be saved as {kind}: {error}") from error
     return lost

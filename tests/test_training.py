@@ -15,6 +15,7 @@ from lcomp.images import to_picture
 from lcomp.networks.blocks import lmbda, quality_weights
 from lcomp.networks.energy import energies, energy_transform, group_of_latent
 from lcomp.networks.hyperprior import Hyperprior, gaussian_bits
+from lcomp.tiles import Grid
 from lcomp.training.cost import VTM_COST
 from lcomp.training.data import Pool, find_pictures, to_signal
 from lcomp.training.grow import grow
@@ -146,8 +147,9 @@ def test_train_resumes_exports_and_the_result_codes_pictures(model_file: Path, p
     assert len(info.sha256) == 64
     codec = ModelCodec(info, torch.device("cpu"))
     pixels = to_picture(noise_image(100, 90)).pixels
-    encoded = codec.encode(pixels, 4000, Coder.CONSTRICTION)
-    assert codec.decode(encoded, 4000, 90, 100, Coder.CONSTRICTION).shape == pixels.shape
+    grid = Grid(100, 90)
+    tiles = codec.encode(pixels, 4000, grid, Coder.CONSTRICTION)
+    assert codec.decode(tiles, 4000, grid, Coder.CONSTRICTION, grid.picture).pixels.shape == pixels.shape
     # the time is spent: going on trains no further and exports the same tensors
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert read_model(model_file).sha256 == info.sha256

@@ -26,9 +26,9 @@ def parse_crop(text: str) -> tuple[int, int, int, int]:
     try:
         x, y, width, height = map(int, text.split(","))
     except ValueError as error:
-        raise typer.BadParameter("use x,y,width,height in pixels") from error
+        raise typer.BadParameter(f"--crop {text}: use x,y,width,height in pixels") from error
     if min(x, y) < 0 or min(width, height) < 1:
-        raise typer.BadParameter("x and y start at 0, width and height at 1")
+        raise typer.BadParameter(f"--crop {text}: x and y start at 0, width and height at 1")
     return x, y, width, height
 
 
@@ -44,8 +44,8 @@ def decode(
         ),
     ] = None,
     crop: Annotated[
-        tuple[int, int, int, int] | None,
-        typer.Option("--crop", parser=parse_crop, metavar="X,Y,W,H", help="Decode only this area, in pixels."),
+        str | None,
+        typer.Option("--crop", metavar="X,Y,W,H", help="Decode only this area, in pixels."),
     ] = None,
     salvage: Annotated[
         bool, typer.Option("--salvage", help="Fill damaged or missing tiles in instead of failing, and say where.")
@@ -61,6 +61,7 @@ def decode(
     img.lic becomes img.png beside it. With - the file is read from stdin and the picture written to stdout.
     """
     set_up_messages(verbose, quiet)
+    area = None if crop is None else parse_crop(crop)
     if output is not None and output != STREAM and format is None and len(inputs) == 1:
         suffix = Path(output).suffix.lower().removeprefix(".")
         if suffix and suffix not in FORMATS and (Path(output).is_file() or not Path(output).exists()):
@@ -74,7 +75,7 @@ def decode(
         started = time.perf_counter()
         target = Target(output_name, name, force)
         data = read_input(name)
-        image = codec.decode(data, crop=crop, salvage=salvage, max_pixels=max_pixels, progress=progress)
+        image = codec.decode(data, crop=area, salvage=salvage, max_pixels=max_pixels, progress=progress)
         kind = output_format(target.name, format, FORMATS)
         buffer = io.BytesIO()
         lost = save_image(image, buffer, kind)
