@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from lcomp.tiles import Grid, Rectangle
@@ -36,7 +37,8 @@ class Mosaic:
     def area(self, area: Rectangle) -> Tensor:
         """y_hat [1, M, rows, columns] of an area of the picture that starts at a multiple of STRIDE."""
         target = area.latents()
-        y_hat = self.blank.new_empty((1, self.blank.shape[1], target.height, target.width))
+        shape = (1, self.blank.shape[1], target.height, target.width)
+        y_hat = torch.empty(shape, device=self.blank.device, memory_format=torch.channels_last)
         for number in self.grid.touching(area):
             place = self.grid.rectangle(number).latents()
             shared = place.shared(target)
