@@ -16,6 +16,7 @@ from lcomp.codec import ModelCodec
 from lcomp.container import Coder
 from lcomp.entropy.torchac_coder import cumulative_row, load_torchac
 from lcomp.images import to_picture
+from lcomp.tiles import Grid
 from lcomp.zoo import model_by_name
 
 PHOTO = Path(__file__).parent.parent / "tests" / "data" / "kodim05.png"
@@ -27,7 +28,7 @@ def main() -> None:
     codec = ModelCodec(model_by_name("hyperprior"), torch.device("cpu"))
     pixels = to_picture(Image.open(PHOTO)).pixels
     quality = 4000
-    encoded = codec.encode(pixels, quality, Coder.CONSTRICTION)
+    [encoded] = codec.encode(pixels, quality, Grid(*pixels.shape[1::-1]), Coder.CONSTRICTION)
     rows, columns = -(-pixels.shape[0] // 16), -(-pixels.shape[1] // 16)
     coder = codec.coder(Coder.CONSTRICTION)
     decoder = coder.decoder(encoded.stream)

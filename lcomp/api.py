@@ -8,10 +8,15 @@ import torch
 from PIL import Image
 
 from lcomp import container
-from lcomp.codec import Encoded, ModelCodec, log
+from lcomp.alpha import read_alpha, write_alpha
+from lcomp.binary import Reader
+from lcomp.codec import ModelCodec, Progress, log
 from lcomp.container import CODERS, QUALITY_STEPS, Header, LicFile
-from lcomp.errors import LcompError, LimitError
-from lcomp.images import MAX_PIXELS, to_image, to_picture
+from lcomp.errors import FormatError, LcompError
+from lcomp.images import MAX_PIXELS, check_pixels, to_picture
+from lcomp.salvage import recover
+from lcomp.saving import to_image
+from lcomp.tiles import Grid, Rectangle
 from lcomp.zoo import DEFAULT_MODEL, ModelInfo, model_by_name, model_by_number
 
 
@@ -64,54 +69,103 @@ class Codec:
         self.device = choose_device(device)
         self.model = model_by_name(model or DEFAULT_MODEL)
 
-    def encode(self, image: Image.Image, quality: float = 4.0) -> bytes:
-        """Encode a picture at a quality in [1, 8] as `.lic` bytes, with its ICC profile, EXIF and XMP.
+    def encode(
+        self,
+        image: Image.Image,
+        quality: float = 4.0,
+        *,
+        strip: bool = False,
+        frame: int | None = None,
+        max_pixels: int = MAX_PIXELS,
+        progress: Progress | None = None,
+    ) -> bytes:
+        """Encode a picture at a quality in [1, 8] as `.lic` bytes, with its alpha, ICC profile, EXIF and XMP.
 
-        Raises LcompError for an impossible quality and UnsupportedError for pictures that cannot be coded.
+        `strip` leaves EXIF and XMP out; the profile stays, for it decides the colours. `frame` (from 0) picks a frame
+        of an animation, without it animations are refused. `progress` is told how many pixels of how many are done.
+
+        Raises LcompError for an impossible quality or frame, LimitError beyond `max_pixels` and UnsupportedError for
+        pictures that cannot be coded.
         """
         if not 1 <= quality <= 8:
             raise LcompError(f"quality {quality} is out of range: use 1 to 8")
         steps = round(quality * QUALITY_STEPS)
-        if image.width * image.height > MAX_PIXELS:
-            raise LimitError(f"picture has {image.width}x{image.height} pixels (limit {MAX_PIXELS})")
-        picture = to_picture(image)
-        for note in picture.notes:
-            log.warning(note)
-        codec = load_model(self.model, self.device)
+        check_pixels(image.width, image.height, max_pixels)
         with memory_errors():
-            encoded = codec.encode(picture.pixels, steps, self.coder)
-        height, width = picture.pixels.shape[:2]
+            picture = to_picture(image, frame)
+            for note in picture.notes:
+                log.warning(note)
+            codec = load_model(self.model, self.device)
+            height, width = picture.pixels.shape[:2]
+            tiles = codec.encode(picture.pixels, steps, Grid(width, height), self.coder, progress)
+            alpha = None if picture.alpha is None else write_alpha(picture.alpha)
         header = Header(width, height, picture.mode, steps, self.model.number, self.model.fingerprint)
         return container.write(
             LicFile(
                 header,
                 self.coder,
-                encoded.symbols_crc,
-                encoded.stream,
+                tiles,
                 icc=picture.icc,
-                exif=picture.exif,
-                xmp=picture.xmp,
+                exif=None if strip else picture.exif,
+                xmp=None if strip else picture.xmp,
+                alpha=alpha,
             )
         )
 
-    def decode(self, data: bytes) -> Image.Image:
+    def decode(
+        self,
+        data: bytes,
+        *,
+        crop: tuple[int, int, int, int] | None = None,
+        salvage: bool = False,
+        max_pixels: int = MAX_PIXELS,
+        progress: Progress | None = None,
+    ) -> Image.Image:
         """Decode `.lic` bytes; metadata is in the image's `info` (`icc_profile`, `exif`, `xmp`).
 
-        Raises FormatError, TruncatedError, ChecksumError, UnsupportedError, LimitError or ModelError.
+        `crop` (x, y, width, height) decodes only the tiles that this area needs. `salvage` fills damaged tiles in, in
+        the colour of those beside them, and logs where they are; without it they are errors.
+
+        Raises FormatError, TruncatedError, ChecksumError, UnsupportedError, LimitError or ModelError, and LcompError
+        for a crop that is not within the picture.
         """
-        file = container.read(bytes(data))
-        header = file.header
-        if header.width * header.height > MAX_PIXELS:
-            raise LimitError(f"picture has {header.width}x{header.height} pixels (limit {MAX_PIXELS})")
+        data = bytes(data)
+        header = container.read_header(Reader(data))
+        check_pixels(header.width, header.height, max_pixels)
+        grid = Grid(header.width, header.height)
+        area = grid.picture if crop is None else Rectangle(*crop)
+        if area.shared(grid.picture) != area:
+            raise LcompError(f"crop {area} is not within the picture of {header.width}x{header.height} pixels")
+        if salvage:
+            file, lost = recover(data)
+        else:
+            file, lost = container.read(data), ()
         codec = load_model(model_by_number(header.model, header.fingerprint), self.device)
-        encoded = Encoded(file.stream, file.symbols_crc)
         with memory_errors():
-            pixels = codec.decode(encoded, header.quality, header.height, header.width, file.coder)
-        image = to_image(pixels, header.mode)
+            decoded = codec.decode(file.tiles, header.quality, grid, file.coder, area, salvage, progress)
+            alpha = None
+            if file.alpha is not None:
+                try:
+                    alpha = read_alpha(file.alpha, header.width, header.height)[area.within(grid.picture)]
+                except FormatError:
+                    if not salvage:
+                        raise
+                    lost = (*lost, "ALPHA")
+            image = to_image(decoded.pixels, header.mode, alpha)
+        report_losses(lost, decoded.lost, grid)
         for name, payload in (("icc_profile", file.icc), ("exif", file.exif), ("xmp", file.xmp)):
             if payload is not None:
                 image.info[name] = payload
         return image
+
+
+def report_losses(sections: tuple[str, ...], tiles: tuple[Rectangle, ...], grid: Grid) -> None:
+    """Log in one line each what `salvage` could not save."""
+    if sections:
+        log.warning("damaged and left out: %s", ", ".join(sections))
+    if tiles:
+        places = " ".join(map(str, tiles))
+        log.warning("%d of %d tiles damaged and filled in, at x,y,width,height: %s", len(tiles), grid.count, places)
 
 
 def encode(
@@ -120,14 +174,25 @@ def encode(
     model: str | None = None,
     device: str = "auto",
     coder: str = "constriction",
+    *,
+    strip: bool = False,
+    frame: int | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> bytes:
     """Encode a picture as `.lic` bytes; see `Codec.encode`. Models stay loaded between calls."""
-    return Codec(model, device, coder).encode(image, quality)
+    return Codec(model, device, coder).encode(image, quality, strip=strip, frame=frame, max_pixels=max_pixels)
 
 
-def decode(data: bytes, device: str = "auto") -> Image.Image:
+def decode(
+    data: bytes,
+    device: str = "auto",
+    *,
+    crop: tuple[int, int, int, int] | None = None,
+    salvage: bool = False,
+    max_pixels: int = MAX_PIXELS,
+) -> Image.Image:
     """Decode `.lic` bytes; see `Codec.decode`. Models stay loaded between calls."""
-    return Codec(device=device).decode(data)
+    return Codec(device=device).decode(data, crop=crop, salvage=salvage, max_pixels=max_pixels)
 
 
 def info(data: bytes) -> Header:

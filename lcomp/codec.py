@@ -3,81 +3,78 @@
 import logging
 import time
 import zlib
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
-from lcomp.container import QUALITY_STEPS, Coder
+from lcomp.container import QUALITY_STEPS, Coder, Encoded
 from lcomp.entropy.backend import Backend
 from lcomp.entropy.latents import MAX_SYMBOL, Indexes, LatentCoder, Symbols, coder_tables
 from lcomp.entropy.range_coder import RangeCoder
-from lcomp.errors import ChecksumError
-from lcomp.networks.blocks import lmbda, quality_weights
-from lcomp.networks.config import HYPER_STRIDE, STRIDE
+from lcomp.errors import ChecksumError, FormatError
+from lcomp.mosaic import Mosaic
+from lcomp.networks.blocks import lmbda
+from lcomp.networks.config import HYPER_STRIDE
 from lcomp.networks.context import Pass
 from lcomp.networks.integer import MEAN_BITS, EntropyParameters, HyperOutput
 from lcomp.networks.integer_context import CodePass, Places
 from lcomp.rounding import Rounding
+from lcomp.tiles import Grid, Rectangle
 from lcomp.weights import load_weights
+from lcomp.windows import Pixels, Transforms, pad_to
 from lcomp.zoo import ModelInfo
 
 log = logging.getLogger("lcomp")
 
-Pixels = NDArray[np.uint8]
-"""RGB picture [H, W, 3]."""
+Progress = Callable[[int, int], None]
+"""Told how many pixels of how many are done."""
+
+WINDOW = 2
+"""Tiles per side of the windows that g_a and g_s run in: more memory, less margin."""
 
 
-class Encoded(NamedTuple):
-    """Entropy-coded latents."""
+class Decoded(NamedTuple):
+    """A decoded picture or part of one."""
 
-    stream: bytes
-    symbols_crc: int
+    pixels: Pixels
+    lost: tuple[Rectangle, ...]  # tiles that were filled in
 
 
 class Stopwatch:
-    """Logs the seconds of each stage at debug level."""
+    """Adds up the seconds of each stage, for the log at debug level."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.last = time.perf_counter()
+
+    def start(self) -> None:
+        """Forget everything measured so far."""
+        self.seconds.clear()
         self.last = time.perf_counter()
 
     def lap(self, stage: str) -> None:
-        """Log the time since the last lap."""
+        """Count the time since the last lap for a stage."""
         if log.isEnabledFor(logging.DEBUG):
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)
             now = time.perf_counter()
-            log.debug("  %s %.3f s", stage, now - self.last)
+            self.seconds[stage] += now - self.last
             self.last = now
 
-
-def pad_to(x: Tensor, multiple: int) -> Tensor:
-    """Repeat the last row and column of x [B, C, H, W] up to a multiple."""
-    height, width = x.shape[-2:]
-    return F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="replicate")
-
-
-def latent_size(height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of y."""
-    return -(-height // STRIDE), -(-width // STRIDE)
+    def report(self) -> None:
+        """Log all stages."""
+        for stage, seconds in self.seconds.items():
+            log.debug("  %s %.3f s", stage, seconds)
 
 
-def symbols_crc(z: Symbols, y: Symbols) -> int:
-    """CRC-32 of all symbols as little-endian int16, z before y."""
-    return zlib.crc32(y.astype("<i2").tobytes(), zlib.crc32(z.astype("<i2").tobytes()))
-
-
-def prefers_bf16(device: torch.device) -> bool:
-    """Whether the device multiplies bf16 matrices in hardware."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    # where an older torch cannot say, fp32 is right
-    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+def symbols_crc(z: Symbols, y: Symbols, number: int) -> int:
+    """CRC-32 of all symbols of a tile as little-endian int16, z before y; it starts from the tile's number."""
+    return zlib.crc32(y.astype("<i2").tobytes(), zlib.crc32(z.astype("<i2").tobytes(), number))
 
 
 def flat_symbols(rounded: Tensor) -> Symbols:
@@ -92,14 +89,19 @@ def flat_indexes(index: Tensor) -> Indexes:
 
 
 class ModelCodec:
-    """A loaded model that turns pictures into streams and back."""
+    """A loaded model that turns pictures into streams and back.
+
+    pixels -- Transforms.analyse --> y -- encode_latents, tile by tile --> Encoded, one per tile
+    Encoded -- decode_latents, tile by tile --> Mosaic of y_hat -- Transforms.synthesize --> pixels
+    """
 
     def __init__(self, model: ModelInfo, device: torch.device) -> None:
         self.model, self.device = model, device
         self.networks, self.h_s, self.context, self.tables = load_weights(model, device)
+        self.transforms = Transforms(self.networks, model.architecture, device)
         self.coders: dict[Coder, LatentCoder] = {}
-        self.bf16 = prefers_bf16(device)
         self.rounding = Rounding(self.tables, device)
+        self.watch = Stopwatch(device)
 
     def coder(self, kind: Coder) -> LatentCoder:
         """The entropy layer with a given backend, built once."""
@@ -114,14 +116,6 @@ class ModelCodec:
                 backend = RangeCoder(tables)
             self.coders[kind] = LatentCoder(self.tables, backend)
         return self.coders[kind]
-
-    def autocast(self) -> torch.autocast:
-        """Context in which the convolutions of the float networks run in bf16 where that is faster."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
-
-    def quality_weights(self, quality: int) -> Tensor:
-        """Interpolation weights [1, 8] of a quality in thousandths."""
-        return quality_weights(torch.tensor([quality / QUALITY_STEPS], dtype=torch.float32, device=self.device))
 
     def z_scales(self, quality: int, rows: int, columns: int) -> Indexes:
         """Flat scale indexes of z for a latent size."""
@@ -144,18 +138,12 @@ class ModelCodec:
         return parameters
 
     @torch.inference_mode()
-    def encode(self, pixels: Pixels, quality: int, coder: Coder) -> Encoded:
-        """Encode a picture [H, W, 3] at a quality in thousandths."""
-        watch = Stopwatch(self.device)
-        x = torch.from_numpy(pixels).to(self.device).permute(2, 0, 1)[None].float() / 127.5 - 1
-        x = pad_to(x, STRIDE).contiguous(memory_format=torch.channels_last)
-        rows, columns = latent_size(*pixels.shape[:2])
-        w = self.quality_weights(quality)
-        with self.autocast():
-            y = self.networks.g_a(x, w, self.networks.scale)
+    def encode_latents(self, y: Tensor, quality: int, coder: Coder, number: int = 0) -> Encoded:
+        """Encode y [1, M, rows, columns] of the tile `number`, at a quality in thousandths."""
+        rows, columns = y.shape[-2:]
+        w = self.transforms.quality_weights(quality)
+        with self.transforms.autocast():
             z = self.networks.h_a(pad_to(y, HYPER_STRIDE), w, self.networks.scale)
-        watch.lap("analysis")
-
         z_scales = self.z_scales(quality, rows, columns)
         z_symbols = flat_symbols(torch.round(z))
         z_symbols[z_scales == 0] = 0
@@ -173,25 +161,26 @@ class ModelCodec:
             return chosen
 
         self.run_passes(self.hyper(z_symbols, quality, rows, columns), quality, code)
-        watch.lap("entropy model")
+        self.watch.lap("entropy model")
 
         stream = self.coder(coder).encode(groups)
-        watch.lap("entropy coding")
-        return Encoded(stream, symbols_crc(z_symbols, flat_symbols(symbols)))
+        self.watch.lap("entropy coding")
+        return Encoded(stream, symbols_crc(z_symbols, flat_symbols(symbols), number))
 
     @torch.inference_mode()
-    def decode_latents(self, encoded: Encoded, quality: int, height: int, width: int, coder: Coder) -> Tensor:
-        """Exact y_hat [1, M, rows, columns] (float32) of a picture of the given size.
+    def decode_latents(
+        self, encoded: Encoded, quality: int, height: int, width: int, coder: Coder, number: int = 0
+    ) -> Tensor:
+        """Exact y_hat [1, M, rows, columns] (float32) of the tile `number`, which has the given size in pixels.
 
         Raises FormatError for impossible data and ChecksumError where the symbols are not the encoder's.
         """
-        watch = Stopwatch(self.device)
-        rows, columns = latent_size(height, width)
+        tile = Rectangle(0, 0, width, height).latents()
         decoder = self.coder(coder).decoder(encoded.stream)
-        z_symbols = decoder.decode(self.z_scales(quality, rows, columns))
-        hyper = self.hyper(z_symbols, quality, rows, columns)
+        z_symbols = decoder.decode(self.z_scales(quality, tile.height, tile.width))
+        hyper = self.hyper(z_symbols, quality, tile.height, tile.width)
         symbols = torch.empty(hyper.mean.flatten(2).shape, dtype=torch.int16, device=self.device)
-        watch.lap("hyperprior")
+        self.watch.lap("hyperprior")
 
         def code(step: Pass, places: Places, parameters: EntropyParameters) -> Tensor:
             decoded = torch.from_numpy(decoder.decode(flat_indexes(parameters.scales))).to(self.device)
@@ -201,22 +190,71 @@ class ModelCodec:
 
         mean = self.run_passes(hyper, quality, code).mean
         decoder.finish()
-        watch.lap("entropy decoding")
-        if symbols_crc(z_symbols, flat_symbols(symbols)) != encoded.symbols_crc:
+        self.watch.lap("entropy decoding")
+        if symbols_crc(z_symbols, flat_symbols(symbols), number) != encoded.symbols_crc:
             raise ChecksumError("decoded latents do not match the encoder's: wrong or damaged decoder")
         return (symbols.view(mean.shape) + mean * 2.0**-MEAN_BITS).float()
 
-    @torch.inference_mode()
-    def synthesize(self, y_hat: Tensor, quality: int, height: int, width: int) -> Pixels:
-        """Picture [height, width, 3] of latents y_hat [1, M, rows, columns]."""
-        watch = Stopwatch(self.device)
-        y_hat = y_hat.contiguous(memory_format=torch.channels_last)
-        with self.autocast():
-            x_hat = self.networks.g_s(y_hat, self.quality_weights(quality), self.networks.scale)
-        pixels = torch.round(x_hat[0, :, :height, :width] * 127.5 + 127.5).clamp(0, 255).to(torch.uint8)
-        watch.lap("synthesis")
-        return np.asarray(pixels.permute(1, 2, 0).contiguous().cpu())
+    def encode(
+        self, pixels: Pixels, quality: int, grid: Grid, coder: Coder, progress: Progress | None = None
+    ) -> tuple[Encoded, ...]:
+        """Encode a picture [H, W, 3] at a quality in thousandths, one stream per tile."""
+        self.watch.start()
+        streams: dict[int, Encoded] = {}
+        done = 0
+        for window in grid.windows(grid.picture, WINDOW):
+            y = self.transforms.analyse(pixels, window, quality)
+            self.watch.lap("analysis")
+            for number in grid.touching(window):
+                tile = grid.rectangle(number)
+                rows, columns = tile.latents().within(window.latents())
+                streams[number] = self.encode_latents(y[..., rows, columns], quality, coder, number)
+                done += tile.width * tile.height
+                if progress:
+                    progress(done, grid.width * grid.height)
+        self.watch.report()
+        return tuple(streams[number] for number in range(grid.count))
 
-    def decode(self, encoded: Encoded, quality: int, height: int, width: int, coder: Coder) -> Pixels:
-        """Decode a picture [height, width, 3]; raises as `decode_latents` does."""
-        return self.synthesize(self.decode_latents(encoded, quality, height, width, coder), quality, height, width)
+    def decode(
+        self,
+        tiles: Sequence[Encoded | None],
+        quality: int,
+        grid: Grid,
+        coder: Coder,
+        area: Rectangle,
+        salvage: bool = False,
+        progress: Progress | None = None,
+    ) -> Decoded:
+        """Decode an area of a picture, and only the tiles that it needs; None stands for a tile that is lost.
+
+        Raises as `decode_latents` does, unless `salvage` asks for damaged tiles to be filled in.
+        """
+
+        def decode_tile(number: int) -> Tensor | None:
+            encoded, tile = tiles[number], grid.rectangle(number)
+            try:
+                if encoded is None:
+                    raise ChecksumError(f"tile {tile} is lost")
+                return self.decode_latents(encoded, quality, tile.height, tile.width, coder, number)
+            except FormatError:
+                if not salvage:
+                    raise
+                return None
+
+        self.watch.start()
+        blank = torch.zeros(1, self.model.architecture.latents, 1, 1, device=self.device)
+        mosaic = Mosaic(grid, decode_tile, blank)
+        pixels = np.empty((area.height, area.width, 3), np.uint8)
+        done = 0
+        for window in grid.windows(area, WINDOW):
+            around = self.transforms.surroundings(window, grid.picture)
+            mosaic.forget_above(around.y)
+            part = self.transforms.synthesize(mosaic.area(around), window, around, quality)
+            self.watch.lap("synthesis")
+            rows, columns = window.within(area)
+            pixels[rows, columns] = part
+            done += window.width * window.height
+            if progress:
+                progress(done, area.width * area.height)
+        self.watch.report()
+        return Decoded(pixels, tuple(grid.rectangle(number) for number in sorted(mosaic.lost)))

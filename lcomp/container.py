@@ -9,15 +9,20 @@ import struct
 import zlib
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from typing import NamedTuple
 
 from lcomp.binary import Reader, write_varint
 from lcomp.errors import FormatError, LimitError, TruncatedError, UnsupportedError
+from lcomp.tiles import Grid
 
 MAGIC = b"\xacL\r\n"
 VERSION_MAJOR, VERSION_MINOR = 0, 1
 MAX_SIDE = 2**24
 MAX_METADATA = 2**26
 """Largest ICC, EXIF or XMP payload in bytes."""
+
+CHECKSUM = 4
+"""Bytes of a CRC-32."""
 
 QUALITY_STEPS = 1000
 """Quality is stored in thousandths."""
@@ -44,15 +49,17 @@ CODERS = {coder.name.lower(): coder for coder in Coder}
 """The entropy coders by the names users give them."""
 
 
-class Metadata(IntEnum):
-    """Tags of the optional metadata sections."""
+class Tag(IntEnum):
+    """Tags of the sections that stand at most once."""
 
     ICC = 16
     EXIF = 17
     XMP = 18
+    ALPHA = CRITICAL | 19
 
 
-METADATA_TAGS = frozenset(int(tag) for tag in Metadata)
+LATENTS_TAGS = {coder.value: coder for coder in Coder}
+KNOWN_TAGS = frozenset(LATENTS_TAGS) | frozenset(int(tag) for tag in Tag)
 
 
 @dataclass(frozen=True)
@@ -67,17 +74,36 @@ class Header:
     fingerprint: int  # CRC-32 of the tensors that decide the bitstream
 
 
+class Encoded(NamedTuple):
+    """Entropy-coded latents of a tile."""
+
+    stream: bytes
+    symbols_crc: int  # CRC-32 of the decoded symbols
+
+
 @dataclass(frozen=True)
 class LicFile:
-    """A parsed container: header, one latents section and optional metadata."""
+    """A parsed container: header, one latents section per tile and the optional sections."""
 
     header: Header
     coder: Coder
-    symbols_crc: int  # CRC-32 of the decoded symbols
-    stream: bytes  # output of the entropy coder
+    tiles: tuple[Encoded | None, ...]  # row by row; None for a lost one, which only `lcomp.salvage` lets pass
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    alpha: bytes | None = None
+
+    @property
+    def grid(self) -> Grid:
+        """The tiles of the picture."""
+        return Grid(self.header.width, self.header.height)
+
+
+class Section(NamedTuple):
+    """An intact section."""
+
+    tag: int
+    payload: bytes
 
 
 def check_metadata(payload: bytes) -> None:
@@ -90,6 +116,15 @@ def write_section(tag: int, payload: bytes) -> bytes:
     """A section with its checksum."""
     body = bytes([tag]) + write_varint(len(payload)) + payload
     return body + struct.pack("<I", zlib.crc32(body))
+
+
+def read_section(reader: Reader) -> Section:
+    """The next section; raises TruncatedError, ChecksumError or FormatError."""
+    start = reader.position
+    tag = reader.take(1, "section header")[0]
+    payload = reader.take(reader.varint("section header"), "section")
+    reader.check(start, "section")
+    return Section(tag, payload)
 
 
 def write(file: LicFile) -> bytes:
@@ -107,11 +142,15 @@ def write(file: LicFile) -> bytes:
         + struct.pack("<I", header.fingerprint)
     )
     parts = [head, struct.pack("<I", zlib.crc32(head))]
-    for tag, payload in ((Metadata.ICC, file.icc), (Metadata.EXIF, file.exif), (Metadata.XMP, file.xmp)):
+    once = ((Tag.ICC, file.icc), (Tag.EXIF, file.exif), (Tag.XMP, file.xmp), (Tag.ALPHA, file.alpha))
+    for tag, payload in once:
         if payload is not None:
-            check_metadata(payload)
+            if tag is not Tag.ALPHA:
+                check_metadata(payload)
             parts.append(write_section(tag, payload))
-    parts.append(write_section(file.coder.value, struct.pack("<I", file.symbols_crc) + file.stream))
+    for tile in file.tiles:
+        assert tile is not None, "a salvaged file is not written"
+        parts.append(write_section(file.coder.value, struct.pack("<I", tile.symbols_crc) + tile.stream))
     return b"".join(parts)
 
 
@@ -143,6 +182,52 @@ def read_header(reader: Reader) -> Header:
     return Header(width, height, Mode(mode), quality, model, fingerprint)
 
 
+def build(header: Header, sections: list[Section | None]) -> LicFile:
+    """A file of its sections in their order, where None stands for the lost section of a tile.
+
+    Raises FormatError where they contradict each other or the header, and UnsupportedError for critical sections that
+    are not known.
+    """
+    once: dict[int, bytes] = {}
+    coders: set[Coder] = set()
+    tiles: list[Encoded | None] = []
+    for section in sections:
+        if section is None:
+            tiles.append(None)
+            continue
+        tag, payload = section
+        if tag in LATENTS_TAGS:
+            if len(payload) < CHECKSUM:
+                raise FormatError("latents section is too short")
+            coders.add(LATENTS_TAGS[tag])
+            tiles.append(Encoded(payload[CHECKSUM:], int.from_bytes(payload[:CHECKSUM], "little")))
+        elif tag in once:
+            raise FormatError(f"section {tag} stands twice")
+        elif tag in KNOWN_TAGS:
+            if tag != Tag.ALPHA:
+                check_metadata(payload)
+            once[tag] = payload
+        elif tag & CRITICAL:
+            raise UnsupportedError(f"unknown critical section {tag}: a newer lcomp is needed")
+    count = Grid(header.width, header.height).count
+    if len(tiles) < count:
+        missing = "its latents are" if count == 1 else f"{count - len(tiles)} of {count} tiles are"
+        raise TruncatedError(f"file is truncated: {missing} missing")
+    if len(tiles) > count:
+        raise FormatError("more latents sections than tiles")
+    if len(coders) != 1:
+        raise FormatError("tiles of several entropy coders" if coders else "no tile is left")
+    return LicFile(
+        header,
+        coders.pop(),
+        tuple(tiles),
+        icc=once.get(Tag.ICC),
+        exif=once.get(Tag.EXIF),
+        xmp=once.get(Tag.XMP),
+        alpha=once.get(Tag.ALPHA),
+    )
+
+
 def read(data: bytes) -> LicFile:
     """Parse a whole container and verify its checksums; the payloads themselves are not decoded.
 
@@ -150,36 +235,7 @@ def read(data: bytes) -> LicFile:
     """
     reader = Reader(data)
     header = read_header(reader)
-    coders = {coder.value: coder for coder in Coder}
-    metadata: dict[int, bytes] = {}
-    coder, latents = None, b""
+    sections: list[Section | None] = []
     while reader.left:
-        start = reader.position
-        tag = reader.take(1, "section header")[0]
-        length = reader.varint("section header")
-        payload = reader.take(length, "section")
-        reader.check(start, "section")
-        if tag in coders:
-            if coder is not None:
-                raise FormatError("more than one latents section")
-            coder, latents = coders[tag], payload
-        elif tag in metadata:
-            raise FormatError(f"section {tag} stands twice")
-        elif tag in METADATA_TAGS:
-            check_metadata(payload)
-            metadata[tag] = payload
-        elif tag & CRITICAL:
-            raise UnsupportedError(f"unknown critical section {tag}: a newer lcomp is needed")
-    if coder is None:
-        raise TruncatedError("file is truncated: its latents are missing")
-    if len(latents) < 4:
-        raise FormatError("latents section is too short")
-    return LicFile(
-        header,
-        coder,
-        int.from_bytes(latents[:4], "little"),
-        latents[4:],
-        icc=metadata.get(Metadata.ICC),
-        exif=metadata.get(Metadata.EXIF),
-        xmp=metadata.get(Metadata.XMP),
-    )
+        sections.append(read_section(reader))
+    return build(header, sections)

@@ -1,4 +1,4 @@
-"""Pictures in and out: what Pillow opens becomes RGB or grey pixels plus its ICC profile, EXIF and XMP.
+"""Pictures in: what Pillow opens becomes 8-bit pixels, an alpha plane where it has one, and its ICC profile, EXIF, XMP.
 
 Every conversion of the pixels leaves a note. Other metadata (resolution, comments) is not kept.
 """
@@ -6,49 +6,22 @@ Every conversion of the pixels leaves a note. Other metadata (resolution, commen
 import io
 import struct
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
-from PIL.PngImagePlugin import PngInfo
+from PIL import Image, ImageOps, UnidentifiedImageError
 
+from lcomp.alpha import Plane
 from lcomp.container import Mode
-from lcomp.errors import ImageError, LimitError, UnsupportedError
+from lcomp.errors import ImageError, LcompError, LimitError, UnsupportedError
+from lcomp.pixels import DEEP, convert
 
 MAX_PIXELS = 2**28
 """Default limit on width * height."""
 
-FORMATS = {
-    "png": "PNG",
-    "ppm": "PPM",
-    "webp": "WEBP",
-    "tiff": "TIFF",
-    "tif": "TIFF",
-    "jpeg": "JPEG",
-    "jpg": "JPEG",
-    "bmp": "BMP",
-    "avif": "AVIF",
-}
-"""Output formats by name and file suffix."""
-
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm"}
 """Files that count as pictures in a folder."""
-
-KEEPS_ICC = {"PNG", "WEBP", "TIFF", "JPEG", "AVIF"}
-KEEPS_EXIF = {"PNG", "WEBP", "TIFF", "JPEG", "AVIF"}
-KEEPS_XMP = {"PNG", "WEBP", "JPEG", "AVIF"}
-
-JPEG_SEGMENT = 65000
-"""Largest EXIF or XMP payload that fits into one JPEG segment, with its header."""
-
-LOSSLESS_OPTIONS: dict[str, dict[str, object]] = {
-    "WEBP": {"lossless": True},
-    "TIFF": {"compression": "tiff_adobe_deflate"},
-    "JPEG": {"quality": 95, "subsampling": 0},
-    "AVIF": {"quality": 95, "subsampling": "4:4:4"},
-}
-"""Saving options that keep the decoded picture as it is, or nearly so where the format is lossy."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +30,19 @@ class Picture:
 
     pixels: NDArray[np.uint8]  # RGB [H, W, 3]; equal channels for Mode.L
     mode: Mode
+    alpha: Plane | None = None  # [H, W]; None where the picture is opaque
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
     notes: tuple[str, ...] = field(default=())  # what was converted on the way in
+
+
+class Loaded(NamedTuple):
+    """A decoded and upright picture."""
+
+    image: Image.Image
+    kind: str | None  # the format it was read from
+    notes: list[str]
 
 
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, TypeError, struct.error)
@@ -69,6 +51,11 @@ UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, TypeError, struct.erro
 SRGB_GAMMA = 0.45455
 """What PNG files of ordinary pictures say."""
 
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
+SEVERAL_VIEWS = ("MPO", "HEIF")
+"""Formats of photographs that may hold previews or other views beside the picture itself."""
+
 EXIF_ORIENTATION = 0x0112
 TIFF_DESCRIPTIVE_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
 """Description, make, model, software, date, artist, copyright: the tags that do not describe the file's layout."""
@@ -76,16 +63,34 @@ EXIF_DIRECTORIES = (0x8769, 0x8825)
 """The EXIF and GPS directories."""
 
 
-def open_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Open any picture Pillow reads, its pixels not decoded yet; raises ImageError or LimitError."""
+def check_pixels(width: int, height: int, max_pixels: int) -> None:
+    """Raise LimitError for a picture of more than `max_pixels` pixels."""
+    if width * height > max_pixels:
+        raise LimitError(f"picture has {width}x{height} pixels (limit {max_pixels}, see --max-pixels)")
+
+
+def open_heic(data: bytes) -> Image.Image:
+    """Open a HEIC picture with pillow-heif; raises ImageError for anything else."""
+    if data[4:8] != b"ftyp" or data[8:12] not in HEIC_BRANDS:
+        raise ImageError("not a picture that can be read")
     try:
-        image = Image.open(io.BytesIO(data))
-    except UnidentifiedImageError as error:
-        raise ImageError("not a picture that can be read") from error
+        from pillow_heif import HeifImageFile
+    except ImportError as error:
+        raise UnsupportedError("HEIC pictures need an extra: pip install 'lcomp[heic]'") from error
+    image: Image.Image = HeifImageFile(io.BytesIO(data))  # type: ignore[no-untyped-call]
+    return image
+
+
+def open_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Open any picture Pillow or pillow-heif reads, its pixels not decoded yet; raises ImageError or LimitError."""
+    try:
+        try:
+            image: Image.Image = Image.open(io.BytesIO(data))
+        except UnidentifiedImageError:
+            image = open_heic(data)
     except UNREADABLE as error:
         raise ImageError(f"damaged picture: {error}") from error
-    if image.width * image.height > max_pixels:
-        raise LimitError(f"picture has {image.width}x{image.height} pixels (limit {max_pixels})")
+    check_pixels(image.width, image.height, max_pixels)
     return image
 
 
@@ -111,40 +116,6 @@ def tiff_exif(image: Image.Image) -> bytes | None:
     return kept.tobytes() if len(kept) or any(kept.get_ifd(directory) for directory in EXIF_DIRECTORIES) else None
 
 
-def flatten_alpha(image: Image.Image) -> Image.Image:
-    """Drop an alpha channel that is opaque everywhere; raises UnsupportedError for a real one."""
-    straight = {"La": "LA", "RGBa": "RGBA"}
-    if image.mode in straight:
-        image = image.convert(straight[image.mode])
-    alpha = image.convert("RGBA").getchannel("A")
-    if alpha.getextrema()[0] != 255:
-        raise UnsupportedError("transparency is not supported yet: flatten the picture first")
-    return image.convert("L" if image.mode in ("LA", "La", "L", "1") else "RGB")
-
-
-def from_cmyk(image: Image.Image) -> Image.Image:
-    """CMYK to sRGB through the embedded profile, or by Pillow's default where there is none."""
-    profile = image.info.get("icc_profile")
-    if not profile:
-        return image.convert("RGB")
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError) as error:
-        raise ImageError(f"unusable CMYK colour profile: {error}") from error
-    assert converted is not None
-    converted.info.pop("icc_profile", None)
-    return converted
-
-
-def from_sixteen_bits(image: Image.Image) -> Image.Image:
-    """16-bit grey to 8 bits, rounded; raises UnsupportedError for values beyond 16 bits."""
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
-        raise UnsupportedError("pixels beyond 16 bits are not supported")
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
-
-
 def as_bytes(payload: bytes | str | Image.Exif | None) -> bytes | None:
     """Metadata as bytes, in whatever form a caller has put it into an image's `info`."""
     if isinstance(payload, Image.Exif):
@@ -152,98 +123,70 @@ def as_bytes(payload: bytes | str | Image.Exif | None) -> bytes | None:
     return (payload.encode() if isinstance(payload, str) else payload) or None
 
 
-def load(image: Image.Image) -> tuple[Image.Image, list[str]]:
+def pick_frame(image: Image.Image, frame: int | None) -> list[str]:
+    """Go to a frame, counted from 0, and say what is left out; raises UnsupportedError where one must be named."""
+    count = getattr(image, "n_frames", 1)
+    if frame is not None:
+        if not 0 <= frame < count:
+            raise LcompError(f"there is no frame {frame}: the picture has {count}, counted from 0")
+        image.seek(frame)
+    elif count > 1 and image.format in SEVERAL_VIEWS:
+        return ["only the first of several pictures in the file is encoded"]
+    elif count > 1 and image.tell() == 0:
+        raise UnsupportedError(
+            f"animated or multi-page picture: choose one of its {count} frames with --frame N, 0 to {count - 1}"
+        )
+    return []
+
+
+def turn_upright(image: Image.Image) -> Image.Image:
+    """The picture as its EXIF or XMP orientation asks, which is reset; not a copy where nothing is to be done."""
+    orientation = image.getexif().get(EXIF_ORIENTATION, 1)
+    exif = tiff_exif(image) if image.format == "TIFF" else image.info.get("exif")
+    if "Raw profile type exif" in image.info and not exif:
+        exif = image.getexif().tobytes()
+    if exif != image.info.get("exif"):
+        # Pillow keeps these tags apart from the EXIF of other formats
+        image = image.copy()
+        image.info["exif"] = exif
+        if orientation != 1:
+            image.getexif()[EXIF_ORIENTATION] = orientation
+    return image if orientation == 1 else ImageOps.exif_transpose(image)
+
+
+def load(image: Image.Image, frame: int | None) -> Loaded:
     """The upright picture, its pixels decoded, and notes on what that lost; raises ImageError or UnsupportedError."""
-    notes = []
-    if getattr(image, "n_frames", 1) > 1 and image.tell() == 0:
-        if image.format != "MPO":
-            raise UnsupportedError("animated and multi-page pictures are not supported yet: extract a frame first")
-        notes.append("only the first of several pictures in the file is encoded")
-    if is_deep(image) and not image.mode.startswith("I"):
-        notes.append("16 bits per channel reduced to 8")
+    notes = pick_frame(image, frame)
     if min(image.size) < 1:
         raise ImageError("picture has no pixels")
+    if is_deep(image) and not image.mode.startswith("I"):
+        notes.append(DEEP)
     image.load()
     if abs(image.info.get("gamma", SRGB_GAMMA) - SRGB_GAMMA) > 0.01 and not image.info.get("icc_profile"):
         notes.append("PNG gamma ignored")
-    if image.format == "TIFF":
-        # Pillow keeps a TIFF's tags apart from the EXIF of other formats
-        exif = tiff_exif(image)
-        orientation = image.getexif().get(EXIF_ORIENTATION, 1)
-        image = image.copy()
-        if exif:
-            image.info["exif"] = exif
-        if orientation != 1:
-            tags = image.getexif()
-            tags[EXIF_ORIENTATION] = orientation
     try:
-        return ImageOps.exif_transpose(image), notes
+        return Loaded(turn_upright(image), image.format, notes)
     except UNREADABLE:
-        return image, [*notes, "unreadable EXIF kept as it is"]
+        return Loaded(image, image.format, [*notes, "unreadable EXIF kept as it is"])
 
 
-def to_picture(image: Image.Image) -> Picture:
-    """Pixels and metadata of a Pillow image.
+def to_picture(image: Image.Image, frame: int | None = None) -> Picture:
+    """Pixels and metadata of a Pillow image, of its frame `frame` (counted from 0) where it has several.
 
-    Raises ImageError for damaged pictures and UnsupportedError for those that cannot be coded yet.
+    Raises ImageError for damaged pictures and UnsupportedError for those that cannot be coded.
     """
     try:
-        image, notes = load(image)
+        upright, kind, notes = load(image, frame)
+        converted = convert(upright, kind)
     except UNREADABLE as error:
         raise ImageError(f"damaged picture: {error}") from error
-    info = image.info
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in info:
-        image = flatten_alpha(image)
-        notes.append("opaque alpha channel dropped")
-    elif image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
-        image = from_sixteen_bits(image)
-        notes.append("16 bits per channel reduced to 8")
-    elif image.mode == "CMYK":
-        image = from_cmyk(image)
-        info = {name: payload for name, payload in info.items() if name != "icc_profile"}
-        notes.append("CMYK converted to sRGB")
-    elif image.mode == "1":
-        image = image.convert("L")
-    elif image.mode in ("P", "YCbCr", "RGBX"):
-        image = image.convert("RGB")
-    elif image.mode not in ("RGB", "L"):
-        raise UnsupportedError(f"pixel mode {image.mode} is not supported")
+    info = upright.info
     return Picture(
-        pixels=np.array(image.convert("RGB")),
-        mode=Mode.L if image.mode == "L" else Mode.RGB,
-        icc=info.get("icc_profile") or None,
+        converted.pixels,
+        converted.mode,
+        converted.alpha,
+        icc=info.get("icc_profile") or None if converted.keeps_profile else None,
         exif=as_bytes(info.get("exif")),
         xmp=as_bytes(info.get("xmp")),
-        notes=tuple(notes),
+        notes=(*notes, *converted.notes),
     )
-
-
-def to_image(pixels: NDArray[np.uint8], mode: Mode) -> Image.Image:
-    """Pillow image of decoded RGB pixels [H, W, 3], in the mode that was encoded."""
-    if mode is Mode.L:
-        # the three channels of a grey picture differ by coding noise only: their rounded mean is the best estimate
-        return Image.fromarray(((pixels.sum(2, dtype=np.uint16) + 1) // 3).astype(np.uint8))
-    return Image.fromarray(pixels)
-
-
-def save_image(image: Image.Image, stream: BinaryIO, kind: str) -> list[str]:
-    """Write `image` as Pillow format `kind` with its metadata; returns what that format cannot keep."""
-    options = dict(LOSSLESS_OPTIONS.get(kind, {}))
-    lost = []
-    for name, keeps in (("icc_profile", KEEPS_ICC), ("exif", KEEPS_EXIF), ("xmp", KEEPS_XMP)):
-        payload = image.info.get(name)
-        if not payload:
-            continue
-        if kind not in keeps or (kind == "JPEG" and name != "icc_profile" and len(payload) > JPEG_SEGMENT):
-            lost.append(name.removesuffix("_profile").upper())
-        elif name == "xmp" and kind == "PNG":
-            chunks = PngInfo()
-            chunks.add_itxt("XML:com.adobe.xmp", payload.decode("utf-8", "replace"))
-            options["pnginfo"] = chunks
-        else:
-            options[name] = payload
-    try:
-        image.save(stream, kind, **options)
-    except (*UNREADABLE, RuntimeError, KeyError) as error:
-        raise ImageError(f"cannot be saved as {kind}: {error}") from error
-    return lost

@@ -1,4 +1,5 @@
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -6,14 +7,15 @@ import torch
 from conftest import noise_image, random_model
 from PIL import Image
 
-from lcomp.codec import ModelCodec
-from lcomp.container import Coder
+from lcomp.codec import Decoded, ModelCodec
+from lcomp.container import Coder, Encoded
 from lcomp.entropy.tables import SCALE_MIN, STEPS_PER_OCTAVE
-from lcomp.errors import ChecksumError
+from lcomp.errors import ChecksumError, FormatError
 from lcomp.images import to_picture
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.hyperprior import gaussian_bits
 from lcomp.networks.integer import LOG_BITS, LOG_SCALE_MIN, interpolate
+from lcomp.tiles import Grid, Rectangle
 from lcomp.weights import load_weights
 from lcomp.zoo import ModelInfo, model_by_name
 
@@ -32,8 +34,9 @@ def shipped() -> ModelCodec:
 
 def roundtrip(codec: ModelCodec, image: Image.Image, quality: int) -> np.ndarray:
     pixels = to_picture(image).pixels
-    encoded = codec.encode(pixels, quality, Coder.CONSTRICTION)
-    return codec.decode(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION)
+    grid = Grid(image.width, image.height)
+    tiles = codec.encode(pixels, quality, grid, Coder.CONSTRICTION)
+    return codec.decode(tiles, quality, grid, Coder.CONSTRICTION, grid.picture).pixels
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 70), (70, 1), (16, 16), (17, 15), (63, 65), (64, 128), (130, 3)])
@@ -46,10 +49,11 @@ def test_any_size_comes_back_at_its_size(shipped: ModelCodec, size: tuple[int, i
 
 def test_quality_is_monotone(shipped: ModelCodec, photo: Image.Image) -> None:
     pixels = to_picture(photo).pixels
+    grid = Grid(photo.width, photo.height)
     sizes, errors = [], []
     for quality in range(1000, 8001, 500):
-        encoded = shipped.encode(pixels, quality, Coder.CONSTRICTION)
-        decoded = shipped.decode(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION)
+        [encoded] = shipped.encode(pixels, quality, grid, Coder.CONSTRICTION)
+        decoded = shipped.decode([encoded], quality, grid, Coder.CONSTRICTION, grid.picture).pixels
         sizes.append(len(encoded.stream))
         errors.append(np.square(decoded.astype(float) - pixels).mean())
     assert sizes == sorted(sizes)
@@ -59,29 +63,34 @@ def test_quality_is_monotone(shipped: ModelCodec, photo: Image.Image) -> None:
 def test_decoded_latents_are_the_encoders(codec: ModelCodec, photo: Image.Image) -> None:
     pixels = to_picture(photo).pixels
     for quality in (1000, 3217, 8000):
-        encoded = codec.encode(pixels, quality, Coder.CONSTRICTION)
+        [encoded] = codec.encode(pixels, quality, Grid(photo.width, photo.height), Coder.CONSTRICTION)
         y_hat = codec.decode_latents(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION)
         again = codec.decode_latents(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION)
         assert torch.equal(y_hat, again)
         # latents are within one step of what the analysis asked for, unless their scale says they are never coded
         x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
         x = torch.nn.functional.pad(x, (0, -x.shape[3] % 16, 0, -x.shape[2] % 16), mode="replicate")
-        y = codec.networks.g_a(x, codec.quality_weights(quality), codec.networks.scale)
+        y = codec.networks.g_a(x, codec.transforms.quality_weights(quality), codec.networks.scale)
         error = (y_hat - y).abs()
         assert (error <= 1 + 1e-3).float().mean() > 0.9
 
 
 def test_a_decoder_out_of_step_is_reported(codec: ModelCodec, photo: Image.Image) -> None:
     pixels = to_picture(photo).pixels
-    encoded = codec.encode(pixels, 4000, Coder.CONSTRICTION)
+    grid = Grid(photo.width, photo.height)
+    [encoded] = codec.encode(pixels, 4000, grid, Coder.CONSTRICTION)
+    wrong = encoded._replace(symbols_crc=encoded.symbols_crc ^ 1)
     with pytest.raises(ChecksumError):
-        codec.decode(encoded._replace(symbols_crc=encoded.symbols_crc ^ 1), 4000, *pixels.shape[:2], Coder.CONSTRICTION)
+        codec.decode([wrong], 4000, grid, Coder.CONSTRICTION, grid.picture)
+    # the number of a tile is part of its checksum, so that tiles cannot change places unseen
+    with pytest.raises(ChecksumError):
+        codec.decode_latents(encoded, 4000, *pixels.shape[:2], Coder.CONSTRICTION, 1)
 
 
 def test_actual_bytes_match_the_rate_estimate(shipped: ModelCodec, photo: Image.Image) -> None:
     pixels = to_picture(photo).pixels
     for quality in (2000, 5000, 8000):
-        encoded = shipped.encode(pixels, quality, Coder.CONSTRICTION)
+        [encoded] = shipped.encode(pixels, quality, Grid(photo.width, photo.height), Coder.CONSTRICTION)
         rows, columns = -(-pixels.shape[0] // 16), -(-pixels.shape[1] // 16)
         decoder = shipped.coder(Coder.CONSTRICTION).decoder(encoded.stream)
         z_scales = shipped.z_scales(quality, rows, columns)
@@ -157,3 +166,94 @@ def test_rounding_saves_bits_where_they_cost_more_than_the_error(codec: ModelCod
     assert (greedy.abs() <= plain.abs()).all()
     some = codec.rounding(residual, scales, gain, 1e-4)
     assert 0 < (some != plain).sum() < (greedy != plain).sum()
+
+
+TILED = Grid(330, 215, tile=64)
+
+
+@pytest.fixture(scope="module")
+def tiled(codec: ModelCodec) -> tuple[Encoded, ...]:
+    """The streams of a picture of 6 x 4 tiles."""
+    pixels = np.asarray(noise_image(TILED.width, TILED.height))
+    return codec.encode(pixels, 4000, TILED, Coder.CONSTRICTION)
+
+
+def decode(codec: ModelCodec, tiles: Sequence[Encoded | None], area: Rectangle = TILED.picture) -> Decoded:
+    return codec.decode(tiles, 4000, TILED, Coder.CONSTRICTION, area, salvage=True)
+
+
+def test_progress_counts_all_pixels(codec: ModelCodec, tiled: tuple[Encoded, ...]) -> None:
+    total = TILED.width * TILED.height
+    steps: list[tuple[int, int]] = []
+    codec.encode(np.zeros((215, 330, 3), np.uint8), 1000, TILED, Coder.CONSTRICTION, lambda *step: steps.append(step))
+    assert len(steps) == TILED.count
+    codec.decode(tiled, 4000, TILED, Coder.CONSTRICTION, TILED.picture, progress=lambda *step: steps.append(step))
+    assert steps[TILED.count - 1] == steps[-1] == (total, total)
+    assert all(of == total for _, of in steps)
+
+
+def test_tiles_decode_to_what_one_piece_gives(codec: ModelCodec, tiled: tuple[Encoded, ...]) -> None:
+    rows = []
+    for row in range(TILED.rows):
+        parts = []
+        for column in range(TILED.columns):
+            number = row * TILED.columns + column
+            tile = TILED.rectangle(number)
+            parts.append(codec.decode_latents(tiled[number], 4000, tile.height, tile.width, Coder.CONSTRICTION, number))
+        rows.append(torch.cat(parts, 3))
+    whole = codec.transforms.synthesize(torch.cat(rows, 2), TILED.picture, TILED.picture, 4000)
+    difference = np.abs(whole.astype(int) - decode(codec, tiled).pixels)
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 1e-3
+
+
+@pytest.mark.parametrize(
+    "area",
+    [Rectangle(0, 0, 330, 215), Rectangle(0, 0, 1, 1), Rectangle(329, 214, 1, 1), Rectangle(61, 66, 131, 80)],
+    ids=str,
+)
+def test_a_crop_is_the_crop_of_everything(codec: ModelCodec, tiled: tuple[Encoded, ...], area: Rectangle) -> None:
+    whole = decode(codec, tiled).pixels[area.within(TILED.picture)]
+    crop = decode(codec, tiled, area).pixels
+    assert crop.shape == (area.height, area.width, 3)
+    difference = np.abs(crop.astype(int) - whole)
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 1e-3
+
+
+def test_a_crop_needs_only_the_tiles_around_it(codec: ModelCodec, tiled: tuple[Encoded, ...]) -> None:
+    area = Rectangle(200, 10, 20, 20)
+    needed = set(TILED.touching(codec.transforms.surroundings(area, TILED.picture)))
+    assert len(needed) < TILED.count / 2
+    sparse = [tile if number in needed else None for number, tile in enumerate(tiled)]
+    assert decode(codec, sparse, area).lost == ()
+    assert np.array_equal(decode(codec, sparse, area).pixels, decode(codec, tiled, area).pixels)
+
+
+def test_a_lost_tile_is_an_error_or_filled_in(codec: ModelCodec, tiled: tuple[Encoded, ...]) -> None:
+    number = TILED.columns + 2
+    lost = TILED.rectangle(number)
+    broken = tiled[number]._replace(stream=tiled[number].stream[:-9] + bytes(9))
+    reach = lost.grown(codec.transforms.margin).shared(TILED.picture)
+    assert reach is not None
+    whole = decode(codec, tiled).pixels
+    for bad in (None, broken):
+        tiles: list[Encoded | None] = list(tiled)
+        tiles[number] = bad
+        with pytest.raises(FormatError):
+            codec.decode(tiles, 4000, TILED, Coder.CONSTRICTION, TILED.picture)
+        decoded = decode(codec, tiles)
+        assert decoded.lost == (lost,)
+        changed = np.any(decoded.pixels != whole, axis=2)
+        assert changed[lost.within(TILED.picture)].mean() > 0.5
+        changed[reach.within(TILED.picture)] = False
+        assert not changed.any()
+
+
+def test_everything_lost_is_grey(codec: ModelCodec) -> None:
+    decoded = decode(codec, [None] * TILED.count)
+    assert len(decoded.lost) == TILED.count
+    # flat as far as latents go: every 16x16 block away from the edges is the same
+    inner = decoded.pixels[64:144, 64:256]
+    assert np.array_equal(inner[16:], inner[:-16])
+    assert np.array_equal(inner[:, 16:], inner[:, :-16])

@@ -1,5 +1,6 @@
 import struct
 import zlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -7,8 +8,9 @@ from hypothesis import strategies as st
 
 from lcomp import container
 from lcomp.binary import Reader, write_varint
-from lcomp.container import CRITICAL, Coder, Header, LicFile, Mode
+from lcomp.container import CRITICAL, Coder, Encoded, Header, LicFile, Mode
 from lcomp.errors import ChecksumError, FormatError, LcompError, LimitError, TruncatedError, UnsupportedError
+from lcomp.tiles import Grid
 
 headers = st.builds(
     Header,
@@ -19,23 +21,40 @@ headers = st.builds(
     model=st.integers(0, 1000),
     fingerprint=st.integers(0, 2**32 - 1),
 )
+EMPTY = Encoded(b"", 0)
 payloads = st.none() | st.binary(min_size=1, max_size=50)
-files = st.builds(
-    LicFile,
-    header=headers,
-    coder=st.sampled_from(Coder),
-    symbols_crc=st.integers(0, 2**32 - 1),
-    stream=st.binary(max_size=200),
-    icc=payloads,
-    exif=payloads,
-    xmp=payloads,
-)
+tiles = st.builds(Encoded, stream=st.binary(max_size=100), symbols_crc=st.integers(0, 2**32 - 1))
+
+
+@st.composite
+def files(draw: st.DrawFn) -> LicFile:
+    """A file with as many tiles as its size asks for."""
+    header = draw(headers)
+    count = Grid(header.width, header.height).count
+    if count > 12:
+        header = replace(header, width=header.width % 3500 + 1, height=header.height % 3000 + 1)
+        count = Grid(header.width, header.height).count
+    return LicFile(
+        header,
+        draw(st.sampled_from(Coder)),
+        tuple(draw(st.lists(tiles, min_size=count, max_size=count))),
+        icc=draw(payloads),
+        exif=draw(payloads),
+        xmp=draw(payloads),
+        alpha=draw(payloads),
+    )
+
+
 EXAMPLE = LicFile(
-    Header(768, 512, Mode.RGB, 4000, 1, 0x12345678), Coder.CONSTRICTION, 0x9ABCDEF0, bytes(range(40)), icc=b"profile"
+    Header(768, 512, Mode.RGB, 4000, 1, 0x12345678),
+    Coder.CONSTRICTION,
+    (Encoded(bytes(range(40)), 0x9ABCDEF0),),
+    icc=b"profile",
 )
+STREAM = bytes(range(40))
 
 
-@given(files)
+@given(files())
 def test_every_file_reads_back(file: LicFile) -> None:
     assert container.read(container.write(file)) == file
 
@@ -54,8 +73,8 @@ def test_padded_and_oversized_varints_are_refused(data: bytes) -> None:
 
 
 def test_overhead_is_at_most_32_bytes() -> None:
-    file = LicFile(Header(768, 512, Mode.RGB, 4000, 1, 0), Coder.CONSTRICTION, 0, bytes(100_000))
-    assert len(container.write(file)) - len(file.stream) <= 32
+    file = LicFile(Header(768, 512, Mode.RGB, 4000, 1, 0), Coder.CONSTRICTION, (Encoded(bytes(100_000), 0),))
+    assert len(container.write(file)) - 100_000 <= 32
 
 
 def test_every_prefix_is_an_error() -> None:
@@ -91,12 +110,12 @@ def test_what_cannot_be_read_is_not_written() -> None:
     with pytest.raises(LimitError):
         with_header(width=2**24 + 1)
     with pytest.raises(LimitError):
-        container.write(LicFile(EXAMPLE.header, Coder.CONSTRICTION, 0, b"", icc=bytes(2**26 + 1)))
+        container.write(LicFile(EXAMPLE.header, Coder.CONSTRICTION, (EMPTY,), icc=bytes(2**26 + 1)))
 
 
 def with_header(**changes: object) -> bytes:
     """A file whose header lies, with a correct checksum."""
-    return container.write(LicFile(Header(**{**EXAMPLE.header.__dict__, **changes}), Coder.CONSTRICTION, 0, b""))
+    return container.write(LicFile(Header(**{**EXAMPLE.header.__dict__, **changes}), Coder.CONSTRICTION, (EMPTY,)))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +159,7 @@ def test_unknown_sections_are_skipped_or_refused() -> None:
 
 def test_doubled_sections_are_refused() -> None:
     data = container.write(EXAMPLE)
-    for tag, payload in ((Coder.TORCHAC.value, bytes(8)), (16, b"again")):
+    for tag, payload in ((Coder.CONSTRICTION.value, bytes(8)), (Coder.TORCHAC.value, bytes(8)), (16, b"again")):
         with pytest.raises(FormatError):
             container.read(data + container.write_section(tag, payload))
 
@@ -158,3 +177,27 @@ def test_errors_name_what_is_wrong() -> None:
     ):
         with pytest.raises(error, match=text):
             container.read(bad)
+
+
+def test_every_tile_needs_its_section() -> None:
+    file = replace(EXAMPLE, header=replace(EXAMPLE.header, width=2000), tiles=EXAMPLE.tiles * 2)
+    data = container.write(file)
+    assert container.read(data) == file
+    section = container.write_section(Coder.CONSTRICTION.value, bytes(8))
+    with pytest.raises(FormatError, match="more latents sections than tiles"):
+        container.read(data + section)
+    with pytest.raises(TruncatedError, match="1 of 2 tiles"):
+        container.read(data[: -len(STREAM) - 10])
+    mixed = data[: -len(STREAM) - 10] + container.write_section(Coder.TORCHAC.value, bytes(8))
+    with pytest.raises(FormatError, match="several entropy coders"):
+        container.read(mixed)
+
+
+def test_a_huge_grid_costs_nothing() -> None:
+    data = with_header(width=2**24, height=2**24)
+    with pytest.raises(TruncatedError, match="268435455 of 268435456 tiles"):
+        container.read(data)
+
+
+def test_alpha_is_critical() -> None:
+    assert container.Tag.ALPHA & CRITICAL

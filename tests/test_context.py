@@ -23,6 +23,7 @@ from lcomp.networks.integer import (
     HyperOutput,
 )
 from lcomp.networks.integer_context import Places
+from lcomp.tiles import Grid
 from lcomp.training.export import export, export_context
 from lcomp.zoo import ModelInfo, read_model
 
@@ -113,19 +114,30 @@ def test_surprise_is_zero_where_the_energy_is_as_expected() -> None:
 def test_pictures_round_trip(codec: ModelCodec, width: int, height: int) -> None:
     pixels = to_picture(noise_image(width, height)).pixels
     for quality in (1000, 4321, 8000):
-        encoded = codec.encode(pixels, quality, Coder.CONSTRICTION)
+        grid = Grid(width, height)
+        tiles = codec.encode(pixels, quality, grid, Coder.CONSTRICTION)
         # the decoder checks the symbols' checksum
-        assert codec.decode(encoded, quality, height, width, Coder.CONSTRICTION).shape == pixels.shape
+        decoded = codec.decode(tiles, quality, grid, Coder.CONSTRICTION, grid.picture)
+        assert decoded.pixels.shape == pixels.shape
+
+
+def test_tiles_are_coded_one_by_one(codec: ModelCodec) -> None:
+    pixels = to_picture(noise_image(150, 70)).pixels
+    grid = Grid(150, 70, 64)
+    tiles = codec.encode(pixels, 5000, grid, Coder.CONSTRICTION)
+    assert len(tiles) == 6
+    decoded = codec.decode(tiles, 5000, grid, Coder.CONSTRICTION, grid.picture)
+    assert decoded.pixels.shape == pixels.shape
 
 
 def test_the_context_reaches_the_stream(codec: ModelCodec, context_info: ModelInfo) -> None:
     assert context_info.backbone is not None
     alone = ModelCodec(context_info.backbone, torch.device("cpu"))
     pixels = to_picture(noise_image(100, 90)).pixels
-    encoded = codec.encode(pixels, 4000, Coder.CONSTRICTION)
-    assert encoded != alone.encode(pixels, 4000, Coder.CONSTRICTION)
+    tiles = codec.encode(pixels, 4000, Grid(100, 90), Coder.CONSTRICTION)
+    assert tiles != alone.encode(pixels, 4000, Grid(100, 90), Coder.CONSTRICTION)
     with pytest.raises((ChecksumError, FormatError)):
-        alone.decode(encoded, 4000, 90, 100, Coder.CONSTRICTION)
+        alone.decode_latents(tiles[0], 4000, 90, 100, Coder.CONSTRICTION)
 
 
 def test_the_exact_passes_follow_the_float_network(codec: ModelCodec, context_info: ModelInfo) -> None:
@@ -157,12 +169,12 @@ def test_the_exact_passes_follow_the_float_network(codec: ModelCodec, context_in
 
 def test_a_damaged_stream_is_noticed(codec: ModelCodec) -> None:
     pixels = to_picture(noise_image(64, 64)).pixels
-    encoded = codec.encode(pixels, 4000, Coder.CONSTRICTION)
+    [encoded] = codec.encode(pixels, 4000, Grid(64, 64), Coder.CONSTRICTION)
     for place in range(0, len(encoded.stream), 7):
         stream = bytearray(encoded.stream)
         stream[place] ^= 4
         with pytest.raises((ChecksumError, FormatError)):
-            codec.decode(encoded._replace(stream=bytes(stream)), 4000, 64, 64, Coder.CONSTRICTION)
+            codec.decode_latents(encoded._replace(stream=bytes(stream)), 4000, 64, 64, Coder.CONSTRICTION)
 
 
 def test_a_context_model_needs_its_own_backbone(context_info: ModelInfo, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lcomp import container
 from lcomp.entropy.tables import SCALE_MIN, STEPS_PER_OCTAVE
+from lcomp.tiles import TILE
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,8 +26,11 @@ def test_the_format_names_its_constants() -> None:
     assert container.MAGIC.hex(" ").upper() in text
     assert f"version {container.VERSION_MAJOR}.{container.VERSION_MINOR}" in text
     assert f"{SCALE_MIN} * 2^(i/{STEPS_PER_OCTAVE})" in text
+    assert f"ceil(size / {TILE})" in text
+    for tag, name in zip(container.Tag, ("ICC profile", "EXIF", "XMP", "alpha"), strict=True):
+        assert f"| {tag.value} | {name} |" in text
     for coder in container.Coder:
-        assert f"| {coder.value} | latents, coded by {coder.name.lower()}" in text
+        assert f"| {coder.value} | latents of a tile, coded by {coder.name.lower()}" in text
 
 
 def test_every_model_description_is_complete() -> None:

@@ -15,8 +15,9 @@ from PIL import Image
 
 import lcomp
 from lcomp import container
-from lcomp.codec import Encoded, ModelCodec
+from lcomp.codec import ModelCodec
 from lcomp.container import Coder
+from lcomp.tiles import Grid
 from lcomp.zoo import model_by_name
 
 SETTINGS = {
@@ -38,9 +39,9 @@ from pathlib import Path
 from PIL import Image
 from lcomp import container
 from lcomp.api import load_model
-from lcomp.codec import Encoded
-from lcomp.container import Coder
+from lcomp.container import Coder, Encoded
 from lcomp.images import to_picture
+from lcomp.tiles import Grid
 from lcomp.zoo import model_by_name
 
 action, folder = sys.argv[1], Path(sys.argv[2])
@@ -49,7 +50,7 @@ for model, quality in product(("hyperprior", "autoregressive"), (1000, 4300, 800
     codec = load_model(model_by_name(model), torch.device("cpu"))
     if action == "encode":
         pixels = to_picture(Image.open(folder / "photo.png")).pixels
-        encoded = codec.encode(pixels, quality, Coder.CONSTRICTION)
+        [encoded] = codec.encode(pixels, quality, Grid(200, 136), Coder.CONSTRICTION)
         path = Path(f"{sys.argv[3]}-{model}-{quality}")
         path.write_bytes(encoded.symbols_crc.to_bytes(4, "little") + encoded.stream)
     else:
@@ -114,7 +115,7 @@ def test_cuda_and_cpu_agree(shipped: ModelCodec, photo: Image.Image) -> None:
     cuda = ModelCodec(shipped.model, torch.device("cuda"))
     pixels = np.asarray(photo)
     for quality, (first, second) in product((1000, 4000, 8000), ((shipped, cuda), (cuda, shipped))):
-        encoded = first.encode(pixels, quality, Coder.CONSTRICTION)
+        [encoded] = first.encode(pixels, quality, Grid(200, 136), Coder.CONSTRICTION)
         ours = first.decode_latents(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION).cpu()
         theirs = second.decode_latents(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION).cpu()
         assert torch.equal(ours, theirs)
@@ -137,7 +138,7 @@ def test_golden_files_decode_to_their_latents_and_pixels(path: Path) -> None:
         except lcomp.UnsupportedError as error:
             pytest.skip(str(error))
     codec = ModelCodec(model_by_name(expected["model"]), torch.device("cpu"))
-    encoded = Encoded(file.stream, file.symbols_crc)
+    [encoded] = file.tiles
     y_hat = codec.decode_latents(encoded, header.quality, header.height, header.width, file.coder)
     assert hashlib.sha256(y_hat.numpy().tobytes()).hexdigest() == expected["latents_sha256"]
     with Image.open(path.with_name(expected["original"])) as image:

@@ -1,14 +1,17 @@
 import io
 import struct
+import sys
 import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from lcomp.container import Mode
-from lcomp.errors import ImageError, LimitError, UnsupportedError
-from lcomp.images import open_image, save_image, to_image, to_picture
+from lcomp.errors import ImageError, LcompError, LimitError, UnsupportedError
+from lcomp.images import open_image, to_picture
+from lcomp.saving import to_image
 
 
 def reopened(image: Image.Image, kind: str = "PNG", **options: object) -> Image.Image:
@@ -39,31 +42,124 @@ def test_one_bit_and_palette() -> None:
     assert np.array_equal(to_picture(reopened(palette)).pixels, np.asarray(palette.convert("RGB")))
 
 
-def test_transparency_is_refused_and_opaque_alpha_is_noted() -> None:
-    image = ramp("RGBA")
-    picture = to_picture(reopened(image))
-    assert picture.notes == ("opaque alpha channel dropped",)
+def alpha_ramp(mode: str) -> Image.Image:
+    """A picture with every alpha from 0 to 199 in diagonal bands."""
+    image = ramp(mode)
+    rows, columns = np.mgrid[:20, :30]
+    image.putalpha(Image.fromarray(((rows * 7 + columns * 2) % 200).astype(np.uint8)))
+    return image
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_alpha_is_kept_apart(mode: str, kind: str) -> None:
+    image = alpha_ramp(mode)
+    picture = to_picture(reopened(image, kind, **({"lossless": True, "exact": True} if kind == "WEBP" else {})))
+    assert not picture.notes
+    assert picture.mode is (Mode.L if mode == "L" and kind != "WEBP" else Mode.RGB)
+    assert picture.alpha is not None
+    assert np.array_equal(picture.alpha, np.asarray(image.getchannel("A")))
     assert np.array_equal(picture.pixels, np.asarray(image.convert("RGB")))
-    image.putalpha(128)
-    for bad in (image, image.convert("LA"), image.quantize(8)):
-        with pytest.raises(UnsupportedError, match="transparency"):
-            to_picture(reopened(bad))
-    grey = ramp("L").convert("LA")
-    assert to_picture(grey).mode is Mode.L
+
+
+def test_every_kind_of_transparency_is_alpha() -> None:
+    palette = ramp("RGB").quantize(16)
+    index = np.asarray(palette)
+    levels = bytes(range(0, 256, 16))
+    grey = ramp("L")
+    colour = ramp("RGB")
+    level, (red, green, blue) = grey.getpixel((3, 4)), colour.getpixel((3, 4))
+    one_bit = ramp("1")
+    cases = [
+        (palette, {"transparency": 5}, np.where(index == 5, 0, 255)),
+        (palette, {"transparency": levels}, np.frombuffer(levels, np.uint8)[index]),
+        (grey, {"transparency": level}, np.where(np.asarray(grey) == level, 0, 255)),
+        (colour, {"transparency": (red, green, blue)}, None),
+        (one_bit, {"transparency": 0}, None),
+    ]
+    for image, options, expected in cases:
+        picture = to_picture(reopened(image, "PNG", **options))
+        assert picture.alpha is not None, image.mode
+        assert picture.alpha.min() == 0
+        if expected is not None:
+            assert np.array_equal(picture.alpha, expected)
+        assert picture.mode is (Mode.L if image.mode in ("L", "1") else Mode.RGB)
+    gif = to_picture(reopened(palette, "GIF", transparency=5))
+    assert gif.alpha is not None
+    assert np.array_equal(gif.alpha == 0, index == 5)
+
+
+def test_premultiplied_alpha_is_straightened() -> None:
+    image = Image.new("RGBA", (4, 4), (200, 100, 50, 128))
+    picture = to_picture(image.convert("RGBa"))
+    assert picture.alpha is not None
+    assert (picture.alpha == 128).all()
+    assert np.abs(picture.pixels.astype(int) - (200, 100, 50)).max() <= 1
+
+
+def test_opaque_alpha_is_dropped_and_noted() -> None:
+    for mode in ("RGBA", "LA", "PA"):
+        picture = to_picture(ramp("RGBA" if mode == "RGBA" else "L").convert(mode))
+        assert picture.notes == ("opaque alpha channel dropped",)
+        assert picture.alpha is None
+        assert picture.mode is (Mode.L if mode == "LA" else Mode.RGB)
 
 
 def test_sixteen_bits_are_rounded_and_noted() -> None:
     values = np.arange(600, dtype=np.uint16).reshape(20, 30) * 109
-    picture = to_picture(reopened(Image.fromarray(values)))
-    assert picture.notes == ("16 bits per channel reduced to 8",)
-    assert np.array_equal(picture.pixels[..., 0], np.rint(values / 257).astype(np.uint8))
-    with pytest.raises(UnsupportedError, match="pixel mode I "):
-        to_picture(Image.fromarray(values.astype(np.int32) * 100))
-    with pytest.raises(UnsupportedError, match="pixel mode F"):
-        to_picture(Image.fromarray(values.astype(np.float32)))
+    for turned in (1, 3):
+        exif = Image.Exif()
+        exif[0x0112] = turned
+        picture = to_picture(reopened(Image.fromarray(values), "PNG", exif=exif.tobytes()))
+        assert picture.notes == ("16 bits per channel reduced to 8",)
+        assert picture.mode is Mode.L
+        expected = np.rint(values / 257).astype(np.uint8)
+        assert np.array_equal(picture.pixels[..., 0], expected if turned == 1 else expected[::-1, ::-1])
 
 
-def sixteen_bit_png() -> bytes:
+def test_transparent_sixteen_bit_grey() -> None:
+    values = np.arange(600, dtype=np.uint16).reshape(20, 30) * 109
+    image = Image.fromarray(values)
+    image.info["transparency"] = int(values[3, 4])
+    alpha = to_picture(image).alpha
+    assert alpha is not None
+    assert np.array_equal(alpha == 0, values == values[3, 4])
+
+
+@pytest.mark.parametrize(
+    ("values", "note", "expected"),
+    [
+        (np.linspace(0, 1, 600, dtype=np.float32), "F pixels reduced to 8 bits, from 0 .. 1", 255),
+        (np.linspace(0, 200, 600, dtype=np.float32), "F pixels reduced to 8 bits, from 0 .. 255", 1),
+        (np.linspace(-5, 5, 600, dtype=np.float32), "F pixels reduced to 8 bits, from -5 .. 5", None),
+        (np.full(600, -2.5, np.float32), "F pixels reduced to 8 bits, from -2.5 .. -2.5", None),
+        (np.arange(600, dtype=np.int32) // 3, "I pixels reduced to 8 bits, from 0 .. 255", 1),
+        (np.arange(600, dtype=np.int32) * 109, "16 bits per channel reduced to 8", 1 / 257),
+        (np.arange(600, dtype=np.int32) * 10**6, "I pixels reduced to 8 bits, from 0 .. 5.99e+08", None),
+    ],
+)
+def test_wide_numbers_are_scaled_and_noted(values: np.ndarray, note: str, expected: float | None) -> None:
+    picture = to_picture(reopened(Image.fromarray(values.reshape(20, 30)), "TIFF"))
+    assert picture.notes == (note,)
+    assert picture.mode is Mode.L
+    grey = picture.pixels[..., 0].flatten()
+    if expected is None:
+        spread = values.max() - values.min()
+        wanted = 255.0 * (values - values.min()) / spread if spread else np.zeros(600)
+    else:
+        wanted = values * expected
+    assert np.abs(grey - wanted).max() <= 0.501
+
+
+def test_pixels_that_are_not_numbers_are_the_least() -> None:
+    values = np.linspace(0, 1, 600, dtype=np.float32).reshape(20, 30)
+    values[0, 1:4] = np.nan, np.inf, -np.inf
+    assert to_picture(Image.fromarray(values)).pixels[0, 1:4, 0].tolist() == [0, 255, 0]
+    with pytest.raises(UnsupportedError, match="number"):
+        to_picture(Image.fromarray(np.full((2, 2), np.nan, np.float32)))
+
+
+def sixteen_bit_png(transparent: bytes | None = None) -> bytes:
     """A 4x2 RGB PNG of 16 bits per channel, written by hand because Pillow writes none."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
@@ -71,10 +167,21 @@ def sixteen_bit_png() -> bytes:
 
     header = struct.pack(">IIBBBBB", 4, 2, 16, 2, 0, 0, 0)
     rows = (b"\0" + bytes(range(24))) * 2
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    colour = chunk(b"tRNS", transparent) if transparent else b""
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + colour
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
 
 
 def test_sixteen_bit_colour_is_noted() -> None:
+    transparent = sixteen_bit_png(struct.pack(">HHH", 0x0001, 0x0203, 0x0405))
+    picture = to_picture(open_image(transparent))
+    assert picture.alpha is None
+    assert "transparent colour of 16 bits ignored" in picture.notes
     ppm = b"P6 4 2 65535\n" + bytes(range(48))
     for data in (sixteen_bit_png(), ppm):
         picture = to_picture(open_image(data))
@@ -83,11 +190,56 @@ def test_sixteen_bit_colour_is_noted() -> None:
     assert not to_picture(open_image(b"P6 4 2 255\n" + bytes(24))).notes
 
 
-def test_cmyk_is_converted_and_noted() -> None:
-    picture = to_picture(reopened(ramp("RGB").convert("CMYK"), "JPEG"))
-    assert picture.notes == ("CMYK converted to sRGB",)
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_cmyk_is_converted_and_noted(kind: str) -> None:
+    image = ramp("RGB").convert("CMYK")
+    picture = to_picture(reopened(image, kind))
+    assert picture.notes == ("CMYK without a colour profile converted to RGB by Pillow's formula",)
     assert picture.mode is Mode.RGB
-    assert picture.icc is None
+    rgb_profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for unusable in (b"not a profile", rgb_profile):
+        picture = to_picture(reopened(image, kind, icc_profile=unusable))
+        assert picture.notes == ("CMYK with an unusable colour profile converted to RGB by Pillow's formula",)
+        assert picture.icc is None
+
+
+def test_lab_is_converted_and_noted() -> None:
+    lab = ImageCms.createProfile("LAB")
+    image = ImageCms.profileToProfile(ramp("RGB"), ImageCms.createProfile("sRGB"), lab, outputMode="LAB")
+    assert image is not None
+    picture = to_picture(reopened(image, "TIFF"))
+    assert picture.notes == ("Lab converted to sRGB",)
+    assert np.abs(picture.pixels.astype(int) - np.asarray(ramp("RGB"))).mean() < 3
+
+
+def test_other_colour_spaces() -> None:
+    for mode in ("YCbCr", "HSV", "RGBX"):
+        picture = to_picture(ramp("RGB").convert(mode))
+        assert np.abs(picture.pixels.astype(int) - np.asarray(ramp("RGB"))).max() <= 6
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_all_orientations_are_applied_once(kind: str, orientation: int) -> None:
+    corner = np.zeros((48, 32, 3), np.uint8)
+    corner[:24, :16] = 255
+    corner[24:, :16] = 128
+    image = Image.fromarray(corner)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[0x010E] = "a description"
+    buffer = io.BytesIO()
+    image.save(buffer, kind, exif=exif.tobytes(), **({} if kind in ("PNG", "TIFF") else {"quality": 100}))
+    # what any viewer shows
+    shown = np.asarray(ImageOps.exif_transpose(Image.open(buffer)).convert("RGB"))
+    picture = to_picture(open_image(buffer.getvalue()))
+    assert picture.pixels.shape == ((48, 32, 3) if orientation < 5 else (32, 48, 3))
+    assert np.array_equal(picture.pixels, shown)
+    assert picture.exif is not None
+    kept = Image.Exif()
+    kept.load(picture.exif)
+    assert kept.get(0x0112, 1) == 1
+    assert kept[0x010E] == "a description"
 
 
 def test_metadata_is_kept_and_orientation_applied_once() -> None:
@@ -106,31 +258,6 @@ def test_metadata_is_kept_and_orientation_applied_once() -> None:
     assert kept.get(0x0112, 1) == 1
 
 
-def test_metadata_survives_every_format_that_can_hold_it() -> None:
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    exif = Image.Exif()
-    exif[0x010E] = "a description"
-    xmp = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'></x:xmpmeta>"
-    for kind in ("PNG", "JPEG", "WEBP", "TIFF", "PPM"):
-        image = ramp("RGB")
-        image.info |= {"icc_profile": profile, "exif": exif.tobytes(), "xmp": xmp}
-        buffer = io.BytesIO()
-        lost = save_image(image, buffer, kind)
-        read = open_image(buffer.getvalue())
-        picture = to_picture(read)
-        assert (picture.icc == profile) == ("ICC" not in lost)
-        assert (picture.exif is not None) == ("EXIF" not in lost)
-        if picture.exif:
-            kept = Image.Exif()
-            kept.load(picture.exif)
-            assert kept[0x010E] == "a description"
-        assert (picture.xmp == xmp) == ("XMP" not in lost)
-        if kind == "PNG":
-            assert not lost
-        if kind == "PPM":
-            assert lost == ["ICC", "EXIF", "XMP"]
-
-
 def test_bad_pictures_raise_image_errors() -> None:
     buffer = io.BytesIO()
     ramp("RGB").save(buffer, "PNG")
@@ -143,11 +270,72 @@ def test_bad_pictures_raise_image_errors() -> None:
         open_image(data, max_pixels=599)
 
 
-def test_animations_are_refused() -> None:
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_animations_need_a_frame(kind: str) -> None:
+    frames = [Image.new("RGB", (20, 16), colour) for colour in ("red", "lime", "blue")]
     buffer = io.BytesIO()
-    ramp("P").save(buffer, "GIF", save_all=True, append_images=[ramp("P").rotate(90)])
-    with pytest.raises(UnsupportedError, match="animated"):
-        to_picture(open_image(buffer.getvalue()))
+    options = {"lossless": True} if kind == "WEBP" else {}
+    frames[0].save(buffer, kind, save_all=True, append_images=frames[1:], **options)
+    data = buffer.getvalue()
+    with pytest.raises(UnsupportedError, match=r"3 frames with --frame N, 0 to 2"):
+        to_picture(open_image(data))
+    for number, frame in enumerate(frames):
+        picture = to_picture(open_image(data), number)
+        assert np.abs(picture.pixels.astype(int) - np.asarray(frame)).max() <= (4 if kind == "AVIF" else 0)
+        assert not picture.notes
+    with pytest.raises(LcompError, match="no frame 3: the picture has 3"):
+        to_picture(open_image(data), 3)
+
+
+def test_stills_have_one_frame() -> None:
+    assert to_picture(reopened(ramp("RGB")), 0).pixels.shape == (20, 30, 3)
+    assert to_picture(ramp("RGB"), 0).pixels.shape == (20, 30, 3)
+    with pytest.raises(LcompError, match="no frame 1"):
+        to_picture(ramp("RGB"), 1)
+
+
+def test_the_first_of_several_views_is_taken() -> None:
+    buffer = io.BytesIO()
+    ramp("RGB").save(buffer, "MPO", save_all=True, append_images=[ramp("RGB").resize((10, 10))])
+    picture = to_picture(open_image(buffer.getvalue()))
+    assert picture.pixels.shape == (20, 30, 3)
+    assert picture.notes == ("only the first of several pictures in the file is encoded",)
+    assert to_picture(open_image(buffer.getvalue()), 1).pixels.shape == (10, 10, 3)
+
+
+def test_heic() -> None:
+    heif = pytest.importorskip("pillow_heif")
+    buffer = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    heif.from_pillow(ramp("RGB")).save(buffer, quality=90, exif=exif.tobytes())
+    picture = to_picture(open_image(buffer.getvalue()))
+    assert picture.pixels.shape == (30, 20, 3)
+    turned = np.asarray(ramp("RGB").transpose(Image.Transpose.ROTATE_270))
+    assert np.abs(picture.pixels.astype(int) - turned).mean() < 6
+    with pytest.raises(ImageError):
+        to_picture(open_image(buffer.getvalue()[:200]))
+
+
+def test_heic_without_its_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(UnsupportedError, match=r"lcomp\[heic\]"):
+        open_image(b"\0\0\0\x18ftypheic" + bytes(40))
+
+
+def test_exif_of_other_tools_in_png() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    exif[0x010E] = "a description"
+    chunks = PngInfo()
+    payload = exif.tobytes()
+    chunks.add_text("Raw profile type exif", f"\nexif\n{len(payload):8}\n{payload.hex()}\n", zip=True)
+    picture = to_picture(reopened(ramp("RGB"), "PNG", pnginfo=chunks))
+    assert picture.pixels.shape == (30, 20, 3)
+    kept = Image.Exif()
+    kept.load(picture.exif or b"")
+    assert kept[0x010E] == "a description"
+    assert 0x0112 not in kept
 
 
 def test_odd_metadata_never_stops_a_picture() -> None:
@@ -176,14 +364,3 @@ def test_metadata_of_deep_grey_is_kept() -> None:
     exif[0x010E] = "a description"
     image = Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30))
     assert to_picture(reopened(image, "PNG", exif=exif.tobytes())).exif == exif.tobytes()
-
-
-def test_oversized_pictures_are_image_errors() -> None:
-    with pytest.raises(ImageError, match="cannot be saved as WEBP"):
-        save_image(Image.new("RGB", (17000, 1)), io.BytesIO(), "WEBP")
-
-
-def test_oversized_metadata_is_lost_with_a_note() -> None:
-    image = ramp("RGB")
-    image.info["exif"] = b"Exif\0\0" + bytes(70000)
-    assert save_image(image, io.BytesIO(), "JPEG") == ["EXIF"]

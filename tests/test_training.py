@@ -15,6 +15,7 @@ from lcomp.images import to_picture
 from lcomp.networks.blocks import lmbda, quality_weights
 from lcomp.networks.energy import energies, energy_transform, group_of_latent
 from lcomp.networks.hyperprior import Hyperprior, gaussian_bits
+from lcomp.tiles import Grid
 from lcomp.training.backbone import BackboneRun
 from lcomp.training.cost import VTM_COST
 from lcomp.training.data import Pool, find_pictures, to_signal
@@ -146,8 +147,9 @@ def test_train_resumes_exports_and_the_result_codes_pictures(model_file: Path, p
     assert len(info.sha256) == 64
     codec = ModelCodec(info, torch.device("cpu"))
     pixels = to_picture(noise_image(100, 90)).pixels
-    encoded = codec.encode(pixels, 4000, Coder.CONSTRICTION)
-    assert codec.decode(encoded, 4000, 90, 100, Coder.CONSTRICTION).shape == pixels.shape
+    grid = Grid(100, 90)
+    tiles = codec.encode(pixels, 4000, grid, Coder.CONSTRICTION)
+    assert codec.decode(tiles, 4000, grid, Coder.CONSTRICTION, grid.picture).pixels.shape == pixels.shape
     # the time is spent: going on trains no further and exports the same tensors
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert read_model(model_file).sha256 == info.sha256
@@ -172,12 +174,14 @@ def test_a_grown_model_computes_what_the_smaller_one_does(model_file: Path, pict
     import numpy as np
 
     pool, random = Pool(find_pictures(pictures).train, torch.device("cpu")), np.random.default_rng(0)
-    config = dataclasses.replace(read_model(model_file).architecture, latents=32)  # whole groups of energies
+    config = dataclasses.replace(
+        read_model(model_file).architecture, latents=32, hyper_latents=7
+    )  # whole groups and frequencies
     small = Hyperprior(config).eval()
     start_from_components(small, pool, random)
-    torch.nn.init.normal_(small.g_s.leave.weight, 0, 0.01)
+    torch.nn.init.normal_(small.g_s.leave.weight, 0, 0.001)
     torch.nn.init.normal_(small.h_s.leave.weight, 0, 0.01)
-    model = Hyperprior(dataclasses.replace(config, latents=64, hyper_latents=12)).eval()
+    model = Hyperprior(dataclasses.replace(config, latents=64, hyper_latents=7)).eval()
     grow(model, small, pool, random)
     x, w = to_signal(pool.crops(2, 64, random)), quality_weights(torch.tensor([2.0, 8.0]))
     with torch.no_grad():

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from lcomp.cli.files import STREAM, Target, for_each, read_input, set_up_messages, target_names
-from lcomp.cli.options import Device, Force, Inputs, Output, Quiet, Verbose
-from lcomp.images import FORMATS, save_image
+from lcomp.cli.files import STREAM, Progress, Target, for_each, read_input, set_up_messages, target_names
+from lcomp.cli.options import Device, Force, Inputs, MaxPixels, Output, Quiet, Verbose
+from lcomp.images import MAX_PIXELS
+from lcomp.saving import FORMATS, save_image
 
 
 def output_format(name: str, wanted: str | None, known: dict[str, str]) -> str:
@@ -18,6 +19,17 @@ def output_format(name: str, wanted: str | None, known: dict[str, str]) -> str:
     if wanted is not None:
         return known[wanted]
     return known.get(Path(name).suffix.lower().removeprefix("."), "PNG")
+
+
+def parse_crop(text: str) -> tuple[int, int, int, int]:
+    """The four numbers of `--crop`."""
+    try:
+        x, y, width, height = map(int, text.split(","))
+    except ValueError as error:
+        raise typer.BadParameter(f"--crop {text}: use x,y,width,height in pixels") from error
+    if min(x, y) < 0 or min(width, height) < 1:
+        raise typer.BadParameter(f"--crop {text}: x and y start at 0, width and height at 1")
+    return x, y, width, height
 
 
 def decode(
@@ -31,6 +43,14 @@ def decode(
             show_default="by the suffix of OUT, else png",
         ),
     ] = None,
+    crop: Annotated[
+        str | None,
+        typer.Option("--crop", metavar="X,Y,W,H", help="Decode only this area, in pixels."),
+    ] = None,
+    salvage: Annotated[
+        bool, typer.Option("--salvage", help="Fill damaged or missing tiles in instead of failing, and say where.")
+    ] = False,
+    max_pixels: MaxPixels = MAX_PIXELS,
     device: Device = "auto",
     force: Force = False,
     verbose: Verbose = False,
@@ -41,6 +61,7 @@ def decode(
     img.lic becomes img.png beside it. With - the file is read from stdin and the picture written to stdout.
     """
     set_up_messages(verbose, quiet)
+    area = None if crop is None else parse_crop(crop)
     if output is not None and output != STREAM and format is None and len(inputs) == 1:
         suffix = Path(output).suffix.lower().removeprefix(".")
         if suffix and suffix not in FORMATS and (Path(output).is_file() or not Path(output).exists()):
@@ -50,11 +71,11 @@ def decode(
 
     codec = Codec(device=device)
 
-    def work(name: str, output_name: str) -> str:
+    def work(name: str, output_name: str, progress: Progress) -> str:
         started = time.perf_counter()
         target = Target(output_name, name, force)
         data = read_input(name)
-        image = codec.decode(data)
+        image = codec.decode(data, crop=area, salvage=salvage, max_pixels=max_pixels, progress=progress)
         kind = output_format(target.name, format, FORMATS)
         buffer = io.BytesIO()
         lost = save_image(image, buffer, kind)

@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from lcomp.cli.files import Target, for_each, read_input, set_up_messages, target_names
-from lcomp.cli.options import Device, Force, Inputs, Output, Quiet, Verbose
+from lcomp.cli.files import Progress, Target, for_each, read_input, set_up_messages, target_names
+from lcomp.cli.options import Device, Force, Inputs, MaxPixels, Output, Quiet, Verbose
+from lcomp.images import MAX_PIXELS, open_image
 
 
 def encode(
@@ -20,6 +21,14 @@ def encode(
     coder: Annotated[
         Literal["constriction", "torchac"], typer.Option("--coder", help="Entropy coder.")
     ] = "constriction",
+    strip: Annotated[
+        bool, typer.Option("--strip", help="Leave EXIF and XMP out. The ICC profile stays: it decides the colours.")
+    ] = False,
+    frame: Annotated[
+        int | None,
+        typer.Option("--frame", metavar="N", help="Frame of an animation or page of a document, from 0.", min=0),
+    ] = None,
+    max_pixels: MaxPixels = MAX_PIXELS,
     force: Force = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -31,15 +40,14 @@ def encode(
     set_up_messages(verbose, quiet)
     outputs = target_names(inputs, output, ".lic")
     from lcomp.api import Codec
-    from lcomp.images import open_image
 
     codec = Codec(model, device, coder)
 
-    def work(name: str, output_name: str) -> str:
+    def work(name: str, output_name: str, progress: Progress) -> str:
         started = time.perf_counter()
         target = Target(output_name, name, force)
-        image = open_image(read_input(name))
-        data = codec.encode(image, quality)
+        image = open_image(read_input(name), max_pixels)
+        data = codec.encode(image, quality, strip=strip, frame=frame, max_pixels=max_pixels, progress=progress)
         target.write(data)
         pixels = image.width * image.height
         details = f" [{codec.model.name}, {codec.device}]" if verbose else ""

@@ -10,15 +10,26 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import rich.progress
 import typer
 from PIL import Image
 from rich.console import Console
-from rich.text import Text
 
 from lcomp.errors import LcompError
 
 STREAM = "-"
 """Stands for stdin or stdout."""
+
+Progress = Callable[[int, int], None]
+"""Told how many pixels of how many are done."""
+
+
+class Messages(logging.Handler):
+    """Prints to whatever stderr is at that moment, so that lines appear above a progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        print(f"lcomp: {record.getMessage()}", file=sys.stderr)
 
 
 def set_up_messages(verbose: bool, quiet: bool) -> None:
@@ -26,10 +37,8 @@ def set_up_messages(verbose: bool, quiet: bool) -> None:
     # Pillow warns about pictures that it still reads: one line each, and never more pixels than our own limit
     Image.MAX_IMAGE_PIXELS = None
     warnings.showwarning = lambda message, *_: logger.warning("%s", message)
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("lcomp: %(message)s"))
     logger = logging.getLogger("lcomp")
-    logger.addHandler(handler)
+    logger.addHandler(Messages())
     logger.propagate = False
     logger.setLevel(logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING)
 
@@ -135,7 +144,22 @@ def target_names(inputs: list[str], output: str | None, suffix: str) -> list[str
     return outputs
 
 
-def for_each(inputs: list[str], outputs: list[str], work: Callable[[str, str], str], verb: str, quiet: bool) -> None:
+def progress_bar(console: Console, text: str) -> rich.progress.Progress:
+    """A bar that is gone when the work is done."""
+    columns = (
+        rich.progress.SpinnerColumn(),
+        rich.progress.TextColumn("{task.description}", markup=False),
+        rich.progress.BarColumn(),
+        rich.progress.TimeRemainingColumn(),
+    )
+    bar = rich.progress.Progress(*columns, console=console, transient=True)
+    bar.add_task(text, total=None)
+    return bar
+
+
+def for_each(
+    inputs: list[str], outputs: list[str], work: Callable[[str, str, Progress], str], verb: str, quiet: bool
+) -> None:
     """Run `work` on every input and output, printing the line it returns; after an error the rest is still tried.
 
     Leaves with the error's exit code where all failures agree on it, else with 1.
@@ -145,10 +169,14 @@ def for_each(inputs: list[str], outputs: list[str], work: Callable[[str, str], s
     for number, (name, output) in enumerate(zip(inputs, outputs, strict=True), 1):
         shown = "stdin" if name == STREAM else name
         count = f" ({number} of {len(inputs)})" if len(inputs) > 1 else ""
-        spinner = console.status(Text(f"{verb} {shown}{count}")) if console.is_terminal and not quiet else None
+        bar = progress_bar(console, f"{verb} {shown}{count}")
+
+        def report(done: int, total: int, bar: rich.progress.Progress = bar) -> None:
+            bar.update(bar.task_ids[0], completed=done, total=total)
+
         try:
-            with spinner or contextlib.nullcontext():
-                line = work(name, output)
+            with bar if console.is_terminal and not quiet else contextlib.nullcontext():
+                line = work(name, output, report)
             if not quiet:
                 print(line, file=sys.stderr)
         except LcompError as error:
@@ -158,6 +186,9 @@ def for_each(inputs: list[str], outputs: list[str], work: Callable[[str, str], s
             raise
         except OSError as error:
             print(f"lcomp: {shown}: {error.strerror}", file=sys.stderr)
+            codes.append(1)
+        except MemoryError:
+            print(f"lcomp: {shown}: not enough memory", file=sys.stderr)
             codes.append(1)
     if len(inputs) > 1 and not quiet:
         print(f"{len(inputs) - len(codes)} of {len(inputs)} done, {len(codes)} failed", file=sys.stderr)

@@ -29,7 +29,11 @@ class Facts:
     fingerprint: str
     decodable: bool  # the installed weights are the ones the file was written with
     coder: str
+    tiles: int
+    tile_width: int  # of all but the last of a row
+    tile_height: int  # of all but the last row
     latents_bytes: int
+    alpha_bytes: int
     icc_bytes: int
     exif_bytes: int
     xmp_bytes: int
@@ -52,7 +56,7 @@ def read_facts(name: str) -> Facts:
         bytes=len(data),
         width=header.width,
         height=header.height,
-        mode=header.mode.name,
+        mode=header.mode.name + ("A" if file.alpha is not None else ""),
         bpp=round(8 * len(data) / (header.width * header.height), 4),
         quality=header.quality / container.QUALITY_STEPS,
         model=model.name if model else "unknown",
@@ -60,7 +64,11 @@ def read_facts(name: str) -> Facts:
         fingerprint=f"{header.fingerprint:08x}",
         decodable=model is not None and model.fingerprint == header.fingerprint,
         coder=file.coder.name.lower(),
-        latents_bytes=len(file.stream),
+        tiles=file.grid.count,
+        tile_width=min(file.grid.tile_width, header.width),
+        tile_height=min(file.grid.tile_height, header.height),
+        latents_bytes=sum(len(tile.stream) for tile in file.tiles if tile),
+        alpha_bytes=len(file.alpha or b""),
         icc_bytes=len(file.icc or b""),
         exif_bytes=len(file.exif or b""),
         xmp_bytes=len(file.xmp or b""),

@@ -26,4 +26,7 @@ Device = Annotated[
 Force = Annotated[bool, typer.Option("-f", "--force", help="Overwrite existing files.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show the model, device and stages.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show errors only.")]
+MaxPixels = Annotated[
+    int, typer.Option("--max-pixels", min=1, metavar="N", help="Refuse pictures of more pixels (width * height).")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

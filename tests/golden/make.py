@@ -14,7 +14,7 @@ from PIL import Image
 
 import lcomp
 from lcomp import container
-from lcomp.codec import Encoded, ModelCodec
+from lcomp.codec import ModelCodec
 from lcomp.zoo import model_by_name
 
 HERE = Path(__file__).parent
@@ -27,7 +27,8 @@ def write(name: str, original: str, image: Image.Image, quality: float, coder: s
     file = container.read(data)
     header = file.header
     codec = ModelCodec(model_by_name(model), torch.device("cpu"))
-    encoded = Encoded(file.stream, file.symbols_crc)
+    [encoded] = file.tiles
+    assert encoded is not None
     y_hat = codec.decode_latents(encoded, header.quality, header.height, header.width, file.coder)
     difference = np.asarray(lcomp.decode(data, device="cpu")).astype(float) - np.asarray(image)
     description = {

@@ -1,0 +1,53 @@
+"""The latents of a picture, put together from tiles that are decoded when they are first needed."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from lcomp.tiles import Grid, Rectangle
+
+
+class Mosaic:
+    """y_hat of a picture; holds only the tiles that were asked for and not yet forgotten."""
+
+    def __init__(self, grid: Grid, decode: Callable[[int], Tensor | None], blank: Tensor) -> None:
+        """`decode` gives y_hat [1, M, rows, columns] of a tile, None where it is lost; `blank` is grey [1, M, 1, 1]."""
+        self.grid, self.decode, self.blank = grid, decode, blank
+        self.tiles: dict[int, Tensor | None] = {}
+        self.lost: set[int] = set()
+
+    def intact(self, number: int) -> Tensor | None:
+        """y_hat of a tile, None where it is lost."""
+        if number not in self.tiles:
+            self.tiles[number] = self.decode(number)
+        return self.tiles[number]
+
+    def tile(self, number: int) -> Tensor:
+        """y_hat of a tile; a lost one shows the mean colour of the intact tiles beside it, or grey."""
+        y_hat = self.intact(number)
+        if y_hat is not None:
+            return y_hat
+        self.lost.add(number)
+        beside = [tile for tile in map(self.intact, self.grid.beside(number)) if tile is not None]
+        colour = sum((tile.mean((2, 3), keepdim=True) for tile in beside), self.blank) / max(len(beside), 1)
+        place = self.grid.rectangle(number).latents()
+        return colour.expand(-1, -1, place.height, place.width)
+
+    def area(self, area: Rectangle) -> Tensor:
+        """y_hat [1, M, rows, columns] of an area of the picture that starts at a multiple of STRIDE."""
+        target = area.latents()
+        shape = (1, self.blank.shape[1], target.height, target.width)
+        y_hat = torch.empty(shape, device=self.blank.device, memory_format=torch.channels_last)
+        for number in self.grid.touching(area):
+            place = self.grid.rectangle(number).latents()
+            shared = place.shared(target)
+            assert shared is not None, "a tile that touches an area shares latents with it"
+            here, there = shared.within(target), shared.within(place)
+            y_hat[..., here[0], here[1]] = self.tile(number)[..., there[0], there[1]]
+        return y_hat
+
+    def forget_above(self, row: int) -> None:
+        """Free the tiles that end above a row of pixels."""
+        for number in [number for number in self.tiles if self.grid.rectangle(number).bottom <= row]:
+            del self.tiles[number]

@@ -1,0 +1,121 @@
+"""What is left of a damaged `.lic` file: its intact sections, and which tiles are lost. Needs no torch."""
+
+import re
+from typing import NamedTuple
+
+from lcomp.binary import Reader
+from lcomp.container import KNOWN_TAGS, LATENTS_TAGS, LicFile, Section, Tag, build, read_header, read_section
+from lcomp.errors import FormatError
+from lcomp.tiles import Grid
+
+TAGS = re.compile(b"[" + b"".join(re.escape(bytes([tag])) for tag in sorted(KNOWN_TAGS)) + b"]")
+ONCE = {int(tag): tag.name for tag in Tag}
+SEARCH = 16
+"""The search for the next section hashes at most this many times the bytes of the file."""
+
+
+class Damage(NamedTuple):
+    """Bytes that belong to no intact section."""
+
+    tag: int  # their first byte
+    framed: bool  # their own length leads to what comes after them: they are one section
+
+
+class Recovered(NamedTuple):
+    """A damaged file as far as it could be read."""
+
+    file: LicFile
+    lost: tuple[str, ...]  # names of what is lost besides tiles
+
+
+class Scanner:
+    """Walks through sections of which some are damaged."""
+
+    def __init__(self, data: bytes, position: int) -> None:
+        self.data, self.position = data, position
+        self.budget = SEARCH * len(data)
+
+    def section_at(self, position: int) -> tuple[Section, int] | None:
+        """The intact section that stands at a position, and where it ends."""
+        reader = Reader(self.data)
+        reader.position = position
+        try:
+            return read_section(reader), reader.position
+        except FormatError:
+            return None
+
+    def end_at(self, position: int) -> int:
+        """Where the section at a position ends if its length is right; beyond the data where it cannot be."""
+        reader = Reader(self.data)
+        reader.position = position
+        try:
+            reader.take(1, "section")
+            return position + reader.varint("section") + (reader.position - position) + 4
+        except FormatError:
+            return len(self.data) + 1
+
+    def stands(self, position: int) -> bool:
+        """Whether the data ends here or goes on with an intact section that is known."""
+        if position >= len(self.data):
+            return position == len(self.data)
+        end = self.end_at(position)
+        # most candidates fail by what follows them, without being hashed
+        if end > len(self.data) or (end < len(self.data) and self.data[end] not in KNOWN_TAGS):
+            return False
+        self.budget -= end - position
+        return self.section_at(position) is not None
+
+    def next(self) -> Section | Damage:
+        """The next section, or the damage before it."""
+        start = self.position
+        found = self.section_at(start)
+        if found is not None:
+            self.position = found[1]
+            return found[0]
+        end = self.end_at(start)
+        framed = self.stands(end)
+        self.position = end if framed else self.search(start + 1)
+        return Damage(self.data[start], framed)
+
+    def search(self, position: int) -> int:
+        """Where the next intact section of a known kind stands, or the end."""
+        for match in TAGS.finditer(self.data, position):
+            if self.budget < 0:
+                break
+            if self.stands(match.start()):
+                return match.start()
+        return len(self.data)
+
+
+def recover(data: bytes) -> Recovered:
+    """Read as much of a container as is intact: lost tiles become None, other lost sections are left out.
+
+    Raises as `lcomp.container.read` does where the header is damaged, no tile is left, or a critical section unknown.
+    """
+    reader = Reader(data)
+    header = read_header(reader)
+    scanner = Scanner(data, reader.position)
+    parts: list[Section | Damage] = []
+    while scanner.position < len(data):
+        parts.append(scanner.next())
+
+    # the missing tiles belong to the damaged places: one to each, and what is left over to the last one whose extent
+    # is unknown, or to the end; should that be wrong, the checksums of the symbols tell
+    found = sum(isinstance(part, Section) and part.tag in LATENTS_TAGS for part in parts)
+    missing = max(Grid(header.width, header.height).count - found, 0)
+    damage = {place: part for place, part in enumerate(parts) if isinstance(part, Damage)}
+    likely = [place for place in damage if damage[place].tag not in ONCE]
+    if all(damage[place].framed for place in likely):
+        # nothing but a damaged tag explains what is still missing
+        likely += [place for place in damage if place not in likely][: max(missing - len(likely), 0)]
+    likely = likely[max(len(likely) - missing, 0) :]
+    share = dict.fromkeys(likely, 1)
+    rest = max((place for place in likely if not damage[place].framed), default=len(parts))
+    share[rest] = share.get(rest, 0) + missing - len(likely)
+
+    sections: list[Section | None] = []
+    for place, part in enumerate(parts):
+        sections += [part] if isinstance(part, Section) else [None] * share.get(place, 0)
+    sections += [None] * share.get(len(parts), 0)
+    lost = {ONCE[part.tag] for place, part in damage.items() if part.tag in ONCE and place not in share}
+    return Recovered(build(header, sections), tuple(sorted(lost)))

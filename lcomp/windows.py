@@ -1,0 +1,94 @@
+"""g_a and g_s in windows: a picture of any size in bounded memory, without a seam.
+
+A window is computed with a margin as wide as the receptive field and the margin is cut off, so that it holds what the
+whole picture at once would give, up to float rounding. Where a window ends at the edge of the picture there is no
+margin and the convolutions see the same zeros as they would in one piece.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from lcomp.container import QUALITY_STEPS
+from lcomp.networks.blocks import quality_weights
+from lcomp.networks.config import STRIDE, BackboneConfig
+from lcomp.tiles import Rectangle
+from lcomp.weights import Networks
+
+Pixels = NDArray[np.uint8]
+"""RGB picture [H, W, 3]."""
+
+
+def pad_to(x: Tensor, multiple: int) -> Tensor:
+    """Repeat the last row and column of x [B, C, H, W] up to a multiple."""
+    height, width = x.shape[-2:]
+    return F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+
+
+def margin(config: BackboneConfig) -> int:
+    """Pixels, a multiple of STRIDE, that g_a and g_s see beyond a window that starts at a multiple of STRIDE.
+
+    Two 3x3 convolutions per block, at 1/16 and at 1/8 resolution, and one more 3x3 at 1/8 (`down` in g_a, `leave` in
+    g_s).
+    """
+    cells = 4 * config.blocks_low + 2 * config.blocks + 1  # at 1/8 resolution
+    return -(-cells // 2) * STRIDE
+
+
+def prefers_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bf16 matrices in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    # where an older torch cannot say, fp32 is right
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+class Transforms:
+    """The float transforms of a loaded model on one device."""
+
+    def __init__(self, networks: Networks, config: BackboneConfig, device: torch.device) -> None:
+        self.networks, self.device = networks, device
+        self.margin = margin(config)
+        self.bf16 = prefers_bf16(device)
+
+    def autocast(self) -> torch.autocast:
+        """Context in which the convolutions of the float networks run in bf16 where that is faster."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
+
+    def quality_weights(self, quality: int) -> Tensor:
+        """Interpolation weights [1, 8] of a quality in thousandths."""
+        return quality_weights(torch.tensor([quality / QUALITY_STEPS], dtype=torch.float32, device=self.device))
+
+    def surroundings(self, window: Rectangle, picture: Rectangle) -> Rectangle:
+        """The window with its margin, as far as the picture goes."""
+        around = window.aligned(STRIDE).grown(self.margin).shared(picture)
+        assert around is not None, "a window lies within its picture"
+        return around
+
+    @torch.inference_mode()
+    def analyse(self, pixels: Pixels, window: Rectangle, quality: int) -> Tensor:
+        """Latents y [1, M, rows, columns] of a window, which starts at multiples of STRIDE, of a picture [H, W, 3]."""
+        picture = Rectangle(0, 0, pixels.shape[1], pixels.shape[0])
+        around = self.surroundings(window, picture)
+        rows, columns = around.within(picture)
+        part = torch.from_numpy(pixels[rows, columns].copy()).to(self.device)
+        x = part.permute(2, 0, 1)[None].float().div_(127.5).sub_(1)
+        x = pad_to(x, STRIDE).contiguous(memory_format=torch.channels_last)
+        with self.autocast():
+            y: Tensor = self.networks.g_a(x, self.quality_weights(quality), self.networks.scale)
+        rows, columns = window.latents().within(around.latents())
+        return y[..., rows, columns]
+
+    @torch.inference_mode()
+    def synthesize(self, y_hat: Tensor, window: Rectangle, around: Rectangle, quality: int) -> Pixels:
+        """Pixels [height, width, 3] of a window, from y_hat [1, M, rows, columns] of its surroundings."""
+        y_hat = y_hat.contiguous(memory_format=torch.channels_last)
+        with self.autocast():
+            x_hat = self.networks.g_s(y_hat, self.quality_weights(quality), self.networks.scale)
+        rows, columns = window.within(around)
+        # in place: large tensors cost more to allocate than to compute
+        pixels = x_hat[0, :, rows, columns].mul_(127.5).add_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+        return np.asarray(pixels.permute(1, 2, 0).contiguous().cpu())

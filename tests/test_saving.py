@@ -1,0 +1,109 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from test_images import alpha_ramp, ramp
+
+from lcomp.container import Mode
+from lcomp.errors import ImageError
+from lcomp.images import open_image, to_picture
+from lcomp.saving import FORMATS, KEEPS_ALPHA, save_image, to_image
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
+def test_metadata_survives(kind: str, mode: str) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x010E] = "a description"
+    exif.get_ifd(0x8769)[0x9003] = "2024:05:06 07:08:09"
+    exif.get_ifd(0x8825)[1] = "N"
+    xmp = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'></x:xmpmeta>"
+    image = ramp(mode)
+    image.info |= {"icc_profile": profile, "exif": exif.tobytes(), "xmp": xmp}
+    buffer = io.BytesIO()
+    lost = save_image(image, buffer, kind)
+    assert [name for name in lost if "alpha" not in name] == []
+    picture = to_picture(open_image(buffer.getvalue()))
+    assert picture.icc == profile
+    assert picture.xmp == xmp
+    kept = Image.Exif()
+    kept.load(picture.exif or b"")
+    assert kept[0x010E] == "a description"
+    assert kept.get_ifd(0x8769)[0x9003] == "2024:05:06 07:08:09"
+    assert kept.get_ifd(0x8825)[1] == "N"
+
+
+def test_layout_of_another_file_does_not_spoil_a_tiff() -> None:
+    exif = Image.Exif()
+    for tag, value in ((256, 4000), (257, 3000), (258, 16), (259, 6), (277, 1), (273, 8), (513, 99), (271, "maker")):
+        exif[tag] = value
+    image = ramp("RGB")
+    image.info["exif"] = exif.tobytes()
+    buffer = io.BytesIO()
+    save_image(image, buffer, "TIFF")
+    read = open_image(buffer.getvalue())
+    assert np.array_equal(np.asarray(read), np.asarray(image))
+    assert read.getexif()[271] == "maker"
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "AVIF"])
+def test_unreadable_exif_is_lost_with_a_note(kind: str) -> None:
+    image = ramp("RGB")
+    image.info["exif"] = b"Exif\0\0garbage, not TIFF"
+    assert save_image(image, io.BytesIO(), kind) == ["EXIF"]
+
+
+@pytest.mark.parametrize("kind", ["PPM", "BMP"])
+def test_formats_without_metadata_say_so(kind: str) -> None:
+    image = ramp("RGB")
+    image.info |= {"icc_profile": b"p", "exif": b"e", "xmp": b"x"}
+    assert save_image(image, io.BytesIO(), kind) == ["ICC", "EXIF", "XMP"]
+
+
+def test_oversized_pictures_are_image_errors() -> None:
+    with pytest.raises(ImageError, match="cannot be saved as WEBP"):
+        save_image(Image.new("RGB", (17000, 1)), io.BytesIO(), "WEBP")
+
+
+def test_oversized_metadata_is_lost_with_a_note() -> None:
+    image = ramp("RGB")
+    image.info["exif"] = b"Exif\0\0" + bytes(70000)
+    assert save_image(image, io.BytesIO(), "JPEG") == ["EXIF"]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("kind", sorted(set(FORMATS.values())))
+def test_alpha_is_kept_or_put_on_white(mode: str, kind: str) -> None:
+    image = alpha_ramp(mode)
+    buffer = io.BytesIO()
+    lost = save_image(image, buffer, kind)
+    picture = to_picture(open_image(buffer.getvalue()))
+    if kind in KEEPS_ALPHA:
+        assert not lost
+        assert picture.alpha is not None
+        # AVIF has no lossless mode here
+        assert np.abs(picture.alpha.astype(int) - np.asarray(image.getchannel("A"))).max() <= (
+            9 if kind == "AVIF" else 0
+        )
+    else:
+        assert lost == ["alpha (put on white)"]
+        assert picture.alpha is None
+        white = Image.new("RGBA", image.size, "white")
+        white.alpha_composite(image.convert("RGBA"))
+        error = np.abs(picture.pixels.astype(int) - np.asarray(white.convert("RGB")))
+        assert error.max() <= (20 if kind == "JPEG" else 1)
+    assert image.mode == mode + "A"
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_modes_come_back(mode: Mode) -> None:
+    pixels = np.asarray(ramp("RGB" if mode is Mode.RGB else "L").convert("RGB"))
+    alpha = np.arange(600).reshape(20, 30).astype(np.uint8)
+    image = to_image(pixels, mode)
+    assert image.mode == mode.name
+    image = to_image(pixels, mode, alpha)
+    assert image.mode == mode.name + "A"
+    assert np.array_equal(np.asarray(image.getchannel("A")), alpha)
+    assert np.array_equal(np.asarray(image.convert("RGB")), pixels)

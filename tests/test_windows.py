@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+import torch
+from conftest import noise_image, random_model
+
+from lcomp.networks.config import STRIDE
+from lcomp.tiles import Grid, Rectangle
+from lcomp.weights import load_weights
+from lcomp.windows import Transforms, margin
+from lcomp.zoo import ModelInfo, model_by_name
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def transforms(tiny_info: ModelInfo) -> Transforms:
+    exact = Transforms(load_weights(tiny_info, CPU).networks, tiny_info.architecture, CPU)
+    exact.bf16 = False
+    return exact
+
+
+def test_margins() -> None:
+    shipped = model_by_name("hyperprior").architecture
+    # g_a: 2 * 16 for `low`, 8 for `down`, 6 * 8 for `high`, rounded up to latents
+    assert margin(shipped) == 96 >= 2 * 16 + 8 + 6 * 8
+
+
+@pytest.mark.parametrize("size", [(330, 215), (64, 200), (17, 300), (1, 1)])
+def test_windows_give_what_one_piece_gives(transforms: Transforms, size: tuple[int, int]) -> None:
+    grid = Grid(*size, tile=64)
+    pixels = np.asarray(noise_image(*size))
+    for quality in (1000, 6500):
+        y = transforms.analyse(pixels, grid.picture, quality)
+        whole = transforms.synthesize(y, grid.picture, grid.picture, quality).astype(int)
+        latents = grid.picture.latents()
+        for tiles in (1, 2):
+            for window in grid.windows(grid.picture, tiles):
+                rows, columns = window.latents().within(latents)
+                part = transforms.analyse(pixels, window, quality)
+                assert (part - y[..., rows, columns]).abs().max() < 1e-3
+                around = transforms.surroundings(window, grid.picture)
+                rows, columns = around.latents().within(latents)
+                seen = transforms.synthesize(y[..., rows, columns], window, around, quality)
+                assert np.abs(whole[window.within(grid.picture)] - seen).max() <= 1
+
+
+def reach(change: torch.Tensor) -> int:
+    """Rows between the first and the last that changed."""
+    rows = torch.nonzero(change.flatten(0, 1).abs().amax((0, 2)))
+    return int(rows.max() - rows.min()) + 1
+
+
+def test_the_margin_is_the_receptive_field(tiny_info: ModelInfo) -> None:
+    # a gradient reaches exactly as far as the receptive field, however small its influence
+    model = random_model(tiny_info)
+    see = margin(tiny_info.architecture)
+    w = torch.eye(8)[4:5]
+    size = 4 * see + STRIDE
+    x = torch.randn(1, 3, size, size, requires_grad=True)
+    model.g_a(x, w, model.scale)[..., 2 * see // STRIDE, 2 * see // STRIDE].sum().backward()
+    assert x.grad is not None
+    assert see - STRIDE < (reach(x.grad) - STRIDE) / 2 <= see
+    y = torch.randn(1, tiny_info.architecture.latents, size // STRIDE, size // STRIDE, requires_grad=True)
+    out = model.g_s(y, w, model.scale)
+    out[..., 2 * see : 2 * see + STRIDE, 2 * see : 2 * see + STRIDE].sum().backward()
+    assert y.grad is not None
+    assert reach(y.grad) == 2 * see // STRIDE + 1
+
+
+def test_an_unaligned_window_is_enough(transforms: Transforms) -> None:
+    picture = Rectangle(0, 0, 200, 200)
+    pixels = np.asarray(noise_image(200, 200))
+    y = transforms.analyse(pixels, picture, 4000)
+    whole = transforms.synthesize(y, picture, picture, 4000).astype(int)
+    window = Rectangle(83, 101, 9, 40)
+    around = transforms.surroundings(window, picture)
+    rows, columns = around.latents().within(picture.latents())
+    part = transforms.synthesize(y[..., rows, columns], window, around, 4000)
+    assert np.abs(whole[window.within(picture)] - part).max() <= 1
