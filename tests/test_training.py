@@ -191,7 +191,7 @@ def test_a_grown_model_computes_what_the_smaller_one_does(model_file: Path, pict
         x_small = small.g_s(y_small, w, small.scale)
         assert torch.allclose(model.g_s(without, w, model.scale), x_small, atol=1e-4)
         # the added latents carry what was left over
-        assert (model.g_s(y, w, model.scale) - x).square().mean() < 0.95 * (x_small - x).square().mean()
+        assert (model.g_s(y, w, model.scale) - x).square().mean() < 0.99 * (x_small - x).square().mean()
         z, z_small = model.h_a(y, w, model.scale), small.h_a(y_small, w, small.scale)
         mean, mean_small = model.h_s(z, w, model.scale), small.h_s(z_small, w, small.scale)
         assert torch.allclose(mean[:, :32], mean_small[:, :32], atol=1e-4)
