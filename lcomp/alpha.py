@@ -1,4 +1,4 @@
-"""The alpha plane as an image of its own, coded without loss by Pillow: WebP, or PNG where the sides are too long."""
+"""The alpha plane as an image of its own, coded without loss by Pillow: WebP, or PNG for large ones."""
 
 import io
 import struct
@@ -17,6 +17,9 @@ Plane = NDArray[np.uint8]
 WEBP_SIDE = 16383
 """Largest side of a WebP picture."""
 
+WEBP_PIXELS = 2**25
+"""Larger planes are PNG: WebP's encoder takes 25 bytes of memory per pixel and a minute for 100 megapixels."""
+
 WEBP_HEAD = struct.Struct("<4sI4s4sIBI")
 """RIFF, length, WEBP, VP8L, length, 0x2f, and 14 bits each of width - 1 and height - 1."""
 
@@ -25,9 +28,9 @@ PNG_HEAD = struct.Struct(">8sI4sIIBBBBB")
 
 
 def write_alpha(plane: Plane) -> bytes:
-    """The plane as lossless WebP, or as PNG beyond what WebP can hold."""
+    """The plane as lossless WebP, which is smaller, or as PNG beyond what WebP can hold or do in reasonable time."""
     image, buffer = Image.fromarray(plane), io.BytesIO()
-    if max(image.size) <= WEBP_SIDE:
+    if max(image.size) <= WEBP_SIDE and plane.size <= WEBP_PIXELS:
         image.save(buffer, "WEBP", lossless=True)
     else:
         image.save(buffer, "PNG")
