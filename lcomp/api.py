@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from functools import cache
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -16,7 +17,9 @@ from lcomp.errors import FormatError, LcompError
 from lcomp.images import MAX_PIXELS, check_pixels, to_picture
 from lcomp.salvage import recover
 from lcomp.saving import to_image
+from lcomp.search import Target, search
 from lcomp.tiles import Grid, Rectangle
+from lcomp.windows import Pixels
 from lcomp.zoo import DEFAULT_MODEL, ModelInfo, model_by_name, model_by_number
 
 
@@ -74,6 +77,9 @@ class Codec:
         image: Image.Image,
         quality: float = 4.0,
         *,
+        size: int | None = None,
+        bpp: float | None = None,
+        psnr: float | None = None,
         strip: bool = False,
         frame: int | None = None,
         max_pixels: int = MAX_PIXELS,
@@ -81,36 +87,41 @@ class Codec:
     ) -> bytes:
         """Encode a picture at a quality in [1, 8] as `.lic` bytes, with its alpha, ICC profile, EXIF and XMP.
 
+        With `size` (bytes) or `bpp` (bits per pixel) the quality is the highest whose file is not larger, with `psnr`
+        (dB) the lowest that reaches it; `quality` does not matter then.
         `strip` leaves EXIF and XMP out; the profile stays, for it decides the colours. `frame` (from 0) picks a frame
         of an animation, without it animations are refused. `progress` is told how many pixels of how many are done.
 
-        Raises LcompError for an impossible quality or frame, LimitError beyond `max_pixels` and UnsupportedError for
-        pictures that cannot be coded.
+        Raises LcompError for an impossible quality, target or frame, LimitError beyond `max_pixels` and
+        UnsupportedError for pictures that cannot be coded.
         """
+        target = Target(size, bpp, psnr)
         if not 1 <= quality <= 8:
             raise LcompError(f"quality {quality} is out of range: use 1 to 8")
-        steps = round(quality * QUALITY_STEPS)
         check_pixels(image.width, image.height, max_pixels)
         with memory_errors():
             picture = to_picture(image, frame)
             for note in picture.notes:
                 log.warning(note)
             codec = load_model(self.model, self.device)
-            height, width = picture.pixels.shape[:2]
-            tiles = codec.encode(picture.pixels, steps, Grid(width, height), self.coder, progress)
             alpha = None if picture.alpha is None else write_alpha(picture.alpha)
-        header = Header(width, height, picture.mode, steps, self.model.number, self.model.fingerprint)
-        return container.write(
-            LicFile(
-                header,
-                self.coder,
-                tiles,
-                icc=picture.icc,
-                exif=None if strip else picture.exif,
-                xmp=None if strip else picture.xmp,
-                alpha=alpha,
-            )
-        )
+            height, width = picture.pixels.shape[:2]
+
+            def write(steps: int) -> bytes:
+                tiles = codec.encode(picture.pixels, steps, Grid(width, height), self.coder, progress)
+                header = Header(width, height, picture.mode, steps, self.model.number, self.model.fingerprint)
+                exif, xmp = (None, None) if strip else (picture.exif, picture.xmp)
+                return container.write(LicFile(header, self.coder, tiles, picture.icc, exif, xmp, alpha))
+
+            def measure(data: bytes) -> float:
+                file = container.read(data)
+                grid = Grid(width, height)
+                decoded = codec.decode(file.tiles, file.header.quality, grid, file.coder, grid.picture)
+                return peak_signal_to_noise(decoded.pixels, picture.pixels)
+
+            if target == Target():
+                return write(round(quality * QUALITY_STEPS))
+            return search(target, write, measure, width * height)
 
     def decode(
         self,
@@ -159,6 +170,12 @@ class Codec:
         return image
 
 
+def peak_signal_to_noise(ours: Pixels, original: Pixels) -> float:
+    """PSNR in dB of 8-bit pixels, at most 100."""
+    difference = ours.astype(np.float32) - original
+    return float(10 * np.log10(255**2 / max(float(np.square(difference).mean()), 255**2 * 1e-10)))
+
+
 def report_losses(sections: tuple[str, ...], tiles: tuple[Rectangle, ...], grid: Grid) -> None:
     """Log in one line each what `salvage` could not save."""
     if sections:
@@ -175,12 +192,17 @@ def encode(
     device: str = "auto",
     coder: str = "constriction",
     *,
+    size: int | None = None,
+    bpp: float | None = None,
+    psnr: float | None = None,
     strip: bool = False,
     frame: int | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> bytes:
     """Encode a picture as `.lic` bytes; see `Codec.encode`. Models stay loaded between calls."""
-    return Codec(model, device, coder).encode(image, quality, strip=strip, frame=frame, max_pixels=max_pixels)
+    return Codec(model, device, coder).encode(
+        image, quality, size=size, bpp=bpp, psnr=psnr, strip=strip, frame=frame, max_pixels=max_pixels
+    )
 
 
 def decode(

@@ -1,0 +1,118 @@
+"""Search for the quality that meets a target: a file size that is not exceeded, or a PSNR that is not missed."""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lcomp.container import QUALITY_STEPS
+from lcomp.errors import LcompError
+
+LOWEST, HIGHEST = QUALITY_STEPS, 8 * QUALITY_STEPS
+"""Qualities in thousandths."""
+
+SIZE_TOLERANCE = 0.005
+"""Share of a size that may stay unused."""
+
+PSNR_TOLERANCE = 0.03
+"""Decibels by which a PSNR may be exceeded."""
+
+UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "kib": 2**10, "mib": 2**20}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One quality that was tried."""
+
+    quality: int  # thousandths
+    value: float  # of what is searched for; rises with the quality
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size like 50000, 50kB, 48KiB or 1.5MB; raises LcompError for anything else."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", text)
+    if not match or match[2].lower() not in UNITS:
+        raise LcompError(f"'{text}' is not a size: use bytes, kB, KiB, MB or MiB")
+    size = int(float(match[1]) * UNITS[match[2].lower()])
+    if size < 1:
+        raise LcompError(f"'{text}' is no size for a file")
+    return size
+
+
+def between(low: Trial, high: Trial, goal: float) -> int:
+    """The quality strictly between two trials where a straight line meets the goal, not too close to either end."""
+    share = (goal - low.value) / max(high.value - low.value, 1e-9)
+    share = min(max(share, 0.1), 0.9)
+    return min(max(round(low.quality + share * (high.quality - low.quality)), low.quality + 1), high.quality - 1)
+
+
+def bracket(value: Callable[[int], float], goal: float, tolerance: float) -> tuple[Trial | None, Trial | None]:
+    """The best trials below and above a goal: the highest that does not exceed it and the lowest that does.
+
+    `value` rises with the quality in thousandths, all but monotonically. Ends when a value lies in
+    (goal - tolerance, goal] or no quality is left in between. None stands for a side that does not exist.
+    """
+    low, high = Trial(LOWEST, value(LOWEST)), Trial(HIGHEST, value(HIGHEST))
+    if low.value > goal:
+        return None, low
+    if high.value <= goal:
+        return high, None
+    while goal - low.value >= tolerance and high.quality - low.quality > 1:
+        quality = between(low, high, goal)
+        trial = Trial(quality, value(quality))
+        if trial.value <= goal:
+            low = trial
+        else:
+            high = trial
+    return low, high
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a file is to meet; one of them at most."""
+
+    size: int | None = None  # bytes, never exceeded
+    bpp: float | None = None  # bits per pixel, all bytes of the file counted, not exceeded
+    psnr: float | None = None  # dB, not missed
+
+    def __post_init__(self) -> None:
+        if sum(value is not None for value in (self.size, self.bpp, self.psnr)) > 1:
+            raise LcompError("give one of size, bpp and psnr only")
+        if not all(value is None or 0 < value < math.inf for value in (self.size, self.bpp, self.psnr)):
+            raise LcompError("a size, bpp or psnr is more than 0")
+
+
+def search(target: Target, encode: Callable[[int], bytes], psnr: Callable[[bytes], float], pixels: int) -> bytes:
+    """The file of the highest quality within a size or rate, or of the lowest one that reaches a PSNR.
+
+    `encode` makes the file of a quality in thousandths, `psnr` decodes and measures one. Raises LcompError where no
+    quality will do, with what is reachable.
+    """
+    files: dict[int, bytes] = {}
+
+    def file(quality: int) -> bytes:
+        if quality not in files:
+            files[quality] = encode(quality)
+        return files[quality]
+
+    if target.psnr is not None:
+        goal = target.psnr + PSNR_TOLERANCE
+        low, high = bracket(lambda quality: psnr(file(quality)), goal, PSNR_TOLERANCE)
+        reached = [trial for trial in (low, high) if trial and trial.value >= target.psnr]
+        if not reached:
+            assert low is not None
+            raise LcompError(f"no quality reaches {target.psnr:g} dB: q = 8 gives {low.value:.2f} dB")
+        return file(reached[0].quality)
+
+    limit = target.size if target.size is not None else math.floor((target.bpp or 0) * pixels / 8)
+    low, high = bracket(lambda quality: math.log(len(file(quality))), math.log(max(limit, 1)), SIZE_TOLERANCE)
+    if low is None:
+        smallest = len(file(LOWEST))
+        raise LcompError(
+            f"no quality fits into {limit} bytes: q = 1 takes {smallest} bytes, {8 * smallest / pixels:.3f} bpp"
+        )
+    if high is None and target.bpp is not None:
+        largest = 8 * len(file(HIGHEST)) / pixels
+        if largest < 0.98 * target.bpp:
+            raise LcompError(f"no quality reaches {target.bpp:g} bpp: q = 8 takes {largest:.3f} bpp")
+    return file(low.quality)

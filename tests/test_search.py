@@ -1,0 +1,109 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from typer.testing import CliRunner
+
+import lcomp
+from lcomp.cli.app import app
+from lcomp.errors import LcompError
+from lcomp.search import HIGHEST, LOWEST, SIZE_TOLERANCE, Target, bracket, parse_size, search
+
+
+def test_sizes_are_parsed() -> None:
+    assert parse_size("50000") == 50_000
+    assert parse_size("50kB") == 50_000
+    assert parse_size("48 KiB") == 49_152
+    assert parse_size("1.5MB") == 1_500_000
+    for text in ("", "kB", "-3", "50 apples", "0", "nan"):
+        with pytest.raises(LcompError):
+            parse_size(text)
+
+
+def test_targets_exclude_each_other() -> None:
+    with pytest.raises(LcompError, match="only"):
+        Target(size=100, psnr=30.0)
+    for bad in (0, -1.0, math.nan):
+        with pytest.raises(LcompError, match="more than 0"):
+            Target(bpp=bad)
+
+
+@given(
+    power=st.floats(0.2, 4),
+    wobble=st.floats(0, 0.002),
+    share=st.floats(0, 1),
+)
+def test_the_goal_is_never_exceeded_and_nearly_reached(power: float, wobble: float, share: float) -> None:
+    trials = 0
+
+    def value(quality: int) -> float:
+        nonlocal trials
+        trials += 1
+        place = (quality - LOWEST) / (HIGHEST - LOWEST)
+        return 3 * place**power + wobble * math.sin(quality)
+
+    goal = 3 * share + wobble
+    low, high = bracket(value, goal, SIZE_TOLERANCE)
+    assert low is not None
+    assert low.value <= goal
+    assert high is None or high.value > goal
+    # steep places may lie between two qualities
+    assert high is None or goal - low.value < SIZE_TOLERANCE or high.quality - low.quality == 1
+    assert trials < 60
+
+
+def files(quality: int) -> bytes:
+    return bytes(quality)
+
+
+def psnr(data: bytes) -> float:
+    return 20 + len(data) / 400
+
+
+def test_files_meet_their_target() -> None:
+    found = search(Target(size=3210), files, psnr, 800)
+    assert 0.99 * 3210 < len(found) <= 3210
+    found = search(Target(bpp=30.0), files, psnr, 800)
+    assert 0.99 * 3000 < len(found) <= 3000
+    found = search(Target(psnr=30.0), files, psnr, 800)
+    assert 30 <= psnr(found) < 30.1
+    # more than the best, or less than the worst, is met by the ends where that keeps the promise
+    assert len(search(Target(size=10**6), files, psnr, 800)) == HIGHEST
+    assert len(search(Target(psnr=3.0), files, psnr, 800)) == LOWEST
+
+
+def test_what_cannot_be_met_says_what_can() -> None:
+    with pytest.raises(LcompError, match="q = 1 takes 1000 bytes"):
+        search(Target(size=999), files, psnr, 800)
+    with pytest.raises(LcompError, match="q = 8 takes 80"):
+        search(Target(bpp=90.0), files, psnr, 800)
+    with pytest.raises(LcompError, match="q = 8 gives 40"):
+        search(Target(psnr=41.0), files, psnr, 800)
+
+
+def test_real_pictures_meet_their_target(photo: Image.Image) -> None:
+    for size in (2000, 3210, 4000):
+        data = lcomp.encode(photo, model="hyperprior", size=size)
+        assert 0.95 * size <= len(data) <= size
+    data = lcomp.encode(photo, model="hyperprior", bpp=0.8)
+    assert 0.98 * 0.8 <= 8 * len(data) / (200 * 136) <= 0.8
+    data = lcomp.encode(photo, model="hyperprior", psnr=34.0)
+    difference = np.asarray(lcomp.decode(data)).astype(float) - np.asarray(photo)
+    assert 34 <= 10 * np.log10(255**2 / np.square(difference).mean()) <= 34.1
+
+
+def test_targets_on_the_command_line(photo: Image.Image, tmp_path: Path) -> None:
+    photo.save(tmp_path / "a.png")
+    run = CliRunner()
+    result = run.invoke(app, ["encode", str(tmp_path / "a.png"), "--size", "3kB"])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "a.lic").stat().st_size <= 3000
+    assert "-q " in result.stderr
+    assert run.invoke(app, ["encode", str(tmp_path / "a.png"), "-f", "-q", "3", "--bpp", "1"]).exit_code == 2
+    assert run.invoke(app, ["encode", str(tmp_path / "a.png"), "-f", "--size", "5 apples"]).exit_code == 2
+    with pytest.raises(LcompError, match="no quality fits"):
+        run.invoke(app, ["encode", str(tmp_path / "a.png"), "-f", "--size", "50"], catch_exceptions=False)
