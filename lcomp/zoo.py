@@ -9,7 +9,7 @@ from typing import Any
 from lcomp.errors import ModelError
 from lcomp.networks.config import BackboneConfig, ContextConfig
 
-DEFAULT_MODEL = "hyperprior"
+DEFAULT_MODEL = "autoregressive"
 
 
 @dataclass(frozen=True)
