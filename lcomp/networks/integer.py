@@ -90,7 +90,7 @@ class HyperOutput(NamedTuple):
 
 def round_shift(value: Tensor, bits: int) -> Tensor:
     """floor(value / 2^bits + 1/2): exact, because a power of two scales without rounding."""
-    return torch.floor(value * 2.0**-bits + 0.5)
+    return (value * 2.0**-bits).add_(0.5).floor_()
 
 
 def convolve(value: Tensor, bits: int, layer: IntegerLayer, output_bits: int, largest: int) -> Tensor:
@@ -137,7 +137,7 @@ def scale_index(log_scale: Integers) -> NDArray[np.uint8]:
 
 def nearest_scale(log_scale: Tensor) -> Tensor:
     """Scale indexes (uint8) of log2 standard deviations over SCALE_MIN with OUTPUT_BITS fractional bits."""
-    position = torch.floor(log_scale * (STEPS_PER_OCTAVE * 2.0**-OUTPUT_BITS) + 0.5)
+    position = (log_scale * (STEPS_PER_OCTAVE * 2.0**-OUTPUT_BITS)).add_(0.5).floor_()
     return position.clamp_(0, SCALES - 1).to(torch.uint8)
 
 

@@ -67,6 +67,11 @@ class ContextTables:
     sign_offset: int
 
 
+def look_up(table: Tensor, index: Tensor) -> Tensor:
+    """Entries of a table [n] for integer indexes of any shape and type."""
+    return table.index_select(0, index.flatten().int()).view(index.shape)
+
+
 class IntegerContext:
     """The exact context model of one model on one device."""
 
@@ -92,7 +97,7 @@ class IntegerContext:
         offset = torch.from_numpy(interpolate(self.tables.quality, quality)).to(hyper.mean)[:, None]
         state = pointwise(base.features, ACTIVATION_BITS, self.layers.enter, ACTIVATION_BITS, ACTIVATION_MAX) + offset
 
-        symbols = torch.empty(0)
+        symbols = torch.empty(0, dtype=torch.int16)
         for number, step in enumerate(passes(self.config)):
             places: Places = slice(None) if step.half is None else halves[step.half]
             at = state[:, :, places]
@@ -102,9 +107,9 @@ class IntegerContext:
                 at = at + self.neighbours(seen, halves[1], height, width, self.layers.across[step.group])
             part = HyperOutput(base.features[:, :0], *(t[:, step.first : step.last, places] for t in base[1:]))
             parameters = self.refine(at, number, part)
-            coded = code(step, places, parameters).to(mean)
+            coded = code(step, places, parameters).to(torch.int16)
             if step.half != 1:
-                symbols = torch.zeros(1, step.last - step.first, height * width, dtype=mean.dtype, device=device)
+                symbols = torch.zeros(1, step.last - step.first, height * width, dtype=torch.int16, device=device)
                 scales[:, step.first : step.last] = 0
             symbols[:, :, places] = coded
             mean[:, step.first : step.last, places] = parameters.mean
@@ -124,15 +129,17 @@ class IntegerContext:
         h = leaky(pointwise(h, bits, layers.parameters_enter[number], bits, ACTIVATION_MAX))
         h = pointwise(h, bits, layers.parameters_leave[number], OUTPUT_BITS, OUTPUT_MAX)
         shift, log_scale = h.chunk(2, 1)
-        sigma = self.tables.sigma[nearest_scale(base.log_scale).long()]
-        mean = base.mean + round_shift(shift * sigma, SIGMA_BITS + OUTPUT_BITS - MEAN_BITS)
-        return EntropyParameters(mean.clamp_(-MEAN_MAX, MEAN_MAX), nearest_scale(base.log_scale + log_scale))
+        shift.mul_(look_up(self.tables.sigma, nearest_scale(base.log_scale)))
+        mean = round_shift(shift, SIGMA_BITS + OUTPUT_BITS - MEAN_BITS).add_(base.mean)
+        return EntropyParameters(mean.clamp_(-MEAN_MAX, MEAN_MAX), nearest_scale(log_scale.add_(base.log_scale)))
 
     def surprise(self, symbols: Tensor, scales: Tensor) -> Tensor:
         """Features [1, 2G, n] of symbols [1, G, n] and their scale indexes: see `context.surprise`."""
         tables = self.tables
-        energy = tables.energy[symbols.abs().clamp_max(ENERGY_ENTRIES - 1).long()] - tables.expected[scales.long()]
-        return torch.cat([energy, symbols.sign() * (energy + tables.sign_offset).clamp_min(0)], 1)
+        magnitude = symbols.abs().clamp_max_(ENERGY_ENTRIES - 1)
+        energy = look_up(tables.energy, magnitude).sub_(look_up(tables.expected, scales))
+        signed = (energy + tables.sign_offset).clamp_min_(0).mul_(symbols.sign())
+        return torch.cat([energy, signed], 1)
 
     def neighbours(self, seen: Tensor, places: Tensor, height: int, width: int, layer: IntegerLayer) -> Tensor:
         """A 3x3 convolution at the odd positions of features [1, 2G, n] that are zero there: four taps remain."""
