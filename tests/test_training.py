@@ -161,7 +161,17 @@ def test_train_resumes_exports_and_the_result_codes_pictures(model_file: Path, p
 
 
 def test_training_lowers_the_cost(model_file: Path, pictures: Path, tmp_path: Path) -> None:
-    recipe = Recipe(0.15, (Stage(0, 64, 4),), 2e-3, 2e-3, 1e-4, 1e-2, 1e-3, warmup=0.05, ema=0.9)
+    recipe = Recipe(
+        minutes=0.15,
+        stages=(Stage(0, 64, 4),),
+        lr_entropy=1e-3,
+        lr_vectors=1e-2,
+        lr_small=1e-3,
+        lr_transforms=1e-3,
+        lr_linear=1e-4,
+        warmup=0.05,
+        ema=0.9,
+    )
     config = read_model(model_file).architecture
     trainer = BackboneRun(config, recipe, pictures, tmp_path / "run", torch.device("cpu"), compiled=False)
     before = trainer.validate()

@@ -27,6 +27,10 @@ from lcomp.zoo import ModelInfo
 STORED = 1024
 """Crops whose latents are kept."""
 
+PRUDENCE = 2.5
+"""Weight of errors in training, relative to the encoder's: scales learned from symbols that the encoder set to zero
+shrink, and then it sets more of them to zero."""
+
 RENEW_EVERY = 4
 """Steps after which one batch of them is replaced."""
 
@@ -110,7 +114,7 @@ class ContextRun(Run[Context]):
     def weight(self, quality: Tensor) -> Tensor:
         """Bits [B, M, 1, 1] that a squared error of one quantisation step is worth."""
         gain = self.backbone.networks.scale.gain(quality_weights(quality))
-        return error_weight(gain, lmbda(quality)[:, None, None, None])
+        return PRUDENCE * error_weight(gain, lmbda(quality)[:, None, None, None])
 
     def bits(self, latents: Latents) -> Tensor:
         """Bits [B] of latents in context."""
