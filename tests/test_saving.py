@@ -3,7 +3,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
-from test_images import alpha_ramp, ramp
+from test_pixels import alpha_ramp, ramp
 
 from lcomp.container import Mode
 from lcomp.errors import ImageError

@@ -1,0 +1,108 @@
+"""The command line on kinds of pictures: metadata, alpha, frames, areas, damage, limits."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command import lcomp, one_line
+from PIL import Image
+
+
+def test_metadata_travels(folder: Path, tmp_path: Path, photo: Image.Image) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "holiday"
+    grey = photo.convert("L")
+    grey.save(tmp_path / "grey.png", exif=exif.tobytes())
+    assert lcomp("encode", tmp_path / "grey.png").returncode == 0
+    assert lcomp("decode", tmp_path / "grey.lic", "-o", tmp_path / "back.png").returncode == 0
+    with Image.open(tmp_path / "back.png") as back:
+        assert back.mode == "L"
+        assert back.getexif()[0x010E] == "holiday"
+
+
+def test_torchac_and_constriction_decode_to_the_same_picture(folder: Path, tmp_path: Path) -> None:
+    encoded = lcomp("encode", folder / "photo.png", "-o", "-", "--coder", "torchac")
+    if encoded.returncode == 3:
+        assert b"lcomp[torchac]" in encoded.stderr
+        pytest.skip("torchac or its compiler is not installed")
+    assert encoded.returncode == 0
+    ours = lcomp("decode", folder / "photo.lic", "-o", "-")
+    theirs = lcomp("decode", "-", data=encoded.stdout)
+    assert ours.returncode == theirs.returncode == 0
+    assert ours.stdout == theirs.stdout
+
+
+def pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def test_alpha_comes_back_bit_for_bit(large: Path) -> None:
+    assert np.array_equal(pixels(large / "whole.png")[..., 3], pixels(large / "large.png")[..., 3])
+    facts = json.loads(lcomp("info", large / "large.lic", "--json").stdout)
+    assert (facts["mode"], facts["tiles"], facts["tile_width"], facts["tile_height"]) == ("RGBA", 4, 576, 576)
+    assert facts["alpha_bytes"] > 0
+
+
+def test_crop(large: Path, tmp_path: Path) -> None:
+    result = lcomp("decode", large / "large.lic", "--crop", "500,40,90,700", "-o", tmp_path / "crop.png")
+    assert result.returncode == 0, result.stderr
+    crop, whole = pixels(tmp_path / "crop.png"), pixels(large / "whole.png")[40:740, 500:590]
+    assert crop.shape == whole.shape
+    assert np.abs(crop.astype(int) - whole).max() <= 1
+    for bad, code in (("1,2,3", 2), ("a,b,c,d", 2), ("-1,0,5,5", 2), ("0,0,0,5", 2), ("1099,0,2,1", 1)):
+        result = lcomp("decode", large / "large.lic", "--crop", bad, "-o", tmp_path / "bad.png")
+        assert result.returncode == code
+        assert b"crop" in result.stderr
+    assert not (tmp_path / "bad.png").exists()
+
+
+def test_salvage(large: Path, tmp_path: Path) -> None:
+    data = (large / "large.lic").read_bytes()
+    damaged = bytearray(data)
+    damaged[-2000] ^= 16
+    for name, content in (("flipped", bytes(damaged)), ("short", data[:-2000])):
+        (tmp_path / f"{name}.lic").write_bytes(content)
+        refused = lcomp("decode", tmp_path / f"{name}.lic")
+        assert refused.returncode == 3
+        one_line(refused)
+        assert not (tmp_path / f"{name}.png").exists()
+        saved = lcomp("decode", tmp_path / f"{name}.lic", "--salvage")
+        assert saved.returncode == 0
+        lines = saved.stderr.decode().splitlines()
+        assert len(lines) == 2
+        assert "1 of 4 tiles" in lines[0]
+        assert "576,576,524,484" in lines[0]
+        whole, back = pixels(large / "whole.png"), pixels(tmp_path / f"{name}.png")
+        assert np.array_equal(back[:470], whole[:470])
+        assert np.array_equal(back[:, :470], whole[:, :470])
+        assert np.array_equal(back[..., 3], whole[..., 3])
+    (tmp_path / "head.lic").write_bytes(data[:100])
+    assert lcomp("decode", tmp_path / "head.lic", "--salvage").returncode == 3
+
+
+def test_pixel_limits_hold_in_both_directions(folder: Path, tmp_path: Path) -> None:
+    for command, name in (("encode", "photo.png"), ("decode", "photo.lic")):
+        output = tmp_path / f"{command}.out.png"
+        refused = lcomp(command, folder / name, "-o", output, "--max-pixels", 200 * 136 - 1)
+        assert refused.returncode == 3
+        assert "limit 27199" in one_line(refused)
+        assert lcomp(command, folder / name, "-o", output, "--max-pixels", 200 * 136).returncode == 0
+
+
+def test_strip_and_frame(tmp_path: Path, photo: Image.Image) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "holiday"
+    photo.save(tmp_path / "photo.webp", save_all=True, append_images=[photo.rotate(180)], exif=exif.tobytes())
+    refused = lcomp("encode", tmp_path / "photo.webp")
+    assert refused.returncode == 3
+    assert "--frame N" in one_line(refused)
+    assert lcomp("encode", tmp_path / "photo.webp", "--frame", "2").returncode == 1
+    encoded = lcomp("encode", tmp_path / "photo.webp", "--frame", "1", "--strip")
+    assert encoded.returncode == 0, encoded.stderr
+    facts = json.loads(lcomp("info", tmp_path / "photo.lic", "--json").stdout)
+    assert facts["exif_bytes"] == 0
+    assert lcomp("decode", tmp_path / "photo.lic").returncode == 0
+    difference = pixels(tmp_path / "photo.png").astype(float) - np.asarray(photo.rotate(180))
+    assert np.square(difference).mean() < 200

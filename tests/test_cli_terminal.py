@@ -1,0 +1,94 @@
+"""The command line among other processes: pipes, terminals, signals."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from command import lcomp
+from conftest import noise_image
+from PIL import Image
+
+
+def test_pipes_carry_payload_only(folder: Path) -> None:
+    encoded = lcomp("encode", "-", "-q", "4", data=(folder / "photo.png").read_bytes())
+    assert encoded.returncode == 0
+    assert encoded.stdout == (folder / "photo.lic").read_bytes()
+    decoded = lcomp("decode", "-", data=encoded.stdout)
+    assert decoded.returncode == 0
+    assert Image.open(io.BytesIO(decoded.stdout)).format == "PNG"
+    ppm = lcomp("decode", "-", "--format", "ppm", "--quiet", data=encoded.stdout)
+    assert ppm.stdout.startswith(b"P6")
+    assert not ppm.stderr
+    # a file to stdout, and stdin to a file
+    assert lcomp("encode", folder / "photo.png", "-o", "-").stdout == encoded.stdout
+
+
+def test_nothing_binary_goes_to_a_terminal(folder: Path) -> None:
+    pty = pytest.importorskip("pty", reason="no pseudo-terminals here")
+    master, slave = pty.openpty()
+    process = subprocess.run(
+        [sys.executable, "-m", "lcomp", "encode", str(folder / "photo.png"), "-o", "-"],
+        stdout=slave,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(slave)
+    os.close(master)
+    assert process.returncode == 1
+    assert b"terminal" in process.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process here")
+def test_interrupt_leaves_no_file(tmp_path: Path) -> None:
+    noise_image(6000, 5000).save(tmp_path / "large.ppm")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lcomp", "encode", str(tmp_path / "large.ppm")], stderr=subprocess.PIPE
+    )
+    time.sleep(2.5)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert b"Traceback" not in stderr
+    assert process.returncode == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["large.ppm"]
+
+
+def test_closed_pipe_is_quiet(folder: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = subprocess.run(
+        [sys.executable, "-m", "lcomp", "decode", str(folder / "photo.lic"), "-o", "-"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writer)
+    assert result.returncode == 1
+    assert b"Traceback" not in result.stderr
+
+
+def test_a_bar_shows_on_a_terminal(large: Path, tmp_path: Path) -> None:
+    pty = pytest.importorskip("pty", reason="no pseudo-terminals here")
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lcomp", "decode", str(large / "large.lic"), "-o", str(tmp_path / "out.png")],
+        stderr=slave,
+    )
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            part = os.read(master, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        shown += part
+    os.close(master)
+    assert process.wait() == 0
+    assert b"decoding" in shown
+    assert "\u2501".encode() in shown

@@ -1,0 +1,218 @@
+"""Conversions of every pixel mode to what is coded."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from lcomp.container import Mode
+from lcomp.errors import UnsupportedError
+from lcomp.images import open_image, to_picture
+from lcomp.saving import to_image
+
+
+def reopened(image: Image.Image, kind: str = "PNG", **options: object) -> Image.Image:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return open_image(buffer.getvalue())
+
+
+def ramp(mode: str) -> Image.Image:
+    rows, columns = np.mgrid[:20, :30]
+    red = (rows * 12).astype(np.uint8)
+    return Image.fromarray(np.stack([red, (columns * 8).astype(np.uint8), red[::-1]], 2)).convert(mode)
+
+
+def test_rgb_and_grey_pixels_pass_unchanged() -> None:
+    for mode, expected in (("RGB", Mode.RGB), ("L", Mode.L)):
+        image = ramp(mode)
+        picture = to_picture(reopened(image))
+        assert picture.mode is expected
+        assert not picture.notes
+        assert np.array_equal(picture.pixels, np.asarray(image.convert("RGB")))
+        assert np.array_equal(np.asarray(to_image(picture.pixels, picture.mode)), np.asarray(image))
+
+
+def test_one_bit_and_palette() -> None:
+    assert to_picture(reopened(ramp("1"))).mode is Mode.L
+    palette = ramp("RGB").quantize(16)
+    assert np.array_equal(to_picture(reopened(palette)).pixels, np.asarray(palette.convert("RGB")))
+
+
+def alpha_ramp(mode: str) -> Image.Image:
+    """A picture with every alpha from 0 to 199 in diagonal bands."""
+    image = ramp(mode)
+    rows, columns = np.mgrid[:20, :30]
+    image.putalpha(Image.fromarray(((rows * 7 + columns * 2) % 200).astype(np.uint8)))
+    return image
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_alpha_is_kept_apart(mode: str, kind: str) -> None:
+    image = alpha_ramp(mode)
+    picture = to_picture(reopened(image, kind, **({"lossless": True, "exact": True} if kind == "WEBP" else {})))
+    assert not picture.notes
+    assert picture.mode is (Mode.L if mode == "L" and kind != "WEBP" else Mode.RGB)
+    assert picture.alpha is not None
+    assert np.array_equal(picture.alpha, np.asarray(image.getchannel("A")))
+    assert np.array_equal(picture.pixels, np.asarray(image.convert("RGB")))
+
+
+def test_every_kind_of_transparency_is_alpha() -> None:
+    palette = ramp("RGB").quantize(16)
+    index = np.asarray(palette)
+    levels = bytes(range(0, 256, 16))
+    grey = ramp("L")
+    colour = ramp("RGB")
+    level, (red, green, blue) = grey.getpixel((3, 4)), colour.getpixel((3, 4))
+    one_bit = ramp("1")
+    cases = [
+        (palette, {"transparency": 5}, np.where(index == 5, 0, 255)),
+        (palette, {"transparency": levels}, np.frombuffer(levels, np.uint8)[index]),
+        (grey, {"transparency": level}, np.where(np.asarray(grey) == level, 0, 255)),
+        (colour, {"transparency": (red, green, blue)}, None),
+        (one_bit, {"transparency": 0}, None),
+    ]
+    for image, options, expected in cases:
+        picture = to_picture(reopened(image, "PNG", **options))
+        assert picture.alpha is not None, image.mode
+        assert picture.alpha.min() == 0
+        if expected is not None:
+            assert np.array_equal(picture.alpha, expected)
+        assert picture.mode is (Mode.L if image.mode in ("L", "1") else Mode.RGB)
+    gif = to_picture(reopened(palette, "GIF", transparency=5))
+    assert gif.alpha is not None
+    assert np.array_equal(gif.alpha == 0, index == 5)
+
+
+def test_premultiplied_alpha_is_straightened() -> None:
+    image = Image.new("RGBA", (4, 4), (200, 100, 50, 128))
+    picture = to_picture(image.convert("RGBa"))
+    assert picture.alpha is not None
+    assert (picture.alpha == 128).all()
+    assert np.abs(picture.pixels.astype(int) - (200, 100, 50)).max() <= 1
+
+
+def test_opaque_alpha_is_dropped_and_noted() -> None:
+    for mode in ("RGBA", "LA", "PA"):
+        picture = to_picture(ramp("RGBA" if mode == "RGBA" else "L").convert(mode))
+        assert picture.notes == ("opaque alpha channel dropped",)
+        assert picture.alpha is None
+        assert picture.mode is (Mode.L if mode == "LA" else Mode.RGB)
+
+
+def test_sixteen_bits_are_rounded_and_noted() -> None:
+    values = np.arange(600, dtype=np.uint16).reshape(20, 30) * 109
+    for turned in (1, 3):
+        exif = Image.Exif()
+        exif[0x0112] = turned
+        picture = to_picture(reopened(Image.fromarray(values), "PNG", exif=exif.tobytes()))
+        assert picture.notes == ("16 bits per channel reduced to 8",)
+        assert picture.mode is Mode.L
+        expected = np.rint(values / 257).astype(np.uint8)
+        assert np.array_equal(picture.pixels[..., 0], expected if turned == 1 else expected[::-1, ::-1])
+
+
+def test_transparent_sixteen_bit_grey() -> None:
+    values = np.arange(600, dtype=np.uint16).reshape(20, 30) * 109
+    image = Image.fromarray(values)
+    image.info["transparency"] = int(values[3, 4])
+    alpha = to_picture(image).alpha
+    assert alpha is not None
+    assert np.array_equal(alpha == 0, values == values[3, 4])
+
+
+@pytest.mark.parametrize(
+    ("values", "note", "expected"),
+    [
+        (np.linspace(0, 1, 600, dtype=np.float32), "F pixels reduced to 8 bits, from 0 .. 1", 255),
+        (np.linspace(0, 200, 600, dtype=np.float32), "F pixels reduced to 8 bits, from 0 .. 255", 1),
+        (np.linspace(-5, 5, 600, dtype=np.float32), "F pixels reduced to 8 bits, from -5 .. 5", None),
+        (np.full(600, -2.5, np.float32), "F pixels reduced to 8 bits, from -2.5 .. -2.5", None),
+        (np.arange(600, dtype=np.int32) // 3, "I pixels reduced to 8 bits, from 0 .. 255", 1),
+        (np.arange(600, dtype=np.int32) * 109, "16 bits per channel reduced to 8", 1 / 257),
+        (np.arange(600, dtype=np.int32) * 10**6, "I pixels reduced to 8 bits, from 0 .. 5.99e+08", None),
+    ],
+)
+def test_wide_numbers_are_scaled_and_noted(values: np.ndarray, note: str, expected: float | None) -> None:
+    picture = to_picture(reopened(Image.fromarray(values.reshape(20, 30)), "TIFF"))
+    assert picture.notes == (note,)
+    assert picture.mode is Mode.L
+    grey = picture.pixels[..., 0].flatten()
+    if expected is None:
+        spread = values.max() - values.min()
+        wanted = 255.0 * (values - values.min()) / spread if spread else np.zeros(600)
+    else:
+        wanted = values * expected
+    assert np.abs(grey - wanted).max() <= 0.501
+
+
+def test_pixels_that_are_not_numbers_are_the_least() -> None:
+    values = np.linspace(0, 1, 600, dtype=np.float32).reshape(20, 30)
+    values[0, 1:4] = np.nan, np.inf, -np.inf
+    assert to_picture(Image.fromarray(values)).pixels[0, 1:4, 0].tolist() == [0, 255, 0]
+    with pytest.raises(UnsupportedError, match="number"):
+        to_picture(Image.fromarray(np.full((2, 2), np.nan, np.float32)))
+
+
+def sixteen_bit_png(transparent: bytes | None = None) -> bytes:
+    """A 4x2 RGB PNG of 16 bits per channel, written by hand because Pillow writes none."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = struct.pack(">IIBBBBB", 4, 2, 16, 2, 0, 0, 0)
+    rows = (b"\0" + bytes(range(24))) * 2
+    colour = chunk(b"tRNS", transparent) if transparent else b""
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + colour
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+
+
+def test_sixteen_bit_colour_is_noted() -> None:
+    transparent = sixteen_bit_png(struct.pack(">HHH", 0x0001, 0x0203, 0x0405))
+    picture = to_picture(open_image(transparent))
+    assert picture.alpha is None
+    assert "transparent colour of 16 bits ignored" in picture.notes
+    ppm = b"P6 4 2 65535\n" + bytes(range(48))
+    for data in (sixteen_bit_png(), ppm):
+        picture = to_picture(open_image(data))
+        assert picture.pixels.shape == (2, 4, 3)
+        assert picture.notes == ("16 bits per channel reduced to 8",)
+    assert not to_picture(open_image(b"P6 4 2 255\n" + bytes(24))).notes
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_cmyk_is_converted_and_noted(kind: str) -> None:
+    image = ramp("RGB").convert("CMYK")
+    picture = to_picture(reopened(image, kind))
+    assert picture.notes == ("CMYK without a colour profile converted to RGB by Pillow's formula",)
+    assert picture.mode is Mode.RGB
+    rgb_profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for unusable in (b"not a profile", rgb_profile):
+        picture = to_picture(reopened(image, kind, icc_profile=unusable))
+        assert picture.notes == ("CMYK with an unusable colour profile converted to RGB by Pillow's formula",)
+        assert picture.icc is None
+
+
+def test_lab_is_converted_and_noted() -> None:
+    lab = ImageCms.createProfile("LAB")
+    image = ImageCms.profileToProfile(ramp("RGB"), ImageCms.createProfile("sRGB"), lab, outputMode="LAB")
+    assert image is not None
+    picture = to_picture(reopened(image, "TIFF"))
+    assert picture.notes == ("Lab converted to sRGB",)
+    assert np.abs(picture.pixels.astype(int) - np.asarray(ramp("RGB"))).mean() < 3
+
+
+def test_other_colour_spaces() -> None:
+    for mode in ("YCbCr", "HSV", "RGBX"):
+        picture = to_picture(ramp("RGB").convert(mode))
+        assert np.abs(picture.pixels.astype(int) - np.asarray(ramp("RGB"))).max() <= 6
