@@ -4,11 +4,10 @@ import contextlib
 from collections.abc import Iterator
 from functools import cache
 
-import numpy as np
 import torch
 from PIL import Image
 
-from lcomp import container
+from lcomp import container, distortion
 from lcomp.alpha import read_alpha, write_alpha
 from lcomp.binary import Reader
 from lcomp.codec import ModelCodec, Progress, log
@@ -19,7 +18,6 @@ from lcomp.salvage import recover
 from lcomp.saving import to_image
 from lcomp.search import Target, search
 from lcomp.tiles import Grid, Rectangle
-from lcomp.windows import Pixels
 from lcomp.zoo import DEFAULT_MODEL, ModelInfo, model_by_name, model_by_number
 
 
@@ -117,7 +115,7 @@ class Codec:
                 file = container.read(data)
                 grid = Grid(width, height)
                 decoded = codec.decode(file.tiles, file.header.quality, grid, file.coder, grid.picture)
-                return peak_signal_to_noise(decoded.pixels, picture.pixels)
+                return distortion.psnr(decoded.pixels, picture.pixels)
 
             if target == Target():
                 return write(round(quality * QUALITY_STEPS))
@@ -168,12 +166,6 @@ class Codec:
             if payload is not None:
                 image.info[name] = payload
         return image
-
-
-def peak_signal_to_noise(ours: Pixels, original: Pixels) -> float:
-    """PSNR in dB of 8-bit pixels, at most 100."""
-    difference = ours.astype(np.float32) - original
-    return float(10 * np.log10(255**2 / max(float(np.square(difference).mean()), 255**2 * 1e-10)))
 
 
 def report_losses(sections: tuple[str, ...], tiles: tuple[Rectangle, ...], grid: Grid) -> None:

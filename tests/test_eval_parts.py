@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.interpolate import PchipInterpolator
 
+from lcomp.distortion import psnr
 from lcomp.errors import LcompError
 from lcomp.evaluation import codecs, datasets
 from lcomp.evaluation.bdrate import Curve, bd_rate, efficient
-from lcomp.evaluation.metrics import decibels, ms_ssim, psnr
+from lcomp.evaluation.metrics import decibels, ms_ssim
 from lcomp.evaluation.published import IN_PLOTS, published_kodak
 
 

@@ -72,9 +72,9 @@ def decode(
     codec = Codec(device=device)
 
     def work(name: str, output_name: str, progress: Progress) -> str:
-        started = time.perf_counter()
         target = Target(output_name, name, force)
         data = read_input(name)
+        started = time.perf_counter()  # a pipe may have taken its time
         image = codec.decode(data, crop=area, salvage=salvage, max_pixels=max_pixels, progress=progress)
         kind = output_format(target.name, format, FORMATS)
         buffer = io.BytesIO()

@@ -59,9 +59,10 @@ def encode(
     codec = Codec(model, device, coder)
 
     def work(name: str, output_name: str, progress: Progress) -> str:
-        started = time.perf_counter()
         target = Target(output_name, name, force)
-        image = open_image(read_input(name), max_pixels)
+        source = read_input(name)
+        started = time.perf_counter()  # a pipe may have taken its time
+        image = open_image(source, max_pixels)
         data = codec.encode(
             image,
             4.0 if quality is None else quality,

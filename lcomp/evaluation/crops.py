@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lcomp.evaluation import metrics
+from lcomp.distortion import psnr
 from lcomp.evaluation.codecs import Adapter
 from lcomp.evaluation.datasets import Dataset
 from lcomp.evaluation.measure import read_rgb
@@ -87,8 +87,8 @@ def render(adapter: Adapter, image: Image.Image, setting: float) -> Crop:
     """What a codec makes of a picture."""
     data = adapter.encode(image, setting)
     decoded = adapter.decode(data).convert("RGB")
-    psnr = metrics.psnr(np.asarray(decoded), np.asarray(image))
-    return Crop(adapter.title, setting, len(data), psnr, cut(decoded))
+    quality = psnr(np.asarray(decoded), np.asarray(image))
+    return Crop(adapter.title, setting, len(data), quality, cut(decoded))
 
 
 def compare(path: Path, name: str, adapters: list[Adapter], rows: list[Row]) -> Comparison:

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from lcomp.distortion import psnr
 from lcomp.errors import LcompError
 from lcomp.evaluation import metrics
 from lcomp.evaluation.codecs import Adapter, open_adapter
@@ -82,7 +83,7 @@ def measure_row(row: Row, path: Path, adapter: Adapter, plan: Plan) -> Row:
             row,
             bytes=size,
             bpp=8 * size / (image.width * image.height),
-            psnr=metrics.psnr(pixels, original),
+            psnr=psnr(pixels, original),
             ms_ssim=metrics.ms_ssim(pixels, original),
             ssimulacra2=metrics.ssimulacra2(pixels, original) if plan.ssimulacra2 else None,
             encode_seconds=encode_seconds if plan.timed else None,

@@ -1,32 +1,18 @@
-"""Distortion between 8-bit RGB pictures."""
+"""Perceptual measures of 8-bit RGB pictures."""
 
 import importlib
 import io
 import math
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from pytorch_msssim import ms_ssim as library_ms_ssim
 
 from lcomp.errors import LcompError
-
-Pixels = NDArray[np.uint8]
-"""RGB picture [H, W, 3]."""
+from lcomp.windows import Pixels
 
 MS_SSIM_SIDE = 161
 """Smallest side for which the five scales of MS-SSIM are defined with its 11x11 window."""
-
-
-def psnr(ours: Pixels, original: Pixels) -> float:
-    """Peak signal-to-noise ratio in dB, over all samples.
-
-    An exact copy counts as one with a single sample wrong by one, so that means stay finite.
-    """
-    difference = ours.astype(np.int16) - original
-    squares = int(np.square(difference, dtype=np.int32).sum(dtype=np.int64))
-    return 10 * math.log10(255**2 * original.size / max(squares, 1))
 
 
 @torch.inference_mode()
