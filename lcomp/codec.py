@@ -77,10 +77,14 @@ def symbols_crc(z: Symbols, y: Symbols, number: int) -> int:
     return zlib.crc32(y.astype("<i2").tobytes(), zlib.crc32(z.astype("<i2").tobytes(), number))
 
 
-def flat_symbols(rounded: Tensor) -> Symbols:
-    """Rounded latents in row-major order, clamped to what a symbol can be."""
-    values = rounded.clamp(-MAX_SYMBOL, MAX_SYMBOL).to(torch.int16).contiguous().flatten()
-    return np.asarray(values.cpu())
+def as_symbols(rounded: Tensor) -> Tensor:
+    """Rounded latents as int16, clamped to what a symbol can be."""
+    return rounded.clamp(-MAX_SYMBOL, MAX_SYMBOL).to(torch.int16)
+
+
+def flat_symbols(symbols: Tensor) -> Symbols:
+    """Symbols (int16) in row-major order."""
+    return np.asarray(symbols.contiguous().flatten().cpu())
 
 
 def flat_indexes(index: Tensor) -> Indexes:
@@ -145,7 +149,7 @@ class ModelCodec:
         with self.transforms.autocast():
             z = self.networks.h_a(pad_to(y, HYPER_STRIDE), w, self.networks.scale)
         z_scales = self.z_scales(quality, rows, columns)
-        z_symbols = flat_symbols(torch.round(z))
+        z_symbols = flat_symbols(as_symbols(torch.round(z)))
         z_symbols[z_scales == 0] = 0
         groups = [(z_symbols, z_scales)]
         trade_off = lmbda(torch.tensor(quality / QUALITY_STEPS)).item()
@@ -155,8 +159,8 @@ class ModelCodec:
         def code(step: Pass, places: Places, parameters: EntropyParameters) -> Tensor:
             channels = slice(step.first, step.last)
             residual = flat[:, channels, places] - parameters.mean * 2.0**-MEAN_BITS
-            chosen = self.rounding(residual.float(), parameters.scales, gain[:, channels], trade_off)
-            symbols[:, channels, places] = chosen.to(torch.int16)
+            chosen = as_symbols(self.rounding(residual.float(), parameters.scales, gain[:, channels], trade_off))
+            symbols[:, channels, places] = chosen
             groups.append((flat_symbols(chosen), flat_indexes(parameters.scales)))
             return chosen
 

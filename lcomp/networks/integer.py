@@ -79,13 +79,18 @@ class EntropyParameters(NamedTuple):
 class HyperOutput(NamedTuple):
     """What h_s says about y; float64 holding integers."""
 
-    features: Tensor  # [B, F, h, w]: hidden layer, then energy features, ACTIVATION_BITS
+    hidden: Tensor  # [B, H, h, w]: last hidden layer, ACTIVATION_BITS
+    energies: Tensor  # [B, G, h, w]: output of the linear path, OUTPUT_BITS
     mean: Tensor  # [B, M, h, w]: mu, MEAN_BITS
     log_scale: Tensor  # [B, M, h, w]: log2 of sigma over SCALE_MIN, OUTPUT_BITS
 
     def entropy_parameters(self) -> EntropyParameters:
         """The means and the nearest scale indexes."""
         return EntropyParameters(self.mean, nearest_scale(self.log_scale))
+
+    def features(self) -> Tensor:
+        """What the context model starts from [B, H + G, h, w], ACTIVATION_BITS."""
+        return torch.cat([self.hidden, round_shift(self.energies, OUTPUT_BITS - ACTIVATION_BITS)], 1)
 
 
 def round_shift(value: Tensor, bits: int) -> Tensor:
@@ -196,14 +201,13 @@ class IntegerHyperSynthesis:
         h = leaky(F.pixel_shuffle(convolve(h, bits, layers.middle, bits, ACTIVATION_MAX), 2))
         h = leaky(convolve(h, bits, layers.mix, bits, ACTIVATION_MAX))
         p = F.pixel_shuffle(convolve(v, bits, layers.path, OUTPUT_BITS, OUTPUT_MAX), HYPER_STRIDE)
-        features = torch.cat([h, round_shift(p, OUTPUT_BITS - bits)], 1)
-        h = convolve(h, bits, layers.leave, OUTPUT_BITS, OUTPUT_MAX)
-        p = convolve(p, OUTPUT_BITS, layers.expand, OUTPUT_BITS, OUTPUT_MAX)
-        mean, log_scale = h.add_(p).chunk(2, 1)
+        output = convolve(h, bits, layers.leave, OUTPUT_BITS, OUTPUT_MAX)
+        output.add_(convolve(p, OUTPUT_BITS, layers.expand, OUTPUT_BITS, OUTPUT_MAX))
+        mean, log_scale = output.chunk(2, 1)
 
         # mean * deviation and log_scale + log_deviation, both rounded half up
         log_deviation = interpolate(self.log_deviation, quality)
         deviation = per_channel(self.power_of_two(log_deviation, DEVIATION_BITS))
         mean.mul_(deviation * 2.0 ** (MEAN_BITS - OUTPUT_BITS - DEVIATION_BITS)).add_(0.5).floor_()
         log_scale.add_(round_shift(per_channel(log_deviation - LOG_SCALE_MIN), LOG_BITS - OUTPUT_BITS))
-        return HyperOutput(features, mean.clamp_(-MEAN_MAX, MEAN_MAX), log_scale)
+        return HyperOutput(h, p, mean.clamp_(-MEAN_MAX, MEAN_MAX), log_scale)

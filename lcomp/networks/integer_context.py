@@ -34,6 +34,9 @@ SIGMA_BITS = 8
 ENERGY_ENTRIES = 1024
 """Symbols of this magnitude and beyond have the energy of the last entry."""
 
+TAPS = ((0, 1), (1, 0), (1, 2), (2, 1))
+"""Rows and columns of a 3x3 kernel that meet the other half of a checkerboard."""
+
 Places = Tensor | slice
 """Which of the h * w positions a pass codes."""
 
@@ -72,6 +75,12 @@ def look_up(table: Tensor, index: Tensor) -> Tensor:
     return table.index_select(0, index.flatten().int()).view(index.shape)
 
 
+def four_taps(layer: IntegerLayer) -> IntegerLayer:
+    """A 3x3 layer [W, 2G, 3, 3] as the 1x1 layer [W, 8G, 1, 1] of its TAPS."""
+    weight = torch.cat([layer.weight[:, :, row, column] for row, column in TAPS], 1)[:, :, None, None]
+    return IntegerLayer(weight, layer.bias, layer.shift)
+
+
 class IntegerContext:
     """The exact context model of one model on one device."""
 
@@ -83,6 +92,7 @@ class IntegerContext:
                 raise ValueError("fixed-point sums may exceed 2^53")
         if not 0 <= tables.sigma.max() * OUTPUT_MAX < EXACT_LIMIT or len(tables.sigma) != SCALES:
             raise ValueError("the context tables are out of range")
+        self.across = tuple(four_taps(layer) for layer in layers.across)
 
     def __call__(self, hyper: HyperOutput, quality: int, code: CodePass) -> EntropyParameters:
         """Run all passes for one picture; `code` encodes or decodes the symbols of each.
@@ -92,28 +102,29 @@ class IntegerContext:
         _, latents, height, width = hyper.mean.shape
         device = hyper.mean.device
         halves = [checkerboard(height, width, half).flatten().nonzero()[:, 0].to(device) for half in (0, 1)]
-        base = HyperOutput(*(tensor.flatten(2) for tensor in hyper))
-        mean, scales = torch.empty_like(base.mean), torch.empty_like(base.mean, dtype=torch.uint8)
+        base_mean, base_log_scale = hyper.mean.flatten(2), hyper.log_scale.flatten(2)
+        mean, scales = torch.empty_like(base_mean), torch.empty_like(base_mean, dtype=torch.uint8)
         offset = torch.from_numpy(interpolate(self.tables.quality, quality)).to(hyper.mean)[:, None]
-        state = pointwise(base.features, ACTIVATION_BITS, self.layers.enter, ACTIVATION_BITS, ACTIVATION_MAX) + offset
+        features = hyper.features().flatten(2)
+        state = pointwise(features, ACTIVATION_BITS, self.layers.enter, ACTIVATION_BITS, ACTIVATION_MAX) + offset
 
         symbols = torch.empty(0, dtype=torch.int16)
         for number, step in enumerate(passes(self.config)):
             places: Places = slice(None) if step.half is None else halves[step.half]
+            channels = slice(step.first, step.last)
             at = state[:, :, places]
             if step.half == 1:
                 seen = self.surprise(symbols, scales[:, step.first : step.last])
                 seen[:, :, places] = 0
-                at = at + self.neighbours(seen, halves[1], height, width, self.layers.across[step.group])
-            part = HyperOutput(base.features[:, :0], *(t[:, step.first : step.last, places] for t in base[1:]))
-            parameters = self.refine(at, number, part)
+                at = at + self.neighbours(seen, halves[1], height, width, self.across[step.group])
+            parameters = self.refine(at, number, base_mean[:, channels, places], base_log_scale[:, channels, places])
             coded = code(step, places, parameters).to(torch.int16)
             if step.half != 1:
                 symbols = torch.zeros(1, step.last - step.first, height * width, dtype=torch.int16, device=device)
-                scales[:, step.first : step.last] = 0
+                scales[:, channels] = 0
             symbols[:, :, places] = coded
-            mean[:, step.first : step.last, places] = parameters.mean
-            scales[:, step.first : step.last, places] = parameters.scales
+            mean[:, channels, places] = parameters.mean
+            scales[:, channels, places] = parameters.scales
             if step.half != 0 and step.last < latents:
                 layer = self.layers.onward[step.group]
                 seen = self.surprise(symbols, scales[:, step.first : step.last]).view(1, -1, height, width)
@@ -122,16 +133,16 @@ class IntegerContext:
         shape = (1, latents, height, width)
         return EntropyParameters(mean.view(shape), scales.view(shape))
 
-    def refine(self, state: Tensor, number: int, base: HyperOutput) -> EntropyParameters:
-        """Parameters [1, G, n] of a pass from the state [1, W, n] and what the hyperprior said."""
+    def refine(self, state: Tensor, number: int, mean: Tensor, log_scale: Tensor) -> EntropyParameters:
+        """Parameters [1, G, n] of a pass from the state [1, W, n] and the mean and log2 scale of `HyperOutput`."""
         layers, bits = self.layers, ACTIVATION_BITS
         h = leaky(state.clamp(-ACTIVATION_MAX, ACTIVATION_MAX))
         h = leaky(pointwise(h, bits, layers.parameters_enter[number], bits, ACTIVATION_MAX))
         h = pointwise(h, bits, layers.parameters_leave[number], OUTPUT_BITS, OUTPUT_MAX)
-        shift, log_scale = h.chunk(2, 1)
-        shift.mul_(look_up(self.tables.sigma, nearest_scale(base.log_scale)))
-        mean = round_shift(shift, SIGMA_BITS + OUTPUT_BITS - MEAN_BITS).add_(base.mean)
-        return EntropyParameters(mean.clamp_(-MEAN_MAX, MEAN_MAX), nearest_scale(log_scale.add_(base.log_scale)))
+        shift, change = h.chunk(2, 1)
+        shift.mul_(look_up(self.tables.sigma, nearest_scale(log_scale)))
+        refined = round_shift(shift, SIGMA_BITS + OUTPUT_BITS - MEAN_BITS).add_(mean)
+        return EntropyParameters(refined.clamp_(-MEAN_MAX, MEAN_MAX), nearest_scale(change.add_(log_scale)))
 
     def surprise(self, symbols: Tensor, scales: Tensor) -> Tensor:
         """Features [1, 2G, n] of symbols [1, G, n] and their scale indexes: see `context.surprise`."""
@@ -142,12 +153,9 @@ class IntegerContext:
         return torch.cat([energy, signed], 1)
 
     def neighbours(self, seen: Tensor, places: Tensor, height: int, width: int, layer: IntegerLayer) -> Tensor:
-        """A 3x3 convolution at the odd positions of features [1, 2G, n] that are zero there: four taps remain."""
+        """A 3x3 convolution, cut to four taps, at the odd positions of features [1, 2G, n] that are zero there."""
         padded = F.pad(seen.view(1, -1, height, width), (1, 1, 1, 1))
-        taps = ((0, 1), (1, 0), (1, 2), (2, 1))
         views = [
-            padded[:, :, row : row + height, column : column + width].flatten(2)[:, :, places] for row, column in taps
+            padded[:, :, row : row + height, column : column + width].flatten(2)[:, :, places] for row, column in TAPS
         ]
-        weight = torch.cat([layer.weight[:, :, row, column] for row, column in taps], 1)[:, :, None, None]
-        four = IntegerLayer(weight, layer.bias, layer.shift)
-        return pointwise(torch.cat(views, 1), ACTIVATION_BITS, four, ACTIVATION_BITS, ACTIVATION_MAX)
+        return pointwise(torch.cat(views, 1), ACTIVATION_BITS, layer, ACTIVATION_BITS, ACTIVATION_MAX)
