@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from command import lcomp
 from PIL import Image
 
 from lcomp.networks.hyperprior import Hyperprior
@@ -39,6 +40,31 @@ lr_small = 1e-3
 
 [weights]
 file = "tiny.safetensors"
+sha256 = ""
+fingerprint = "0"
+"""
+
+TINY_CONTEXT = """
+[model]
+number = 251
+summary = "a tiny untrained context model for tests"
+backbone = "tiny"
+
+[context]
+width = 8
+groups = [4, 8, 12]
+halved = 2
+widest = 6
+
+[training]
+minutes = 0.05
+stages = [{ start = 0.0, crop = 64, batch = 2 }]
+lr_entropy = 1e-3
+lr_vectors = 1e-3
+lr_small = 1e-3
+
+[weights]
+file = "tiny-context.safetensors"
 sha256 = ""
 fingerprint = "0"
 """
@@ -86,3 +112,26 @@ def noise_image(width: int, height: int, seed: int = 0, noise: float = 12) -> Im
     base = 128 + 80 * np.sin(rows / 9 + seed)[..., None] * np.cos(columns / 13)[..., None]
     grain = random.normal(0, noise, (height, width, 3))
     return Image.fromarray(np.clip(base + grain, 0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory, photo: Image.Image) -> Path:
+    """A folder with photo.png and photo.lic."""
+    path = tmp_path_factory.mktemp("cli")
+    photo.save(path / "photo.png")
+    result = lcomp("encode", path / "photo.png")
+    assert result.returncode == 0, result.stderr
+    return path
+
+
+@pytest.fixture(scope="session")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with large.png of 1100x1060 pixels with alpha, large.lic of 2x2 tiles, and its decoded whole.png."""
+    path = tmp_path_factory.mktemp("large")
+    image = noise_image(1100, 1060, noise=3)
+    rows, columns = np.mgrid[:1060, :1100]
+    image.putalpha(Image.fromarray(np.clip((rows + columns) // 4 - 100, 0, 255).astype(np.uint8)))
+    image.save(path / "large.png", compress_level=1)
+    assert lcomp("encode", path / "large.png", "-q", "2").returncode == 0
+    assert lcomp("decode", path / "large.lic", "-o", path / "whole.png").returncode == 0
+    return path

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY_MODEL, noise_image, random_model
+from conftest import TINY_CONTEXT, TINY_MODEL, noise_image, random_model
 from torch import Tensor
 
 from lcomp.codec import ModelCodec
@@ -13,6 +13,7 @@ from lcomp.images import to_picture
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.config import ContextConfig
 from lcomp.networks.context import LOG_SCALE_FLOOR, Base, Context, Pass, checkerboard, passes, surprise
+from lcomp.networks.family import count_features
 from lcomp.networks.integer import (
     ACTIVATION_BITS,
     LOG_BITS,
@@ -27,37 +28,12 @@ from lcomp.tiles import Grid
 from lcomp.training.export import export, export_context
 from lcomp.zoo import ModelInfo, read_model
 
-TINY_CONTEXT = """
-[model]
-number = 251
-summary = "a tiny untrained context model for tests"
-backbone = "tiny"
 
-[context]
-width = 8
-groups = [4, 8, 12]
-halved = 2
-widest = 6
-
-[training]
-minutes = 0.05
-stages = [{ start = 0.0, crop = 64, batch = 2 }]
-lr_entropy = 1e-3
-lr_vectors = 1e-3
-lr_small = 1e-3
-
-[weights]
-file = "tiny-context.safetensors"
-sha256 = ""
-fingerprint = "0"
-"""
-
-
-def random_context(info: ModelInfo, features: int) -> Context:
+def random_context(info: ModelInfo) -> Context:
     """An untrained context model whose every tensor is non-trivial."""
     assert info.context is not None
     torch.manual_seed(3)
-    model = Context(info.architecture, info.context, features).eval()
+    model = Context(info.architecture, info.context, count_features(info.architecture)).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             if not parameter.any():
@@ -75,15 +51,8 @@ def context_info(tmp_path_factory: pytest.TempPathFactory) -> ModelInfo:
     backbone = read_model(folder / "tiny.toml")
     export(random_model(backbone), backbone, {})
     info = read_model(folder / "context.toml")
-    export_context(random_context(info, features(info)), info, {})
+    export_context(random_context(info), info, {})
     return read_model(folder / "context.toml")
-
-
-def features(info: ModelInfo) -> int:
-    """Number of features that h_s hands to the context model."""
-    codec = ModelCodec(info.backbone or info, torch.device("cpu"))
-    z = torch.zeros(1, info.architecture.hyper_latents, 1, 1, dtype=torch.float64)
-    return codec.h_s(z, 4000).features.shape[1]
 
 
 @pytest.fixture(scope="module")
@@ -142,13 +111,13 @@ def test_the_context_reaches_the_stream(codec: ModelCodec, context_info: ModelIn
 
 def test_the_exact_passes_follow_the_float_network(codec: ModelCodec, context_info: ModelInfo) -> None:
     """The integer network predicts what the trained one does, symbol for symbol of the same picture."""
-    network = random_context(context_info, features(context_info))
+    network = random_context(context_info)
     quality, shape = 3700, (7, 6)
     z = torch.randint(-5, 6, (1, context_info.architecture.hyper_latents, 2, 2)).double()
     hyper = HyperOutput(*(tensor[..., : shape[0], : shape[1]] for tensor in codec.h_s(z, quality)))
     log_scale = hyper.log_scale * 2.0**-OUTPUT_BITS + LOG_SCALE_MIN * 2.0**-LOG_BITS
     y = torch.randn(hyper.mean.shape, dtype=torch.float64) * 4
-    base = Base((hyper.features * 2.0**-ACTIVATION_BITS).float(), (y - hyper.mean / 64).float(), log_scale.float())
+    base = Base((hyper.features() * 2.0**-ACTIVATION_BITS).float(), (y - hyper.mean / 64).float(), log_scale.float())
 
     weight = torch.full((1, 24, 1, 1), 1e9)  # plain rounding
     with torch.no_grad():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY_MODEL, noise_image
+from conftest import TINY_CONTEXT, TINY_MODEL, noise_image
 from typer.testing import CliRunner
 
 from lcomp.cli.app import app
@@ -16,11 +16,12 @@ from lcomp.networks.blocks import lmbda, quality_weights
 from lcomp.networks.energy import energies, energy_transform, group_of_latent
 from lcomp.networks.hyperprior import Hyperprior, gaussian_bits
 from lcomp.tiles import Grid
-from lcomp.training.backbone import BackboneRun
+from lcomp.training.backbone import BackboneRun, trained_family
 from lcomp.training.cost import VTM_COST
 from lcomp.training.data import Pool, find_pictures, to_signal
 from lcomp.training.grow import grow
 from lcomp.training.recipe import Recipe, Stage, read_recipe
+from lcomp.training.run import checkpoint_file
 from lcomp.training.start import start_from_components
 from lcomp.zoo import read_model
 
@@ -154,10 +155,57 @@ def test_train_resumes_exports_and_the_result_codes_pictures(model_file: Path, p
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert read_model(model_file).sha256 == info.sha256
     resumed = BackboneRun(
-        info.architecture, read_recipe(model_file), pictures, run, torch.device("cpu"), compiled=False
+        info.architecture, None, read_recipe(model_file), pictures, run, torch.device("cpu"), compiled=False
     )
     assert resumed.progress >= 1
     assert resumed.step > 0
+
+
+def test_a_context_model_trains_beside_its_backbone_and_alone(model_file: Path, pictures: Path, tmp_path: Path) -> None:
+    model_file.write_text(TINY_MODEL.replace("lr_linear", 'context = "context"\nlr_linear'))
+    context_file = model_file.with_name("context.toml")
+    context_file.write_text(TINY_CONTEXT)
+    common = ["--data", str(pictures), "--device", "cpu", "--no-compile"]
+    result = CliRunner().invoke(app, ["train", str(model_file), "--run", str(tmp_path / "both"), *common])
+    assert result.exit_code == 0, result.output
+    info = read_model(context_file)
+    beside = ModelCodec(info, torch.device("cpu"))
+    family = trained_family(tmp_path / "both")
+    assert family.context is not None
+    # the exported network is the one that was trained
+    bias = family.context.get_submodule("enter").bias
+    assert beside.context is not None
+    layer = beside.context.layers.enter
+    assert torch.allclose(layer.bias * 2.0 ** -(layer.shift + 8), bias.double(), atol=1e-3)
+
+    alone = ["train", str(context_file), "--run", str(tmp_path / "alone"), "--from", str(tmp_path / "both"), *common]
+    result = CliRunner().invoke(app, alone)
+    assert result.exit_code == 0, result.output
+    assert read_model(context_file).sha256 != info.sha256
+    codec = ModelCodec(read_model(context_file), torch.device("cpu"))
+    pixels, grid = to_picture(noise_image(100, 90)).pixels, Grid(100, 90)
+    tiles = codec.encode(pixels, 4000, grid, Coder.CONSTRICTION)
+    assert codec.decode(tiles, 4000, grid, Coder.CONSTRICTION, grid.picture).pixels.shape == pixels.shape
+
+
+def test_checkpoints_of_other_models_are_errors(model_file: Path, pictures: Path, tmp_path: Path) -> None:
+    config, recipe, device = read_model(model_file).architecture, read_recipe(model_file), torch.device("cpu")
+    run = tmp_path / "run"
+    BackboneRun(config, None, recipe, pictures, run, device, compiled=False).save()
+    assert trained_family(run).backbone.config == config
+    other = dataclasses.replace(config, latents=32)
+    with pytest.raises(LcompError, match="not of this model"):
+        BackboneRun(other, None, recipe, pictures, run, device, compiled=False)
+    state = torch.load(checkpoint_file(run), weights_only=True)
+    for damaged in (state | {"architecture": {"patents": 3}}, state | {"average": {}}, {}):
+        torch.save(damaged, checkpoint_file(run))
+        with pytest.raises(LcompError, match="not of a backbone"):
+            trained_family(run)
+    checkpoint_file(run).write_bytes(b"not a checkpoint")
+    with pytest.raises(LcompError, match="can be read"):
+        trained_family(run)
+    with pytest.raises(LcompError, match="holds no"):
+        trained_family(tmp_path)
 
 
 def test_training_lowers_the_cost(model_file: Path, pictures: Path, tmp_path: Path) -> None:
@@ -173,7 +221,7 @@ def test_training_lowers_the_cost(model_file: Path, pictures: Path, tmp_path: Pa
         ema=0.9,
     )
     config = read_model(model_file).architecture
-    trainer = BackboneRun(config, recipe, pictures, tmp_path / "run", torch.device("cpu"), compiled=False)
+    trainer = BackboneRun(config, None, recipe, pictures, tmp_path / "run", torch.device("cpu"), compiled=False)
     before = trainer.validate()
     reports = []
     trainer.run(reports.append)
@@ -205,9 +253,16 @@ def test_a_grown_model_computes_what_the_smaller_one_does(model_file: Path, pict
         # of the same latents: logarithms of energies magnify rounding
         y[:, :32] = y_small
         z, z_small = model.h_a(y, w, model.scale), small.h_a(y_small, w, small.scale)
-        mean, mean_small = model.h_s(z, w, model.scale), small.h_s(z_small, w, small.scale)
-        assert torch.allclose(mean[:, :32], mean_small[:, :32], atol=1e-3)
-        assert torch.allclose(mean[:, 64:96], mean_small[:, 32:], atol=1e-3)
+        ours, theirs = model.h_s(z, w, model.scale), small.h_s(z_small, w, small.scale)
+        assert torch.allclose(ours.mean[:, :32], theirs.mean, atol=1e-3)
+        assert torch.allclose(ours.log_scale[:, :32], theirs.log_scale, atol=1e-3)
+    deeper = Hyperprior(dataclasses.replace(config, blocks=2, blocks_low=3)).eval()
+    grow(deeper, small, pool, random)
+    with torch.no_grad():
+        assert torch.equal(deeper.g_s(y_small, w, deeper.scale), x_small)
+        assert torch.equal(deeper.g_a(x, w, deeper.scale), y_small)
+    with pytest.raises(LcompError, match="cannot lose"):
+        grow(small, deeper, pool, random)
     wider = Hyperprior(dataclasses.replace(config, channels=24))
     with pytest.raises(LcompError, match="cannot grow"):
         grow(wider, small, pool, random)

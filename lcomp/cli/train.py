@@ -21,7 +21,7 @@ def train(
     ] = None,
     start: Annotated[
         Path | None,
-        typer.Option("--from", metavar="DIR", help="Start from another run's model, which may have fewer latents."),
+        typer.Option("--from", metavar="DIR", help="Start from another run's model, which may be smaller."),
     ] = None,
     device: Device = "auto",
     every: Annotated[float, typer.Option("--every", help="Minutes between checkpoints.")] = 5.0,
@@ -34,11 +34,11 @@ def train(
 ) -> None:
     """Train a model and export its weights.
 
-    An interrupted run goes on from its checkpoint. At the end the averaged weights are written to the
-    weights/ folder beside the model's TOML, whose digest is updated.
+    An interrupted run goes on from its checkpoint. At the end the averaged weights are written to the weights/ folder
+    beside the model's TOML, whose digest is updated; so are those of a context model trained beside a backbone.
     """
     try:
-        from lcomp.training.backbone import BackboneRun, trained_model
+        from lcomp.training.backbone import BackboneRun, trained_family
         from lcomp.training.context import ContextRun
         from lcomp.training.export import export, export_context
         from lcomp.training.run import Report, checkpoint_file
@@ -53,15 +53,19 @@ def train(
     folder = run or Path("runs") / info.name
     if export_only and not checkpoint_file(folder).is_file():
         raise LcompError(f"{folder} holds no checkpoint")
-    small = trained_model(start) if start else None
+    beside = read_model(model.with_name(f"{recipe.context}.toml")) if recipe.context else None
+    small = trained_family(start) if start else None
+    if info.context and small and not small.context:
+        raise LcompError(f"{start} has no context model")
     console = Console(stderr=True)
     trainer: BackboneRun | ContextRun
     with console.status("reading the training pictures"):
         if info.context:
-            trainer = ContextRun(info, recipe, data, folder, choose_device(device), compiled)
+            context = small.context if small else None
+            trainer = ContextRun(info, recipe, data, folder, choose_device(device), compiled, context)
         else:
-            architecture = info.architecture
-            trainer = BackboneRun(architecture, recipe, data, folder, choose_device(device), compiled, small)
+            sizes = info.architecture, beside.context if beside else None
+            trainer = BackboneRun(*sizes, recipe, data, folder, choose_device(device), compiled, small)
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bar:
@@ -89,7 +93,11 @@ def train(
         "validation_cost": f"{trainer.validate():.4f}",
     }
     if isinstance(trainer, ContextRun):
-        weights = export_context(trainer.average, info, training)
+        weights = [export_context(trainer.average, info, training)]
     else:
-        weights = export(trainer.average, info, training)
-    print(f"{weights}: {weights.stat().st_size} bytes", file=sys.stderr)
+        weights = [export(trainer.average.backbone, info, training)]
+        if beside and trainer.average.context:
+            # read again: the backbone's digest is a new one
+            weights.append(export_context(trainer.average.context, read_model(beside.source), training))
+    for path in weights:
+        print(f"{path}: {path.stat().st_size} bytes", file=sys.stderr)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lcomp.entropy.tables import SCALE_MIN
+from lcomp.entropy.tables import SCALE_MIN, STEPS_PER_OCTAVE
 from lcomp.networks.blocks import QualityVector, start_at_zero
 from lcomp.networks.config import BackboneConfig, ContextConfig
 from lcomp.networks.hyperprior import SLOPE, gaussian_bits
@@ -78,7 +78,8 @@ class Refined(NamedTuple):
         lower = nearest - nearest.sign()
         saved = gaussian_bits(nearest, sigma) - gaussian_bits(lower, sigma)
         added = weight * ((self.residual - lower).square() - (self.residual - nearest).square())
-        return torch.where(saved > added, lower, nearest)
+        coded = self.log_scale > LOG_SCALE_FLOOR + 0.5 / STEPS_PER_OCTAVE  # the first scale stands for zeros
+        return torch.where(saved > added, lower, nearest) * coded
 
 
 class Base(NamedTuple):

@@ -1,4 +1,4 @@
-"""The mean-scale hyperprior and the whole trainable model around it (Balle 2018, Minnen 2018)."""
+"""The mean-scale hyperprior (Balle 2018, Minnen 2018)."""
 
 import math
 from typing import NamedTuple
@@ -8,13 +8,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lcomp.entropy.tables import SCALE_MIN
-from lcomp.networks.blocks import QualityVector, quality_weights, start_at_zero
+from lcomp.networks.blocks import QualityVector, start_at_zero
 from lcomp.networks.config import HYPER_STRIDE, BackboneConfig
 from lcomp.networks.energy import energies, energy_transform, group_of_latent
 from lcomp.networks.transforms import Analysis, LatentScale, Synthesis
 
 SLOPE = 0.125
 """Negative slope of h_s's activation: a power of two, so that the integer path is exact."""
+
+
+class Hints(NamedTuple):
+    """What h_s says about y."""
+
+    hidden: Tensor  # [B, 2 * high, h, w]: its last hidden layer
+    energies: Tensor  # [B, G, h, w]: output of its linear path
+    mean: Tensor  # [B, M, h, w]
+    log_scale: Tensor  # [B, M, h, w]: natural logarithm of the standard deviation, not bounded below
 
 
 class HyperAnalysis(nn.Module):
@@ -73,24 +82,17 @@ class HyperSynthesis(nn.Module):
                 if group:
                     self.expand.weight[config.latents + channel, group] = 1
 
-    def forward(self, z_hat: Tensor, w: Tensor, scale: LatentScale) -> Tensor:
-        """Means and natural log-scales [B, 2M, 4h, 4w] relative to the deviation of y, for z_hat [B, Z, h, w]."""
+    def forward(self, z_hat: Tensor, w: Tensor, scale: LatentScale) -> Hints:
+        """Hints for z_hat [B, Z, h, w], means and scales relative to the deviation of y [B, M, 4h, 4w]."""
         v = z_hat / scale.z_gain(w)
         h = F.leaky_relu(F.pixel_shuffle(self.enter(v), 2), SLOPE)
         h = F.leaky_relu(F.pixel_shuffle(self.middle(h), 2), SLOPE)
         h = F.leaky_relu(self.mix(h), SLOPE)
         # means of large latents need full precision: bf16 has steps of 1 at 256
         with torch.autocast(h.device.type, enabled=False):
-            parameters: Tensor = self.expand(F.pixel_shuffle(self.path(v), HYPER_STRIDE)) + self.leave(h.float())
-        return parameters
-
-
-class Rates(NamedTuple):
-    """Result of a training pass."""
-
-    x_hat: Tensor  # [B, 3, H, W]
-    bits_y: Tensor  # [B], bits per sample
-    bits_z: Tensor  # [B]
+            energies = F.pixel_shuffle(self.path(v), HYPER_STRIDE)
+            mean, log_scale = (self.expand(energies) + self.leave(h.float())).chunk(2, 1)
+        return Hints(h, energies, mean, log_scale)
 
 
 def gaussian_bits(value: Tensor, sigma: Tensor) -> Tensor:
@@ -102,17 +104,16 @@ def gaussian_bits(value: Tensor, sigma: Tensor) -> Tensor:
     return -torch.log2((0.5 * (upper - lower)).clamp_min(1e-9))
 
 
-def round_through(value: Tensor) -> Tensor:
-    """Round to the nearest integer with an identity gradient (Theis 2017)."""
-    return value + (torch.round(value) - value).detach()
+def bounded_deviation(log_scale: Tensor) -> Tensor:
+    """Standard deviations of natural logarithms, at least SCALE_MIN where no gradient asks for less."""
+    above = log_scale - math.log(SCALE_MIN)
+    # a small slope below the bound keeps a gradient that can bring the scale back
+    above = above.clamp_min(0) + 0.03 * above.clamp_max(0)
+    return SCALE_MIN * above.exp()
 
 
 class Hyperprior(nn.Module):
-    """Variable-rate mean-scale hyperprior model: g_a, h_a, h_s, g_s and the factorised Gaussian prior of z.
-
-    x -> g_a -> y -> h_a -> z -> round -> z_hat -> h_s -> (mu, sigma)
-                `-- round(y - mu) + mu -> y_hat -> g_s -> x_hat
-    """
+    """The networks of a variable-rate mean-scale hyperprior model: g_a, h_a, h_s, g_s and the Gaussian prior of z."""
 
     def __init__(self, config: BackboneConfig) -> None:
         super().__init__()
@@ -124,31 +125,8 @@ class Hyperprior(nn.Module):
         self.h_s = HyperSynthesis(config)
         self.z_log_scale = QualityVector(config.hyper_latents)
 
-    def forward(self, x: Tensor, q: Tensor) -> Rates:
-        """Training pass on x [B, 3, H, W] in [-1, 1] (multiples of 64) at qualities q [B].
-
-        Rates and h_s see uniform noise, g_s sees rounding with a straight-through gradient (Minnen 2020).
-        """
-        w = quality_weights(q)
-        y = self.g_a(x, w, self.scale)
-        z = self.h_a(y, w, self.scale)
-        z_hat = z + torch.rand_like(z) - 0.5 if self.training else torch.round(z)
-        bits_z = gaussian_bits(z_hat, self.z_log_scale(w).exp().expand_as(z))
-        mu, sigma = self.entropy_parameters(z_hat, w)
-        residual = y - mu
-        if self.training:
-            y_rate = residual + torch.rand_like(y) - 0.5
-        else:
-            y_rate = torch.round(residual)
-        bits_y = gaussian_bits(y_rate, sigma)
-        x_hat = self.g_s(round_through(residual) + mu, w, self.scale)
-        return Rates(x_hat, bits_y.sum((1, 2, 3)), bits_z.sum((1, 2, 3)))
-
-    def entropy_parameters(self, z_hat: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
-        """Means and standard deviations [B, M, 4h, 4w] of y for z_hat [B, Z, h, w], in quantisation steps."""
-        mean, log_scale = self.h_s(z_hat, w, self.scale).chunk(2, 1)
+    def hints(self, z_hat: Tensor, w: Tensor) -> Hints:
+        """What z_hat [B, Z, h, w] says about y [B, M, 4h, 4w] at quality weights w [B, 8], in quantisation steps."""
+        hints = self.h_s(z_hat, w, self.scale)
         deviation = self.scale.deviation(w)
-        above = log_scale + deviation.log() - math.log(SCALE_MIN)
-        # a small slope below the bound keeps a gradient that can bring the scale back
-        above = above.clamp_min(0) + 0.03 * above.clamp_max(0)
-        return mean * deviation, SCALE_MIN * above.exp()
+        return hints._replace(mean=hints.mean * deviation, log_scale=hints.log_scale + deviation.log())

@@ -1,4 +1,4 @@
-"""Training the backbone with its hyperprior."""
+"""Training the backbone, its hyperprior and, beside them, the context model."""
 
 import dataclasses
 from collections.abc import Callable
@@ -11,81 +11,67 @@ from torch import Tensor
 
 from lcomp.errors import LcompError
 from lcomp.networks.blocks import place
-from lcomp.networks.config import BackboneConfig
-from lcomp.networks.hyperprior import Hyperprior
+from lcomp.networks.config import BackboneConfig, ContextConfig
+from lcomp.networks.family import Family
 from lcomp.training.cost import relative_cost
-from lcomp.training.data import Pool, find_pictures, to_signal, validation_crops
+from lcomp.training.data import (
+    VALIDATION_QUALITIES,
+    Pool,
+    find_pictures,
+    stratified_qualities,
+    to_signal,
+    validation_crops,
+)
 from lcomp.training.grow import grow
 from lcomp.training.recipe import Recipe
-from lcomp.training.run import Run, checkpoint_file, parameter_group
-from lcomp.training.soap import Soap
+from lcomp.training.run import Run, checkpoint_file, read_checkpoint
 from lcomp.training.start import start_from_components
 
-VALIDATION_QUALITIES = (1.0, 2.5, 4.0, 6.0, 8.0)
+
+def trained_family(folder: Path) -> Family:
+    """The averaged weights of the run in `folder`; raises LcompError where it holds none of a backbone."""
+    state = read_checkpoint(folder, torch.device("cpu"))
+    try:
+        context = None if state["context"] is None else ContextConfig(**state["context"])
+        family = Family(BackboneConfig(**state["architecture"]), context)
+        family.load_state_dict(state["average"])
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise LcompError(f"{checkpoint_file(folder)} is not of a backbone") from error
+    return family.eval()
 
 
-def make_optimizers(model: Hyperprior, recipe: Recipe) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
-    """AdamW and SOAP, which takes the convolution weights, with the learning rates of the recipe."""
-    linear, vectors, small, entropy, transforms = [], [], [], [], []
-    for name, parameter in model.named_parameters():
-        if name.endswith(".linear"):
-            linear.append(parameter)
-        elif name.endswith(".points"):
-            vectors.append(parameter)
-        elif parameter.ndim == 1 or ".path" in name or ".expand" in name:
-            small.append(parameter)
-        elif name.startswith(("h_a.", "h_s.")):
-            entropy.append(parameter)
-        else:
-            transforms.append(parameter)
-    plain = [
-        parameter_group(linear, recipe.lr_linear),
-        parameter_group(vectors, recipe.lr_vectors),
-        parameter_group(small, recipe.lr_small),
-    ]
-    adam = torch.optim.AdamW(plain, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
-    return adam, Soap([parameter_group(entropy, recipe.lr_entropy), parameter_group(transforms, recipe.lr_transforms)])
+class BackboneRun(Run[Family]):
+    """Training of g_a, g_s, h_a, h_s and a context model.
 
-
-def trained_model(folder: Path) -> Hyperprior:
-    """The averaged weights of the run in `folder`; raises LcompError where it holds no checkpoint."""
-    if not checkpoint_file(folder).is_file():
-        raise LcompError(f"{folder} holds no checkpoint")
-    state = torch.load(checkpoint_file(folder), map_location="cpu", weights_only=True)
-    model = Hyperprior(BackboneConfig(**state["architecture"]))
-    model.load_state_dict(state["average"])
-    return model.eval()
-
-
-class BackboneRun(Run[Hyperprior]):
-    """Training of g_a, g_s, h_a and h_s.
-
-    It starts from its checkpoint; without one from the trained model `small`, or from the principal components.
+    It starts from its checkpoint; without one from the trained family `small`, or from the principal components.
     """
 
     def __init__(
         self,
         config: BackboneConfig,
+        context: ContextConfig | None,
         recipe: Recipe,
         data: Path,
         folder: Path,
         device: torch.device,
         compiled: bool,
-        small: Hyperprior | None = None,
+        small: Family | None = None,
     ) -> None:
         torch.manual_seed(recipe.seed)
         split = find_pictures(data)
         self.pool, self.validation_pool = Pool(split.train, device), Pool(split.validation, device)
-        model = Hyperprior(config)
+        model = Family(config, context)
         place(model, device)
         if not checkpoint_file(folder).is_file():
             random = np.random.default_rng(recipe.seed)
             if small is None:
-                start_from_components(model, self.pool, random)
+                start_from_components(model.backbone, self.pool, random)
             else:
                 place(small, device)
-                grow(model, small, self.pool, random)
-        super().__init__(model, make_optimizers(model, recipe), recipe, folder, device)
+                grow(model.backbone, small.backbone, self.pool, random)
+                if model.context and small.context and model.context.config == small.context.config:
+                    model.context.load_state_dict(small.context.state_dict())
+        super().__init__(model, recipe, folder, device)
         self.cost: Callable[[Tensor, Tensor], Tensor] = self.mean_cost
         if compiled:
             self.cost = torch.compile(self.mean_cost, dynamic=False)
@@ -100,9 +86,7 @@ class BackboneRun(Run[Hyperprior]):
         """Cost of the next batch of crops, relative to VTM."""
         stage = self.recipe.stage(self.progress)
         x = to_signal(self.pool.crops(stage.batch, stage.crop, self.random))
-        # stratified qualities: every step sees the whole range
-        q = 1 + 7 * (torch.arange(stage.batch) + torch.from_numpy(self.random.random(stage.batch))) / stage.batch
-        return self.cost(x, q.float().to(self.device))
+        return self.cost(x, stratified_qualities(stage.batch, self.random).to(self.device))
 
     @torch.no_grad()
     def validate(self) -> float:
@@ -118,4 +102,8 @@ class BackboneRun(Run[Hyperprior]):
 
     def describe(self) -> dict[str, Any]:
         """The architecture, so that other runs can start from this one."""
-        return {"architecture": dataclasses.asdict(self.model.config)}
+        context = self.model.context
+        return {
+            "architecture": dataclasses.asdict(self.model.backbone.config),
+            "context": None if context is None else dataclasses.asdict(context.config),
+        }

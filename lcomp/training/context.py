@@ -4,23 +4,28 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from lcomp.container import QUALITY_STEPS
-from lcomp.errors import ModelError
+from lcomp.errors import LcompError, ModelError
 from lcomp.networks.blocks import lmbda, place, quality_weights
 from lcomp.networks.config import STRIDE
 from lcomp.networks.context import LOG_SCALE_FLOOR, Base, Context, Refined
+from lcomp.networks.family import count_features
 from lcomp.networks.integer import ACTIVATION_BITS, LOG_BITS, LOG_SCALE_MIN, MEAN_BITS, OUTPUT_BITS, HyperOutput
 from lcomp.rounding import error_weight
-from lcomp.training.backbone import VALIDATION_QUALITIES
 from lcomp.training.cost import reference_bpp
-from lcomp.training.data import Pool, find_pictures, to_signal, validation_crops
+from lcomp.training.data import (
+    VALIDATION_QUALITIES,
+    Pool,
+    find_pictures,
+    stratified_qualities,
+    to_signal,
+    validation_crops,
+)
 from lcomp.training.recipe import Recipe
-from lcomp.training.run import Run, parameter_group
-from lcomp.training.soap import Soap
+from lcomp.training.run import Run
 from lcomp.weights import Weights, load_weights
 from lcomp.zoo import ModelInfo
 
@@ -44,17 +49,6 @@ class Latents(NamedTuple):
     quality: Tensor  # [N], float32
 
 
-def make_optimizers(model: Context, recipe: Recipe) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
-    """AdamW and SOAP, which takes the convolution weights, with the learning rates of the recipe."""
-    parameters = list(model.named_parameters())
-    vectors = [parameter for name, parameter in parameters if name.endswith(".points")]
-    small = [parameter for name, parameter in parameters if name.endswith(".bias")]
-    convolutions = [parameter for name, parameter in parameters if name.endswith(".weight")]
-    plain = [parameter_group(vectors, recipe.lr_vectors), parameter_group(small, recipe.lr_small)]
-    adam = torch.optim.AdamW(plain, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
-    return adam, Soap([parameter_group(convolutions, recipe.lr_entropy)])
-
-
 def analyse(backbone: Weights, x: Tensor, quality: Tensor) -> Latents:
     """Latents of crops x [B, 3, H, W] in [-1, 1] at qualities [B] in thousandths, through the exact h_s."""
     w, scale = quality_weights(quality / QUALITY_STEPS), backbone.networks.scale
@@ -68,7 +62,7 @@ def analyse(backbone: Weights, x: Tensor, quality: Tensor) -> Latents:
     hyper = HyperOutput(*(torch.cat(parts) for parts in zip(*outputs, strict=True)))
     log_scale = hyper.log_scale * 2.0**-OUTPUT_BITS + LOG_SCALE_MIN * 2.0**-LOG_BITS
     return Latents(
-        (hyper.features * 2.0**-ACTIVATION_BITS).half(),
+        (hyper.features() * 2.0**-ACTIVATION_BITS).half(),
         (y - hyper.mean * 2.0**-MEAN_BITS).half(),
         log_scale.half(),
         quality / QUALITY_STEPS,
@@ -76,10 +70,20 @@ def analyse(backbone: Weights, x: Tensor, quality: Tensor) -> Latents:
 
 
 class ContextRun(Run[Context]):
-    """Training of the context model of `info`; the backbone's exported weights stay as they are."""
+    """Training of the context model of `info`; the backbone's exported weights stay as they are.
+
+    It starts from its checkpoint; without one from the context model `start`, or anew.
+    """
 
     def __init__(
-        self, info: ModelInfo, recipe: Recipe, data: Path, folder: Path, device: torch.device, compiled: bool
+        self,
+        info: ModelInfo,
+        recipe: Recipe,
+        data: Path,
+        folder: Path,
+        device: torch.device,
+        compiled: bool,
+        start: Context | None = None,
     ) -> None:
         if info.backbone is None or info.context is None:
             raise ModelError(f"'{info.name}' has no context model on a backbone")
@@ -88,9 +92,13 @@ class ContextRun(Run[Context]):
         self.pool = Pool(split.train, device)
         self.backbone = load_weights(info.backbone, device)
         self.held_out = [self.held_out_latents(crop) for crop in validation_crops(Pool(split.validation, device))]
-        model = Context(info.architecture, info.context, self.held_out[0].features.shape[1])
+        model = Context(info.architecture, info.context, count_features(info.architecture))
+        if start is not None:
+            if start.config != info.context:
+                raise LcompError(f"the context model to start from is not built like '{info.name}'")
+            model.load_state_dict(start.state_dict())
         place(model, device)
-        super().__init__(model, make_optimizers(model, recipe), recipe, folder, device)
+        super().__init__(model, recipe, folder, device)
         stage = self.recipe.stage(0)
         fresh = [self.new_latents(stage.batch, stage.crop) for _ in range(STORED // stage.batch)]
         self.latents = Latents(*(torch.cat(parts) for parts in zip(*fresh, strict=True)))
@@ -106,8 +114,7 @@ class ContextRun(Run[Context]):
     def new_latents(self, batch: int, crop: int) -> Latents:
         """Latents of random crops at stratified qualities."""
         x = to_signal(self.pool.crops(batch, crop, self.random))
-        q = 1 + 7 * (np.arange(batch) + self.random.random(batch)) / batch
-        quality = torch.from_numpy(np.round(q * QUALITY_STEPS)).float().to(self.device)
+        quality = torch.round(stratified_qualities(batch, self.random) * QUALITY_STEPS).to(self.device)
         with torch.no_grad():
             return analyse(self.backbone, x, quality)
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from lcomp.networks.blocks import lmbda, quality_weights
-from lcomp.networks.hyperprior import Rates
+from lcomp.networks.family import Rates
 
 VTM_COST = (0.278, 0.405, 0.573, 0.796, 1.080, 1.440, 1.901, 2.491)
 """Lowest bpp + lmbda * 255^2 * MSE of VTM on Kodak at q = 1..8, from its published curve (CompressAI)."""
@@ -16,7 +16,10 @@ def reference_bpp(q: Tensor) -> Tensor:
 
 
 def relative_cost(rates: Rates, x: Tensor, q: Tensor) -> Tensor:
-    """Cost [B] of pictures x [B, 3, H, W] in [-1, 1] at qualities q [B], relative to VTM's on Kodak."""
-    bpp = (rates.bits_y + rates.bits_z) / (x.shape[2] * x.shape[3])
+    """Cost [B] of pictures x [B, 3, H, W] in [-1, 1] at qualities q [B], relative to VTM's on Kodak.
+
+    With a context model the mean of the costs with and without it: the latents serve both.
+    """
+    bpp = ((rates.bits_y + rates.bits_context) / 2 + rates.bits_z) / (x.shape[2] * x.shape[3])
     mse = ((rates.x_hat - x) * 127.5).square().mean((1, 2, 3))
     return (bpp + lmbda(q) * mse) / reference_bpp(q)

@@ -16,6 +16,8 @@ from lcomp.images import PICTURE_SUFFIXES
 
 VALIDATION_SIDE = 256
 
+VALIDATION_QUALITIES = (1.0, 2.5, 4.0, 6.0, 8.0)
+
 VALIDATION_SHARE = 33
 """Without an index.csv every 33rd picture (by name) is held out for validation."""
 
@@ -81,6 +83,11 @@ class Pool:
             cut = self.picture(index)[:, top : top + side, left : left + side]
             cuts.append(cut.flip(-1) if random.random() < 0.5 else cut)
         return torch.stack(cuts)
+
+
+def stratified_qualities(batch: int, random: np.random.Generator) -> Tensor:
+    """Random qualities [batch] in [1, 8], one in each of `batch` equal parts of the range."""
+    return torch.from_numpy(1 + 7 * (np.arange(batch) + random.random(batch)) / batch).float()
 
 
 def to_signal(pixels: Tensor) -> Tensor:

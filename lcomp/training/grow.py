@@ -1,4 +1,7 @@
-"""Start from a smaller trained model: what it knows is kept, added latents begin as what it leaves over."""
+"""Start from a smaller trained model: what it knows is kept.
+
+Added latents begin as what it leaves over, added residual blocks as identities.
+"""
 
 import numpy as np
 import torch
@@ -39,11 +42,16 @@ def grown_index(old: BackboneConfig, new: BackboneConfig, before: int, after: in
 def grow(model: Hyperprior, small: Hyperprior, pool: Pool, random: np.random.Generator) -> None:
     """Set `model` to what `small` computes, its added latents to what `small` leaves over of training pictures.
 
-    Raises LcompError where the two differ in more than their latents and hyper-latents.
+    Raises LcompError where `model` is not larger in its latents, hyper-latents and blocks only.
     """
     old, new = small.config, model.config
-    state = model.state_dict()
-    for name, tensor in small.state_dict().items():
+    state, known = model.state_dict(), small.state_dict()
+    if not known.keys() <= state.keys():
+        raise LcompError(f"a stack of {old.blocks} and {old.blocks_low} blocks cannot lose any")
+    for name in state.keys() - known.keys():
+        if ".second." in name:
+            state[name].zero_()
+    for name, tensor in known.items():
         target = state[name]
         index = [
             torch.tensor(grown_index(old, new, before, after), device=tensor.device)
@@ -54,8 +62,8 @@ def grow(model: Hyperprior, small: Hyperprior, pool: Pool, random: np.random.Gen
         target[torch.meshgrid(*index, indexing="ij")] = tensor
     if new.latents > old.latents:
         add_leftovers(model, small, pool, random)
-    known = grown_index(old, new, old.hyper_latents, new.hyper_latents)
-    added = [channel for channel in range(new.hyper_latents) if channel not in known]
+    kept = grown_index(old, new, old.hyper_latents, new.hyper_latents)
+    added = [channel for channel in range(new.hyper_latents) if channel not in kept]
     crops = to_signal(pool.crops(4 * BATCH, SIDE, random))
     for point in range(QUALITIES):
         w = quality_weights(torch.full((len(crops),), 1.0 + point, device=crops.device))

@@ -37,6 +37,7 @@ class Recipe:
     clip: float = 1.0  # largest gradient norm, per group
     ema: float = 0.9995  # decay of the averaged weights, per step
     seed: int = 0
+    context: str = ""  # of a backbone: the model whose context is trained beside it
 
     def __post_init__(self) -> None:
         if not self.minutes > 0 or not self.stages or self.stages[0].start != 0:

@@ -6,6 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from lcomp.errors import LcompError
 from lcomp.training.recipe import Recipe
+from lcomp.training.soap import Soap
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -35,9 +37,47 @@ def parameter_group(parameters: Sequence[nn.Parameter], rate: float) -> Group:
     return {"params": list(parameters), "lr": rate, "peak": rate}
 
 
+def make_optimizers(model: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """AdamW and SOAP, which takes the convolution weights, with the learning rates of the recipe."""
+    linear, vectors, small, entropy, transforms = [], [], [], [], []
+    for name, parameter in model.named_parameters():
+        if name.endswith(".linear"):
+            linear.append(parameter)
+        elif name.endswith(".points"):
+            vectors.append(parameter)
+        elif parameter.ndim == 1 or ".path" in name or ".expand" in name:
+            small.append(parameter)
+        elif ".g_a." in name or ".g_s." in name:
+            transforms.append(parameter)
+        else:
+            entropy.append(parameter)
+    plain = [
+        parameter_group(linear, recipe.lr_linear),
+        parameter_group(vectors, recipe.lr_vectors),
+        parameter_group(small, recipe.lr_small),
+    ]
+    adam = torch.optim.AdamW(plain, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
+    return [
+        adam,
+        Soap([parameter_group(entropy, recipe.lr_entropy), parameter_group(transforms, recipe.lr_transforms)]),
+    ]
+
+
 def checkpoint_file(folder: Path) -> Path:
     """File in a run's folder that it can be resumed from."""
     return folder / "checkpoint.pt"
+
+
+def read_checkpoint(folder: Path, device: torch.device) -> dict[str, Any]:
+    """What `Run.save` wrote into a run's folder; raises LcompError where that cannot be read."""
+    path = checkpoint_file(folder)
+    if not path.is_file():
+        raise LcompError(f"{folder} holds no checkpoint")
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (OSError, EOFError, RuntimeError, UnpicklingError) as error:
+        raise LcompError(f"{path} is not a checkpoint that can be read") from error
+    return state
 
 
 class Run(ABC, Generic[Model]):
@@ -46,13 +86,13 @@ class Run(ABC, Generic[Model]):
     def __init__(
         self,
         model: Model,
-        optimizers: Sequence[torch.optim.Optimizer],
         recipe: Recipe,
         folder: Path,
         device: torch.device,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.model, self.optimizers, self.recipe, self.folder, self.device = model, optimizers, recipe, folder, device
+        self.model, self.recipe, self.folder, self.device = model, recipe, folder, device
+        self.optimizers = make_optimizers(model, recipe)
         self.average = copy.deepcopy(model).eval()
         self.step, self.minutes = 0, 0.0
         if checkpoint_file(folder).is_file():
@@ -127,13 +167,19 @@ class Run(ABC, Generic[Model]):
         temporary.replace(path)
 
     def load(self) -> None:
-        """Go on from the checkpoint; the learning rates are the recipe's, not the checkpoint's."""
-        state = torch.load(checkpoint_file(self.folder), map_location=self.device, weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            peaks = [group["peak"] for group in optimizer.param_groups]
-            optimizer.load_state_dict(saved)
-            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-                group["peak"] = peak
-        self.step, self.minutes = state["step"], state["minutes"]
+        """Go on from the checkpoint; the learning rates are the recipe's, not the checkpoint's.
+
+        Raises LcompError for the checkpoint of another model.
+        """
+        state = read_checkpoint(self.folder, self.device)
+        try:
+            self.model.load_state_dict(state["model"])
+            self.average.load_state_dict(state["average"])
+            for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+                peaks = [group["peak"] for group in optimizer.param_groups]
+                optimizer.load_state_dict(saved)
+                for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                    group["peak"] = peak
+            self.step, self.minutes = state["step"], state["minutes"]
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise LcompError(f"{checkpoint_file(self.folder)} is not of this model: choose another --run") from error
