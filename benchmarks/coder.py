@@ -30,10 +30,10 @@ def main() -> None:
     quality = 4000
     [encoded] = codec.encode(pixels, quality, Grid(*pixels.shape[1::-1]), Coder.CONSTRICTION)
     rows, columns = -(-pixels.shape[0] // 16), -(-pixels.shape[1] // 16)
-    coder = codec.coder(Coder.CONSTRICTION)
+    coder = codec.tile.coder(Coder.CONSTRICTION)
     decoder = coder.decoder(encoded.stream)
-    z = decoder.decode(codec.z_scales(quality, rows, columns))
-    scales = np.asarray(codec.hyper(z, quality, rows, columns).entropy_parameters().scales.flatten())
+    z = decoder.decode(codec.tile.z_scales(quality, rows, columns))
+    scales = np.asarray(codec.tile.hyper(z, quality, rows, columns).entropy_parameters().scales.flatten())
     symbols = np.clip(decoder.decode(scales), -RADIUS, RADIUS).astype(np.int16)
 
     stream = coder.encode([(symbols, scales)])
@@ -42,7 +42,7 @@ def main() -> None:
 
     # one row per symbol: every table cut or padded to the symbols -RADIUS .. RADIUS
     torchac = load_torchac()
-    table = torch.stack([centred_row(codec, index) for index in range(len(codec.tables))])
+    table = torch.stack([centred_row(codec, index) for index in range(len(codec.tile.tables))])
     coded = np.flatnonzero(scales)
     bins = torch.from_numpy(symbols[coded] + np.int16(RADIUS))
     index = torch.from_numpy(scales[coded].astype(np.int64))
@@ -59,7 +59,7 @@ def main() -> None:
 
 def centred_row(codec: ModelCodec, index: int) -> torch.Tensor:
     """CDF row of a table over the symbols -RADIUS .. RADIUS, what lies outside given to the ends."""
-    table = codec.tables[index]
+    table = codec.tile.tables[index]
     frequencies = np.ones(2 * RADIUS + 1, np.int64)
     inner = min(table.radius, RADIUS)
     middle = table.frequencies[table.radius - inner : table.radius + inner + 1]

@@ -10,13 +10,15 @@ from PIL import Image
 from lcomp import container, distortion
 from lcomp.alpha import read_alpha, write_alpha
 from lcomp.binary import Reader
-from lcomp.codec import ModelCodec, Progress, log
+from lcomp.codec import ModelCodec, Progress
 from lcomp.container import CODERS, QUALITY_STEPS, Header, LicFile
+from lcomp.effort import DEFAULT_EFFORT, LEVELS
 from lcomp.errors import FormatError, LcompError
 from lcomp.images import MAX_PIXELS, check_pixels, to_picture
 from lcomp.salvage import recover
 from lcomp.saving import to_image
 from lcomp.search import Target, search
+from lcomp.tile_codec import log
 from lcomp.tiles import Grid, Rectangle
 from lcomp.zoo import DEFAULT_MODEL, ModelInfo, model_by_name, model_by_number
 
@@ -75,6 +77,7 @@ class Codec:
         image: Image.Image,
         quality: float = 4.0,
         *,
+        effort: int = DEFAULT_EFFORT,
         size: int | None = None,
         bpp: float | None = None,
         psnr: float | None = None,
@@ -85,17 +88,20 @@ class Codec:
     ) -> bytes:
         """Encode a picture at a quality in [1, 8] as `.lic` bytes, with its alpha, ICC profile, EXIF and XMP.
 
+        `effort`, 0 to 9, is how long to look for better symbols; decoding takes no longer for it.
         With `size` (bytes) or `bpp` (bits per pixel) the quality is the highest whose file is not larger, with `psnr`
         (dB) the lowest that reaches it; `quality` does not matter then.
         `strip` leaves EXIF and XMP out; the profile stays, for it decides the colours. `frame` (from 0) picks a frame
         of an animation, without it animations are refused. `progress` is told how many pixels of how many are done.
 
-        Raises LcompError for an impossible quality, target or frame, LimitError beyond `max_pixels` and
+        Raises LcompError for an impossible quality, effort, target or frame, LimitError beyond `max_pixels` and
         UnsupportedError for pictures that cannot be coded.
         """
         target = Target(size, bpp, psnr)
         if not 1 <= quality <= 8:
             raise LcompError(f"quality {quality} is out of range: use 1 to 8")
+        if effort not in range(len(LEVELS)):
+            raise LcompError(f"effort {effort} is out of range: use 0 to {len(LEVELS) - 1}")
         check_pixels(image.width, image.height, max_pixels)
         with memory_errors():
             picture = to_picture(image, frame)
@@ -106,7 +112,7 @@ class Codec:
             height, width = picture.pixels.shape[:2]
 
             def write(steps: int) -> bytes:
-                tiles = codec.encode(picture.pixels, steps, Grid(width, height), self.coder, progress)
+                tiles = codec.encode(picture.pixels, steps, Grid(width, height), self.coder, effort, progress)
                 header = Header(width, height, picture.mode, steps, self.model.number, self.model.fingerprint)
                 exif, xmp = (None, None) if strip else (picture.exif, picture.xmp)
                 return container.write(LicFile(header, self.coder, tiles, picture.icc, exif, xmp, alpha))
@@ -184,6 +190,7 @@ def encode(
     device: str = "auto",
     coder: str = "constriction",
     *,
+    effort: int = DEFAULT_EFFORT,
     size: int | None = None,
     bpp: float | None = None,
     psnr: float | None = None,
@@ -193,7 +200,7 @@ def encode(
 ) -> bytes:
     """Encode a picture as `.lic` bytes; see `Codec.encode`. Models stay loaded between calls."""
     return Codec(model, device, coder).encode(
-        image, quality, size=size, bpp=bpp, psnr=psnr, strip=strip, frame=frame, max_pixels=max_pixels
+        image, quality, effort=effort, size=size, bpp=bpp, psnr=psnr, strip=strip, frame=frame, max_pixels=max_pixels
     )
 
 

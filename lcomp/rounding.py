@@ -36,17 +36,25 @@ class Rounding:
             row[: table.radius + 1] = PRECISION - np.log2(table.frequencies[table.radius : -1])
         self.bits = torch.from_numpy(bits).to(device)
 
-    def __call__(self, residual: Tensor, scales: Tensor, gain: Tensor, trade_off: float) -> Tensor:
+    def cost(self, symbols: Tensor, scales: Tensor) -> Tensor:
+        """Bits of symbols at scale indexes of the same shape."""
+        magnitude = symbols.abs().clamp_max(MAX_RADIUS + 1)
+        places = scales.to(torch.int32).mul_(self.bits.shape[1]).add_(magnitude.to(torch.int32))
+        return self.bits.view(-1).index_select(0, places.flatten()).view(symbols.shape)
+
+    def nearest(self, residual: Tensor, scales: Tensor) -> Tensor:
+        """Symbols nearest to y - mu, for scale indexes of the same shape; the first scale stands for zeros."""
+        return torch.round(residual).clamp_(-MAX_SYMBOL, MAX_SYMBOL).mul_(scales > 0)
+
+    def optimised(self, residual: Tensor, scales: Tensor, gain: Tensor, trade_off: float) -> Tensor:
         """Symbols of y - mu, for scale indexes of the same shape, the gain of y (broadcast) and lmbda."""
         residual, scales = residual.contiguous(), scales.contiguous()
-        symbols = torch.round(residual).clamp(-MAX_SYMBOL, MAX_SYMBOL) * (scales > 0)
+        symbols = self.nearest(residual, scales)
         flat = symbols.view(-1)
         (places,) = torch.nonzero(flat, as_tuple=True)
-        nearest, value = flat[places], residual.view(-1)[places]
+        nearest, value, scale = flat[places], residual.view(-1)[places], scales.view(-1)[places]
         lower = nearest - nearest.sign()
-        scale = scales.view(-1)[places].long()
-        magnitude = nearest.abs().long().clamp_max(MAX_RADIUS + 1)
-        saved = self.bits[scale, magnitude] - self.bits[scale, magnitude - 1]
+        saved = self.cost(nearest, scale) - self.cost(lower, scale)
         weight = error_weight(gain, trade_off).expand_as(symbols).reshape(-1)[places]
         added = weight * ((value - lower).square() - (value - nearest).square())
         flat[places] = torch.where(saved > added, lower, nearest)

@@ -68,19 +68,20 @@ class Transforms:
         assert around is not None, "a window lies within its picture"
         return around
 
-    @torch.inference_mode()
-    def analyse(self, pixels: Pixels, window: Rectangle, quality: int) -> Tensor:
-        """Latents y [1, M, rows, columns] of a window, which starts at multiples of STRIDE, of a picture [H, W, 3]."""
-        picture = Rectangle(0, 0, pixels.shape[1], pixels.shape[0])
-        around = self.surroundings(window, picture)
-        rows, columns = around.within(picture)
+    def signal(self, pixels: Pixels, area: Rectangle) -> Tensor:
+        """An area of a picture [H, W, 3] as x [1, 3, height, width] in [-1, 1], channels last."""
+        rows, columns = area.within(Rectangle(0, 0, pixels.shape[1], pixels.shape[0]))
         part = torch.from_numpy(pixels[rows, columns].copy()).to(self.device)
         x = part.permute(2, 0, 1)[None].float().div_(127.5).sub_(1)
+        return x.contiguous(memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def latents(self, x: Tensor, quality: int) -> Tensor:
+        """Latents y [1, M, rows, columns] of x [1, 3, height, width]; right but for a margin where there is more."""
         x = pad_to(x, STRIDE).contiguous(memory_format=torch.channels_last)
         with self.autocast():
             y: Tensor = self.networks.g_a(x, self.quality_weights(quality), self.networks.scale)
-        rows, columns = window.latents().within(around.latents())
-        return y[..., rows, columns]
+        return y
 
     @torch.inference_mode()
     def synthesize(self, y_hat: Tensor, window: Rectangle, around: Rectangle, quality: int) -> Pixels:

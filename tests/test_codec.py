@@ -64,13 +64,13 @@ def test_decoded_latents_are_the_encoders(codec: ModelCodec, photo: Image.Image)
     pixels = to_picture(photo).pixels
     for quality in (1000, 3217, 8000):
         [encoded] = codec.encode(pixels, quality, Grid(photo.width, photo.height), Coder.CONSTRICTION)
-        y_hat = codec.decode_latents(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION)
-        again = codec.decode_latents(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION)
+        y_hat = codec.tile.decode(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION)
+        again = codec.tile.decode(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION)
         assert torch.equal(y_hat, again)
         # latents are within one step of what the analysis asked for, unless their scale says they are never coded
         x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
         x = torch.nn.functional.pad(x, (0, -x.shape[3] % 16, 0, -x.shape[2] % 16), mode="replicate")
-        y = codec.networks.g_a(x, codec.transforms.quality_weights(quality), codec.networks.scale)
+        y = codec.transforms.networks.g_a(x, codec.transforms.quality_weights(quality), codec.transforms.networks.scale)
         error = (y_hat - y).abs()
         assert (error <= 1 + 1e-3).float().mean() > 0.9
 
@@ -84,7 +84,7 @@ def test_a_decoder_out_of_step_is_reported(codec: ModelCodec, photo: Image.Image
         codec.decode([wrong], 4000, grid, Coder.CONSTRICTION, grid.picture)
     # the number of a tile is part of its checksum, so that tiles cannot change places unseen
     with pytest.raises(ChecksumError):
-        codec.decode_latents(encoded, 4000, *pixels.shape[:2], Coder.CONSTRICTION, 1)
+        codec.tile.decode(encoded, 4000, *pixels.shape[:2], Coder.CONSTRICTION, 1)
 
 
 def test_actual_bytes_match_the_rate_estimate(shipped: ModelCodec, photo: Image.Image) -> None:
@@ -92,10 +92,10 @@ def test_actual_bytes_match_the_rate_estimate(shipped: ModelCodec, photo: Image.
     for quality in (2000, 5000, 8000):
         [encoded] = shipped.encode(pixels, quality, Grid(photo.width, photo.height), Coder.CONSTRICTION)
         rows, columns = -(-pixels.shape[0] // 16), -(-pixels.shape[1] // 16)
-        decoder = shipped.coder(Coder.CONSTRICTION).decoder(encoded.stream)
-        z_scales = shipped.z_scales(quality, rows, columns)
+        decoder = shipped.tile.coder(Coder.CONSTRICTION).decoder(encoded.stream)
+        z_scales = shipped.tile.z_scales(quality, rows, columns)
         z = decoder.decode(z_scales)
-        parameters = shipped.hyper(z, quality, rows, columns).entropy_parameters()
+        parameters = shipped.tile.hyper(z, quality, rows, columns).entropy_parameters()
         y_scales = np.asarray(parameters.scales.flatten())
         y = decoder.decode(y_scales)
         bits = 0.0
@@ -115,7 +115,7 @@ def test_exact_path_follows_the_float_path(codec: ModelCodec, tiny_info: ModelIn
         with torch.no_grad():
             hints = model.hints(z.float(), w)
         mean, sigma = hints.mean, bounded_deviation(hints.log_scale)
-        exact = codec.h_s(z, quality).entropy_parameters()
+        exact = codec.tile.h_s(z, quality).entropy_parameters()
         deviation = model.scale.deviation(w)
         assert ((exact.mean / 64 - mean).abs() / (deviation + 1)).max() < 0.02
         index = (torch.log2(sigma / SCALE_MIN) * STEPS_PER_OCTAVE).clamp(0, 63)
@@ -132,9 +132,9 @@ def test_fixed_point_constants() -> None:
 
 def test_integer_powers_of_two(codec: ModelCodec) -> None:
     logarithm = np.arange(-(10 << LOG_BITS), 10 << LOG_BITS, 4099)
-    powers = codec.h_s.power_of_two(logarithm, 8)
+    powers = codec.tile.h_s.power_of_two(logarithm, 8)
     assert np.abs(powers - 2.0 ** (logarithm / 2**LOG_BITS + 8)).max() <= 0.5 + 2**18 * 1e-5
-    assert (codec.h_s.power_of_two(np.array([30 << LOG_BITS]), 8) == 2**38).all()
+    assert (codec.tile.h_s.power_of_two(np.array([30 << LOG_BITS]), 8) == 2**38).all()
 
 
 def test_weights_are_verified(tiny_info: ModelInfo) -> None:
@@ -160,12 +160,12 @@ def test_rounding_saves_bits_where_they_cost_more_than_the_error(codec: ModelCod
     scales = torch.randint(0, 64, residual.shape, generator=generator, dtype=torch.uint8)
     gain = torch.ones(1, 24, 1, 1)
     plain = torch.round(residual) * (scales > 0)
-    careful = codec.rounding(residual, scales, gain, 1e3)
+    careful = codec.rounding.optimised(residual, scales, gain, 1e3)
     assert torch.equal(careful, plain)
-    greedy = codec.rounding(residual, scales, gain, 0.0)
+    greedy = codec.rounding.optimised(residual, scales, gain, 0.0)
     assert set((plain - greedy).abs().unique().tolist()) == {0.0, 1.0}
     assert (greedy.abs() <= plain.abs()).all()
-    some = codec.rounding(residual, scales, gain, 1e-4)
+    some = codec.rounding.optimised(residual, scales, gain, 1e-4)
     assert 0 < (some != plain).sum() < (greedy != plain).sum()
 
 
@@ -200,7 +200,7 @@ def test_tiles_decode_to_what_one_piece_gives(codec: ModelCodec, tiled: tuple[En
         for column in range(TILED.columns):
             number = row * TILED.columns + column
             tile = TILED.rectangle(number)
-            parts.append(codec.decode_latents(tiled[number], 4000, tile.height, tile.width, Coder.CONSTRICTION, number))
+            parts.append(codec.tile.decode(tiled[number], 4000, tile.height, tile.width, Coder.CONSTRICTION, number))
         rows.append(torch.cat(parts, 3))
     whole = codec.transforms.synthesize(torch.cat(rows, 2), TILED.picture, TILED.picture, 4000)
     difference = np.abs(whole.astype(int) - decode(codec, tiled).pixels)

@@ -106,7 +106,7 @@ def test_the_context_reaches_the_stream(codec: ModelCodec, context_info: ModelIn
     tiles = codec.encode(pixels, 4000, Grid(100, 90), Coder.CONSTRICTION)
     assert tiles != alone.encode(pixels, 4000, Grid(100, 90), Coder.CONSTRICTION)
     with pytest.raises((ChecksumError, FormatError)):
-        alone.decode_latents(tiles[0], 4000, 90, 100, Coder.CONSTRICTION)
+        alone.tile.decode(tiles[0], 4000, 90, 100, Coder.CONSTRICTION)
 
 
 def test_the_exact_passes_follow_the_float_network(codec: ModelCodec, context_info: ModelInfo) -> None:
@@ -114,7 +114,7 @@ def test_the_exact_passes_follow_the_float_network(codec: ModelCodec, context_in
     network = random_context(context_info)
     quality, shape = 3700, (7, 6)
     z = torch.randint(-5, 6, (1, context_info.architecture.hyper_latents, 2, 2)).double()
-    hyper = HyperOutput(*(tensor[..., : shape[0], : shape[1]] for tensor in codec.h_s(z, quality)))
+    hyper = HyperOutput(*(tensor[..., : shape[0], : shape[1]] for tensor in codec.tile.h_s(z, quality)))
     log_scale = hyper.log_scale * 2.0**-OUTPUT_BITS + LOG_SCALE_MIN * 2.0**-LOG_BITS
     y = torch.randn(hyper.mean.shape, dtype=torch.float64) * 4
     base = Base((hyper.features() * 2.0**-ACTIVATION_BITS).float(), (y - hyper.mean / 64).float(), log_scale.float())
@@ -143,7 +143,7 @@ def test_a_damaged_stream_is_noticed(codec: ModelCodec) -> None:
         stream = bytearray(encoded.stream)
         stream[place] ^= 4
         with pytest.raises((ChecksumError, FormatError)):
-            codec.decode_latents(encoded._replace(stream=bytes(stream)), 4000, 64, 64, Coder.CONSTRICTION)
+            codec.tile.decode(encoded._replace(stream=bytes(stream)), 4000, 64, 64, Coder.CONSTRICTION)
 
 
 def test_a_context_model_needs_its_own_backbone(context_info: ModelInfo, tmp_path: Path) -> None:

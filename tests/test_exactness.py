@@ -57,7 +57,7 @@ for model, quality in product(("hyperprior", "autoregressive"), (1000, 4300, 800
         for file in sorted(folder.glob(f"*-{model}-{quality}")):
             data = file.read_bytes()
             encoded = Encoded(data[4:], int.from_bytes(data[:4], "little"))
-            y_hat = codec.decode_latents(encoded, quality, 136, 200, Coder.CONSTRICTION)
+            y_hat = codec.tile.decode(encoded, quality, 136, 200, Coder.CONSTRICTION)
             result[file.name] = hashlib.sha256(y_hat.numpy().tobytes()).hexdigest()
 print(json.dumps(result))
 """
@@ -91,12 +91,12 @@ def test_memory_format_batch_and_crop_do_not_matter(shipped: ModelCodec) -> None
     channels = shipped.model.architecture.hyper_latents
     z = torch.randint(-40, 41, (3, channels, 6, 7), generator=generator).double()
     for quality in (1000, 5555, 8000):
-        whole = shipped.h_s(z, quality)
-        last = shipped.h_s(z.contiguous(memory_format=torch.channels_last), quality)
+        whole = shipped.tile.h_s(z, quality)
+        last = shipped.tile.h_s(z.contiguous(memory_format=torch.channels_last), quality)
         assert torch.equal(whole.mean, last.mean)
         assert torch.equal(whole.log_scale, last.log_scale)
         for index in range(len(z)):
-            one = shipped.h_s(z[index : index + 1], quality)
+            one = shipped.tile.h_s(z[index : index + 1], quality)
             assert torch.equal(whole.mean[index], one.mean[0])
             assert torch.equal(whole.log_scale[index], one.log_scale[0])
 
@@ -105,7 +105,7 @@ def test_extreme_hyper_latents_stay_exact(shipped: ModelCodec) -> None:
     channels = shipped.model.architecture.hyper_latents
     shape = (1, channels, 3, 3)
     for z in (torch.full(shape, 32767.0), torch.full(shape, -32767.0)):
-        parameters = shipped.h_s(z.double(), 8000).entropy_parameters()
+        parameters = shipped.tile.h_s(z.double(), 8000).entropy_parameters()
         assert torch.equal(parameters.mean, parameters.mean.round())
         assert parameters.mean.abs().max() <= 2**20
 
@@ -116,8 +116,8 @@ def test_cuda_and_cpu_agree(shipped: ModelCodec, photo: Image.Image) -> None:
     pixels = np.asarray(photo)
     for quality, (first, second) in product((1000, 4000, 8000), ((shipped, cuda), (cuda, shipped))):
         [encoded] = first.encode(pixels, quality, Grid(200, 136), Coder.CONSTRICTION)
-        ours = first.decode_latents(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION).cpu()
-        theirs = second.decode_latents(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION).cpu()
+        ours = first.tile.decode(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION).cpu()
+        theirs = second.tile.decode(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION).cpu()
         assert torch.equal(ours, theirs)
 
 
@@ -139,7 +139,7 @@ def test_golden_files_decode_to_their_latents_and_pixels(path: Path) -> None:
             pytest.skip(str(error))
     codec = ModelCodec(model_by_name(expected["model"]), torch.device("cpu"))
     [encoded] = file.tiles
-    y_hat = codec.decode_latents(encoded, header.quality, header.height, header.width, file.coder)
+    y_hat = codec.tile.decode(encoded, header.quality, header.height, header.width, file.coder)
     assert hashlib.sha256(y_hat.numpy().tobytes()).hexdigest() == expected["latents_sha256"]
     with Image.open(path.with_name(expected["original"])) as image:
         difference = np.asarray(lcomp.decode(data, device="cpu")).astype(float) - np.asarray(image)

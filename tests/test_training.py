@@ -174,8 +174,8 @@ def test_a_context_model_trains_beside_its_backbone_and_alone(model_file: Path, 
     assert family.context is not None
     # the exported network is the one that was trained
     bias = family.context.get_submodule("enter").bias
-    assert beside.context is not None
-    layer = beside.context.layers.enter
+    assert beside.tile.context is not None
+    layer = beside.tile.context.layers.enter
     assert torch.allclose(layer.bias * 2.0 ** -(layer.shift + 8), bias.double(), atol=1e-3)
 
     alone = ["train", str(context_file), "--run", str(tmp_path / "alone"), "--from", str(tmp_path / "both"), *common]

@@ -25,6 +25,10 @@ def encode(
     ] = None,
     bpp: Annotated[float | None, typer.Option("--bpp", help="Bits per pixel of the whole file.")] = None,
     psnr: Annotated[float | None, typer.Option("--psnr", help="Lowest PSNR in dB.")] = None,
+    effort: Annotated[
+        int,
+        typer.Option("-e", "--effort", min=0, max=9, help="Time spent on a smaller file: 0 least, 9 most."),
+    ] = 1,
     model: Annotated[str | None, typer.Option("-m", "--model", help="Model name, see `lcomp models`.")] = None,
     device: Device = "auto",
     coder: Annotated[
@@ -66,6 +70,7 @@ def encode(
         data = codec.encode(
             image,
             4.0 if quality is None else quality,
+            effort=effort,
             size=largest,
             bpp=bpp,
             psnr=psnr,

@@ -29,7 +29,7 @@ def write(name: str, original: str, image: Image.Image, quality: float, coder: s
     codec = ModelCodec(model_by_name(model), torch.device("cpu"))
     [encoded] = file.tiles
     assert encoded is not None
-    y_hat = codec.decode_latents(encoded, header.quality, header.height, header.width, file.coder)
+    y_hat = codec.tile.decode(encoded, header.quality, header.height, header.width, file.coder)
     difference = np.asarray(lcomp.decode(data, device="cpu")).astype(float) - np.asarray(image)
     description = {
         "original": original,

@@ -1,0 +1,192 @@
+"""One tile's latents to an entropy-coded stream and back, for one model on one device."""
+
+import logging
+import time
+import zlib
+from collections import defaultdict
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lcomp.container import Coder, Encoded
+from lcomp.entropy.backend import Backend
+from lcomp.entropy.latents import MAX_SYMBOL, Indexes, LatentCoder, Symbols, coder_tables
+from lcomp.entropy.range_coder import RangeCoder
+from lcomp.errors import ChecksumError
+from lcomp.networks.config import HYPER_STRIDE
+from lcomp.networks.context import Pass
+from lcomp.networks.integer import MEAN_BITS, EntropyParameters, HyperOutput
+from lcomp.networks.integer_context import CodePass, Places
+from lcomp.tiles import Rectangle
+from lcomp.weights import Weights
+
+log = logging.getLogger("lcomp")
+
+Pick = Callable[[Tensor, Tensor, slice], Tensor]
+"""Given y - mu [1, G, n], the scale indexes and which channels these are: the symbols [1, G, n], as floats."""
+
+
+class Stopwatch:
+    """Adds up the seconds of each stage, for the log at debug level."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.last = time.perf_counter()
+
+    def start(self) -> None:
+        """Forget everything measured so far."""
+        self.seconds.clear()
+        self.last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """Count the time since the last lap for a stage."""
+        if log.isEnabledFor(logging.DEBUG):
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)
+            now = time.perf_counter()
+            self.seconds[stage] += now - self.last
+            self.last = now
+
+    def report(self) -> None:
+        """Log all stages."""
+        for stage, seconds in self.seconds.items():
+            log.debug("  %s %.3f s", stage, seconds)
+
+
+def symbols_crc(z: Symbols, y: Symbols, number: int) -> int:
+    """CRC-32 of all symbols of a tile as little-endian int16, z before y; it starts from the tile's number."""
+    return zlib.crc32(y.astype("<i2").tobytes(), zlib.crc32(z.astype("<i2").tobytes(), number))
+
+
+def as_symbols(rounded: Tensor) -> Tensor:
+    """Rounded latents as int16, clamped to what a symbol can be."""
+    return rounded.clamp(-MAX_SYMBOL, MAX_SYMBOL).to(torch.int16)
+
+
+def flat_symbols(symbols: Tensor) -> Symbols:
+    """Symbols (int16) in row-major order."""
+    return np.asarray(symbols.contiguous().flatten().cpu())
+
+
+def flat_indexes(index: Tensor) -> Indexes:
+    """Scale indexes (uint8) in row-major order."""
+    return np.asarray(index.contiguous().flatten().cpu())
+
+
+class Choice(NamedTuple):
+    """The symbols of a tile and what they are coded with."""
+
+    z: Symbols
+    groups: list[tuple[Symbols, Indexes]]  # all symbols and their scales in coding order
+    hyper: HyperOutput  # what z says about y
+    symbols: Tensor  # int16 [1, M, h, w]
+    parameters: EntropyParameters  # [1, M, h, w]
+
+    def y_hat(self) -> Tensor:
+        """What the decoder will see [1, M, h, w], float32."""
+        return dequantise(self.symbols, self.parameters.mean)
+
+
+def dequantise(symbols: Tensor, mean: Tensor) -> Tensor:
+    """y_hat (float32) of symbols and means with MEAN_BITS fractional bits."""
+    return (symbols + mean * 2.0**-MEAN_BITS).float()
+
+
+class TileCodec:
+    """The entropy side of a model: what y is coded with, its symbols, the stream."""
+
+    def __init__(self, weights: Weights, device: torch.device) -> None:
+        self.h_s, self.context, self.tables = weights.h_s, weights.context, weights.tables
+        self.device = device
+        self.coders: dict[Coder, LatentCoder] = {}
+        self.watch = Stopwatch(device)
+
+    def coder(self, kind: Coder) -> LatentCoder:
+        """The entropy layer with a given backend, built once."""
+        if kind not in self.coders:
+            tables = coder_tables(self.tables)
+            backend: Backend
+            if kind is Coder.TORCHAC:
+                from lcomp.entropy.torchac_coder import TorchacCoder
+
+                backend = TorchacCoder(tables)
+            else:
+                backend = RangeCoder(tables)
+            self.coders[kind] = LatentCoder(self.tables, backend)
+        return self.coders[kind]
+
+    def z_scales(self, quality: int, rows: int, columns: int) -> Indexes:
+        """Flat scale indexes of z for a latent size."""
+        area = -(-rows // HYPER_STRIDE) * -(-columns // HYPER_STRIDE)
+        return np.repeat(self.h_s.z_scales(quality), area)
+
+    def hyper(self, z: Symbols, quality: int, rows: int, columns: int) -> HyperOutput:
+        """What h_s says about y [1, M, rows, columns] for flat symbols of z."""
+        shape = (1, -1, -(-rows // HYPER_STRIDE), -(-columns // HYPER_STRIDE))
+        z_hat = torch.from_numpy(z.astype(np.float64)).view(shape).to(self.device)
+        return HyperOutput(*(tensor[..., :rows, :columns] for tensor in self.h_s(z_hat, quality)))
+
+    def run_passes(self, hyper: HyperOutput, quality: int, code: CodePass) -> EntropyParameters:
+        """Code all of y by way of `code`: in context passes where the model has them, else at once."""
+        if self.context is not None:
+            return self.context(hyper, quality, code)
+        parameters = hyper.entropy_parameters()
+        flat = EntropyParameters(*(tensor.flatten(2) for tensor in parameters))
+        code(Pass(0, 0, flat.mean.shape[1], None), slice(None), flat)
+        return parameters
+
+    @torch.inference_mode()
+    def choose(self, y: Tensor, z: Symbols, hyper: HyperOutput, quality: int, pick: Pick) -> Choice:
+        """The symbols of y [1, M, rows, columns] as `pick` chooses them, z and what it says being known."""
+        rows, columns = y.shape[-2:]
+        groups = [(z, self.z_scales(quality, rows, columns))]
+        flat = y.flatten(2)
+        symbols = torch.empty_like(flat, dtype=torch.int16)
+
+        def code(step: Pass, places: Places, parameters: EntropyParameters) -> Tensor:
+            channels = slice(step.first, step.last)
+            residual = flat[:, channels, places] - parameters.mean * 2.0**-MEAN_BITS
+            chosen = as_symbols(pick(residual.float(), parameters.scales, channels))
+            symbols[:, channels, places] = chosen
+            groups.append((flat_symbols(chosen), flat_indexes(parameters.scales)))
+            return chosen
+
+        parameters = self.run_passes(hyper, quality, code)
+        self.watch.lap("entropy model")
+        return Choice(z, groups, hyper, symbols.view(y.shape), parameters)
+
+    def encode(self, choice: Choice, coder: Coder, number: int = 0) -> Encoded:
+        """The stream of the tile `number`."""
+        stream = self.coder(coder).encode(choice.groups)
+        self.watch.lap("entropy coding")
+        return Encoded(stream, symbols_crc(choice.z, flat_symbols(choice.symbols), number))
+
+    @torch.inference_mode()
+    def decode(self, encoded: Encoded, quality: int, height: int, width: int, coder: Coder, number: int = 0) -> Tensor:
+        """Exact y_hat [1, M, rows, columns] (float32) of the tile `number`, which has the given size in pixels.
+
+        Raises FormatError for impossible data and ChecksumError where the symbols are not the encoder's.
+        """
+        tile = Rectangle(0, 0, width, height).latents()
+        decoder = self.coder(coder).decoder(encoded.stream)
+        z_symbols = decoder.decode(self.z_scales(quality, tile.height, tile.width))
+        hyper = self.hyper(z_symbols, quality, tile.height, tile.width)
+        symbols = torch.empty(hyper.mean.flatten(2).shape, dtype=torch.int16, device=self.device)
+        self.watch.lap("hyperprior")
+
+        def code(step: Pass, places: Places, parameters: EntropyParameters) -> Tensor:
+            decoded = torch.from_numpy(decoder.decode(flat_indexes(parameters.scales))).to(self.device)
+            decoded = decoded.view(parameters.scales.shape)
+            symbols[:, step.first : step.last, places] = decoded
+            return decoded
+
+        mean = self.run_passes(hyper, quality, code).mean
+        decoder.finish()
+        self.watch.lap("entropy decoding")
+        if symbols_crc(z_symbols, flat_symbols(symbols), number) != encoded.symbols_crc:
+            raise ChecksumError("decoded latents do not match the encoder's: wrong or damaged decoder")
+        return dequantise(symbols.view(mean.shape), mean)

@@ -1,0 +1,115 @@
+"""The encoder's search: it finds better files, the same ones every time, and leaves the decoder alone."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import noise_image
+from PIL import Image
+from typer.testing import CliRunner
+
+import lcomp
+from lcomp.cli.app import app
+from lcomp.codec import ModelCodec
+from lcomp.container import Coder
+from lcomp.distortion import psnr
+from lcomp.effort import DEFAULT_EFFORT, LEVELS, Effort, Scene, trade_off
+from lcomp.errors import LcompError
+from lcomp.tiles import Grid, Rectangle
+from lcomp.windows import Pixels
+from lcomp.zoo import ModelInfo, model_by_name
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def codec(tiny_info: ModelInfo) -> ModelCodec:
+    codec = ModelCodec(tiny_info, CPU)
+    codec.transforms.bf16 = False
+    return codec
+
+
+def cost(codec: ModelCodec, pixels: Pixels, quality: int, effort: int) -> float:
+    """Bits per pixel plus lmbda times the squared error of a picture, from its stream."""
+    grid = Grid(*pixels.shape[1::-1])
+    [encoded] = tiles = codec.encode(pixels, quality, grid, Coder.CONSTRICTION, effort)
+    decoded = codec.decode(tiles, quality, grid, Coder.CONSTRICTION, grid.picture).pixels
+    error = 255**2 / 10 ** (psnr(decoded, pixels) / 10)
+    return 8 * len(encoded.stream) / (grid.width * grid.height) + trade_off(quality) * error
+
+
+@pytest.mark.parametrize("model", ["hyperprior", "autoregressive"])
+def test_more_effort_makes_better_files(model: str, photo: Image.Image) -> None:
+    codec, pixels = ModelCodec(model_by_name(model), CPU), np.asarray(photo.convert("RGB"))
+    for quality in (2000, 6000):
+        nearest, optimised, searched = (cost(codec, pixels, quality, effort) for effort in (0, 1, 5))
+        assert optimised < 0.995 * nearest
+        assert searched < 0.998 * optimised
+
+
+def test_the_slope_is_that_of_the_squared_error(codec: ModelCodec) -> None:
+    quality, area = 4000, Rectangle(0, 0, 70, 50)
+    x = codec.transforms.signal(np.asarray(noise_image(70, 50)), area)
+    y = codec.transforms.latents(x, quality).clone()
+    scene = Scene(codec.transforms, x, quality)
+    distortion, slope = scene.slope(y)
+    error = ((scene.synthesize(y) - x) * 127.5).square().mean()
+    assert distortion == pytest.approx(trade_off(quality) * float(error) * 70 * 50, rel=1e-4)
+    step = 0.05 * torch.randn(y.shape, generator=torch.Generator().manual_seed(0))
+    rise = float(scene.distortion(y + step) - scene.distortion(y - step)) / 2
+    assert rise == pytest.approx(float((slope * step).sum()), rel=0.02)
+    # along random directions the second derivative is the sum of those of the channels, on average
+    curvature = scene.curvature(y, torch.Generator().manual_seed(0))
+    bend = 0.0
+    for seed in range(20):
+        step = 0.05 * torch.randn(y.shape, generator=torch.Generator().manual_seed(seed))
+        bend += float(scene.distortion(y + step) + scene.distortion(y - step) - 2 * scene.distortion(y)) / 20
+    assert bend == pytest.approx(float((curvature * 0.05**2).expand_as(y).sum()), rel=0.3)
+
+
+def test_the_same_file_every_time_and_tile_by_tile(codec: ModelCodec) -> None:
+    grid = Grid(150, 90, tile=64)
+    pixels = np.asarray(noise_image(150, 90))
+    seen = []
+    first = codec.encode(pixels, 5000, grid, Coder.CONSTRICTION, 3, lambda done, total: seen.append((done, total)))
+    assert first == codec.encode(pixels, 5000, grid, Coder.CONSTRICTION, 3)
+    assert first != codec.encode(pixels, 5000, grid, Coder.CONSTRICTION, 1)
+    assert seen == sorted(seen)
+    assert seen[-1] == (150 * 90, 150 * 90)
+    assert codec.decode(first, 5000, grid, Coder.CONSTRICTION, grid.picture).pixels.shape == pixels.shape
+
+
+def test_nothing_found_leaves_the_first_choice(codec: ModelCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.asarray(noise_image(64, 64))
+    grid = Grid(64, 64)
+    first = codec.encode(pixels, 5000, grid, Coder.CONSTRICTION, 1)
+    move = Effort.move
+
+    def worse(self: Effort, choice: object, slope: torch.Tensor, *rest: object) -> object:
+        return move(self, choice, -10 * slope, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Effort, "move", worse)
+    assert codec.encode(pixels, 5000, grid, Coder.CONSTRICTION, 4) == first
+
+
+def test_effort_and_size_together(photo: Image.Image) -> None:
+    easy = lcomp.encode(photo, size=2500, model="hyperprior", effort=0)
+    hard = lcomp.encode(photo, size=2500, model="hyperprior", effort=2)
+    assert max(len(easy), len(hard)) <= 2500
+    pixels = np.asarray(photo.convert("RGB"))
+    assert psnr(np.asarray(lcomp.decode(hard)), pixels) > psnr(np.asarray(lcomp.decode(easy)), pixels)
+
+
+def test_levels_and_their_limits(photo: Image.Image, tmp_path: Path) -> None:
+    assert [level.rounds for level in LEVELS] == sorted(level.rounds for level in LEVELS)
+    with pytest.raises(LcompError, match="use 0 to 9"):
+        lcomp.encode(photo, effort=10)
+    photo.save(tmp_path / "a.png")
+    result = CliRunner().invoke(app, ["encode", str(tmp_path / "a.png"), "--effort", "10"])
+    assert result.exit_code == 2
+    # the command's default is the library's
+    assert CliRunner().invoke(app, ["encode", str(tmp_path / "a.png")]).exit_code == 0
+    with Image.open(io.BytesIO((tmp_path / "a.png").read_bytes())) as image:
+        assert (tmp_path / "a.lic").read_bytes() == lcomp.encode(image, effort=DEFAULT_EFFORT)
