@@ -24,6 +24,12 @@ PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", 
 """Files that count as pictures in a folder."""
 
 
+READABLE_SUFFIXES = frozenset(
+    PICTURE_SUFFIXES | {".gif", ".heic", ".heif", ".jfif", ".jp2", ".pbm", ".pgm", ".pnm", ".tga"}
+)
+"""Files in a folder that are worth an attempt to encode them."""
+
+
 @dataclass(frozen=True)
 class Picture:
     """A picture ready to be encoded."""

@@ -128,7 +128,7 @@ def test_the_exact_passes_follow_the_float_network(codec: ModelCodec, context_in
     def code(step: Pass, places: Places, parameters: EntropyParameters) -> Tensor:
         return torch.round(flat[:, step.first : step.last, places] - parameters.mean * 2.0**-MEAN_BITS)
 
-    exact = codec.run_passes(hyper, quality, code)
+    exact = codec.tile.run_passes(hyper, quality, code)
     residual = y[0] - exact.mean[0] * 2.0**-MEAN_BITS
     index = torch.round((expected.log_scale[0] - LOG_SCALE_FLOOR) * 6).clamp(0, 63)
     # a symbol that rounds the other way may change what follows: nearly all agree

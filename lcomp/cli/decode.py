@@ -3,15 +3,32 @@
 import io
 import logging
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from lcomp.cli.files import STREAM, Progress, Target, for_each, read_input, set_up_messages, target_names
-from lcomp.cli.options import Device, Force, Inputs, MaxPixels, Output, Quiet, Verbose
+from lcomp.cli.batch import Manner, run
+from lcomp.cli.files import STREAM, Destination, Progress, read_input, set_up_messages
+from lcomp.cli.inputs import plan
+from lcomp.cli.options import (
+    Device,
+    Force,
+    Inputs,
+    Jobs,
+    MaxPixels,
+    Output,
+    Quiet,
+    Recursive,
+    SkipExisting,
+    Verbose,
+    refuse_forced_skips,
+)
 from lcomp.images import MAX_PIXELS
 from lcomp.saving import FORMATS, save_image
+
+LIC_SUFFIXES = frozenset({".lic"})
 
 
 def output_format(name: str, wanted: str | None, known: dict[str, str]) -> str:
@@ -30,6 +47,40 @@ def parse_crop(text: str) -> tuple[int, int, int, int]:
     if min(x, y) < 0 or min(width, height) < 1:
         raise typer.BadParameter(f"--crop {text}: x and y start at 0, width and height at 1")
     return x, y, width, height
+
+
+@dataclass(frozen=True)
+class DecodeWork:
+    """Decodes one file; can be sent to another process."""
+
+    device: str
+    format: str | None
+    crop: tuple[int, int, int, int] | None
+    salvage: bool
+    max_pixels: int
+    force: bool
+    verbose: bool
+
+    def __call__(self, source: str, output: str, progress: Progress) -> str:
+        """Write the picture and say what it is like."""
+        destination = Destination(output, source, self.force)
+        data = read_input(source)
+        started = time.perf_counter()  # a pipe may have taken its time
+        from lcomp.api import Codec
+
+        codec = Codec(device=self.device)
+        image = codec.decode(data, crop=self.crop, salvage=self.salvage, max_pixels=self.max_pixels, progress=progress)
+        kind = output_format(destination.name, self.format, FORMATS)
+        buffer = io.BytesIO()
+        lost = save_image(image, buffer, kind)
+        if lost:
+            logging.getLogger("lcomp").warning("%s cannot keep %s", kind, ", ".join(lost))
+        destination.write(buffer.getvalue())
+        details = f" [{codec.device}]" if self.verbose else ""
+        return (
+            f"{destination}: {image.width}x{image.height} {kind}, {buffer.tell()} bytes, "
+            f"{time.perf_counter() - started:.2f} s{details}"
+        )
 
 
 def decode(
@@ -52,6 +103,9 @@ def decode(
     ] = False,
     max_pixels: MaxPixels = MAX_PIXELS,
     device: Device = "auto",
+    recursive: Recursive = False,
+    skip_existing: SkipExisting = False,
+    jobs: Jobs = 1,
     force: Force = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -62,30 +116,11 @@ def decode(
     """
     set_up_messages(verbose, quiet)
     area = None if crop is None else parse_crop(crop)
-    if output is not None and output != STREAM and format is None and len(inputs) == 1:
+    if output not in (None, STREAM) and format is None and len(inputs) == 1 and not Path(inputs[0]).is_dir():
         suffix = Path(output).suffix.lower().removeprefix(".")
         if suffix and suffix not in FORMATS and (Path(output).is_file() or not Path(output).exists()):
             raise typer.BadParameter(f"unknown picture suffix '.{suffix}': use --format")
-    outputs = target_names(inputs, output, f".{format or 'png'}")
-    from lcomp.api import Codec
-
-    codec = Codec(device=device)
-
-    def work(name: str, output_name: str, progress: Progress) -> str:
-        target = Target(output_name, name, force)
-        data = read_input(name)
-        started = time.perf_counter()  # a pipe may have taken its time
-        image = codec.decode(data, crop=area, salvage=salvage, max_pixels=max_pixels, progress=progress)
-        kind = output_format(target.name, format, FORMATS)
-        buffer = io.BytesIO()
-        lost = save_image(image, buffer, kind)
-        if lost:
-            logging.getLogger("lcomp").warning("%s cannot keep %s", kind, ", ".join(lost))
-        target.write(buffer.getvalue())
-        details = f" [{codec.device}]" if verbose else ""
-        return (
-            f"{target}: {image.width}x{image.height} {kind}, {buffer.tell()} bytes, "
-            f"{time.perf_counter() - started:.2f} s{details}"
-        )
-
-    for_each(inputs, outputs, work, "decoding", quiet)
+    refuse_forced_skips(force, skip_existing)
+    planned = plan(inputs, output, f".{format or 'png'}", LIC_SUFFIXES, recursive)
+    work = DecodeWork(device, format, area, salvage, max_pixels, force, verbose)
+    run(work, planned, Manner("decoding", verbose, quiet, jobs), skip_existing)

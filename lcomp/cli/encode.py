@@ -1,16 +1,79 @@
 """`lcomp encode`."""
 
 import time
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import typer
 
-from lcomp.cli.files import Progress, Target, for_each, read_input, set_up_messages, target_names
-from lcomp.cli.options import Device, Force, Inputs, MaxPixels, Output, Quiet, Verbose
+from lcomp.cli.batch import Manner, run
+from lcomp.cli.files import Destination, Progress, read_input, set_up_messages
+from lcomp.cli.inputs import plan
+from lcomp.cli.options import (
+    Device,
+    Force,
+    Inputs,
+    Jobs,
+    MaxPixels,
+    Output,
+    Quiet,
+    Recursive,
+    SkipExisting,
+    Verbose,
+    refuse_forced_skips,
+)
 from lcomp.container import QUALITY_STEPS
 from lcomp.errors import LcompError
-from lcomp.images import MAX_PIXELS, open_image
-from lcomp.search import parse_size
+from lcomp.images import MAX_PIXELS, READABLE_SUFFIXES, open_image
+from lcomp.search import Target, parse_size
+from lcomp.zoo import DEFAULT_MODEL, model_by_name
+
+
+@dataclass(frozen=True)
+class EncodeWork:
+    """Encodes one picture; can be sent to another process."""
+
+    model: str
+    device: str
+    coder: str
+    quality: float
+    target: Target
+    effort: int
+    strip: bool
+    frame: int | None
+    max_pixels: int
+    force: bool
+    verbose: bool
+
+    def __call__(self, source: str, output: str, progress: Progress) -> str:
+        """Write the file and say what it is like."""
+        destination = Destination(output, source, self.force)
+        picture = read_input(source)
+        started = time.perf_counter()  # a pipe may have taken its time
+        from lcomp.api import Codec, info
+
+        codec = Codec(self.model, self.device, self.coder)
+        image = open_image(picture, self.max_pixels)
+        data = codec.encode(
+            image,
+            self.quality,
+            effort=self.effort,
+            size=self.target.size,
+            bpp=self.target.bpp,
+            psnr=self.target.psnr,
+            strip=self.strip,
+            frame=self.frame,
+            max_pixels=self.max_pixels,
+            progress=progress,
+        )
+        destination.write(data)
+        pixels = image.width * image.height
+        searched = "" if self.target == Target() else f", -q {info(data).quality / QUALITY_STEPS:g}"
+        details = f" [{codec.model.name}, {codec.device}]" if self.verbose else ""
+        return (
+            f"{destination}: {len(data)} bytes, {8 * len(data) / pixels:.3f} bpp, "
+            f"{3 * pixels / len(data):.1f}:1, {time.perf_counter() - started:.2f} s{searched}{details}"
+        )
 
 
 def encode(
@@ -29,7 +92,9 @@ def encode(
         int,
         typer.Option("-e", "--effort", min=0, max=9, help="Time spent on a smaller file: 0 least, 9 most."),
     ] = 1,
-    model: Annotated[str | None, typer.Option("-m", "--model", help="Model name, see `lcomp models`.")] = None,
+    model: Annotated[
+        str, typer.Option("-m", "--model", metavar="MODEL", help="Model name, see `lcomp models`.")
+    ] = DEFAULT_MODEL,
     device: Device = "auto",
     coder: Annotated[
         Literal["constriction", "torchac"], typer.Option("--coder", help="Entropy coder.")
@@ -42,6 +107,9 @@ def encode(
         typer.Option("--frame", metavar="N", help="Frame of an animation or page of a document, from 0.", min=0),
     ] = None,
     max_pixels: MaxPixels = MAX_PIXELS,
+    recursive: Recursive = False,
+    skip_existing: SkipExisting = False,
+    jobs: Jobs = 1,
     force: Force = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -53,39 +121,24 @@ def encode(
     set_up_messages(verbose, quiet)
     if sum(value is not None for value in (quality, size, bpp, psnr)) > 1:
         raise typer.BadParameter("-q, --size, --bpp and --psnr exclude each other")
+    refuse_forced_skips(force, skip_existing)
     try:
-        largest = None if size is None else parse_size(size)
+        target = Target(None if size is None else parse_size(size), bpp, psnr)
     except LcompError as error:
         raise typer.BadParameter(str(error)) from error
-    outputs = target_names(inputs, output, ".lic")
-    from lcomp.api import Codec, info
-
-    codec = Codec(model, device, coder)
-
-    def work(name: str, output_name: str, progress: Progress) -> str:
-        target = Target(output_name, name, force)
-        source = read_input(name)
-        started = time.perf_counter()  # a pipe may have taken its time
-        image = open_image(source, max_pixels)
-        data = codec.encode(
-            image,
-            4.0 if quality is None else quality,
-            effort=effort,
-            size=largest,
-            bpp=bpp,
-            psnr=psnr,
-            strip=strip,
-            frame=frame,
-            max_pixels=max_pixels,
-            progress=progress,
-        )
-        target.write(data)
-        pixels = image.width * image.height
-        searched = "" if largest is bpp is psnr is None else f", -q {info(data).quality / QUALITY_STEPS:g}"
-        details = f" [{codec.model.name}, {codec.device}]" if verbose else ""
-        return (
-            f"{target}: {len(data)} bytes, {8 * len(data) / pixels:.3f} bpp, "
-            f"{3 * pixels / len(data):.1f}:1, {time.perf_counter() - started:.2f} s{searched}{details}"
-        )
-
-    for_each(inputs, outputs, work, "encoding", quiet)
+    planned = plan(inputs, output, ".lic", READABLE_SUFFIXES, recursive)
+    model_by_name(model)  # refuses what is not installed
+    work = EncodeWork(
+        model=model,
+        device=device,
+        coder=coder,
+        quality=4.0 if quality is None else quality,
+        target=target,
+        effort=effort,
+        strip=strip,
+        frame=frame,
+        max_pixels=max_pixels,
+        force=force,
+        verbose=verbose,
+    )
+    run(work, planned, Manner("encoding", verbose, quiet, jobs), skip_existing)

@@ -13,7 +13,16 @@ def known_device(name: str) -> str:
     return name
 
 
-Inputs = Annotated[list[str], typer.Argument(metavar="IN...", help="Input files; - is stdin.", show_default=False)]
+def refuse_forced_skips(force: bool, skip_existing: bool) -> None:
+    """Refuse two options that contradict each other."""
+    if force and skip_existing:
+        raise typer.BadParameter("--force and --skip-existing exclude each other")
+
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(metavar="IN...", help="Input files, or folders with --recursive; - is stdin.", show_default=False),
+]
 Output = Annotated[
     str | None,
     typer.Option(
@@ -29,4 +38,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Show errors only.")]
 MaxPixels = Annotated[
     int, typer.Option("--max-pixels", min=1, metavar="N", help="Refuse pictures of more pixels (width * height).")
 ]
+Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Work on all files in the folders given.")]
+SkipExisting = Annotated[bool, typer.Option("--skip-existing", help="Leave inputs out whose output exists.")]
+Jobs = Annotated[int, typer.Option("-j", "--jobs", min=1, metavar="N", help="Processes that share the work.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

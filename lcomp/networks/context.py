@@ -70,16 +70,17 @@ class Refined(NamedTuple):
         value = symbols + self.residual - self.residual.detach()
         return gaussian_bits(value, self.log_scale.exp2()).sum((1, 2, 3))
 
-    @torch.no_grad()
     def choose(self, weight: Tensor) -> Tensor:
         """Symbols [B, G, h, w]: the nearest, or one towards zero where that saves more bits than it costs."""
-        sigma = self.log_scale.exp2()
-        nearest = torch.round(self.residual)
-        lower = nearest - nearest.sign()
-        saved = gaussian_bits(nearest, sigma) - gaussian_bits(lower, sigma)
-        added = weight * ((self.residual - lower).square() - (self.residual - nearest).square())
-        coded = self.log_scale > LOG_SCALE_FLOOR + 0.5 / STEPS_PER_OCTAVE  # the first scale stands for zeros
-        return torch.where(saved > added, lower, nearest) * coded
+        # not the decorator, at which torch.compile would break its graph
+        with torch.no_grad():
+            sigma = self.log_scale.exp2()
+            nearest = torch.round(self.residual)
+            lower = nearest - nearest.sign()
+            saved = gaussian_bits(nearest, sigma) - gaussian_bits(lower, sigma)
+            added = weight * ((self.residual - lower).square() - (self.residual - nearest).square())
+            coded = self.log_scale > LOG_SCALE_FLOOR + 0.5 / STEPS_PER_OCTAVE  # the first scale stands for zeros
+            return torch.where(saved > added, lower, nearest) * coded
 
 
 class Base(NamedTuple):

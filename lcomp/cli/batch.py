@@ -1,0 +1,212 @@
+"""Many inputs in a row or side by side: one bar, one line each, a summary and an exit code."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import NamedTuple
+
+import rich.progress
+import typer
+from rich.console import Console
+
+from lcomp.cli.files import STREAM, Progress, collect_messages, set_up_messages
+from lcomp.cli.inputs import Job
+from lcomp.errors import LcompError
+
+Work = Callable[[str, str, Progress], str]
+"""Turns an input into an output and returns the line to show; can be pickled."""
+
+Advance = Callable[[float], None]
+"""Told how many inputs are done, fractions included."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a batch is run."""
+
+    verb: str
+    verbose: bool
+    quiet: bool
+    jobs: int = 1  # processes
+
+
+class Outcome(NamedTuple):
+    """What became of one input."""
+
+    job: Job
+    line: str
+    code: int = 0  # exit code of a failure
+    messages: tuple[str, ...] = ()  # of a process of its own
+
+
+def shown(job: Job) -> str:
+    """Name of an input for people."""
+    return "stdin" if job.source == STREAM else job.source
+
+
+def attempt(work: Work, job: Job, progress: Progress) -> Outcome:
+    """Run one job; every error is an outcome."""
+    try:
+        if job.problem:
+            raise LcompError(job.problem)
+        return Outcome(job, work(job.source, job.output, progress))
+    except LcompError as error:
+        return Outcome(job, str(error), error.exit_code)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return Outcome(job, str(error.strerror or error), 1)
+    except MemoryError:
+        return Outcome(job, "not enough memory", 1)
+
+
+def in_a_row(work: Work, jobs: list[Job], advance: Advance) -> Iterator[Outcome]:
+    """Run the jobs one after the other in this process."""
+    for number, job in enumerate(jobs):
+
+        def progress(done: int, total: int, number: int = number) -> None:
+            advance(number + done / total)
+
+        yield attempt(work, job, progress)
+        advance(number + 1)
+
+
+def serve(pipe: Connection, work: Work, manner: Manner) -> None:
+    """Run jobs from a pipe until it is closed; interrupts are left to the parent, which terminates."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # by way of the clean-up handlers
+    import torch
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // manner.jobs))
+    set_up_messages(manner.verbose, manner.quiet)
+    while True:
+        try:
+            job = pipe.recv()
+        except EOFError:
+            return
+        with collect_messages() as messages:
+            outcome = attempt(work, job, lambda done, total: None)
+        pipe.send(outcome._replace(messages=tuple(messages)))
+
+
+class Worker:
+    """A process that runs one job at a time."""
+
+    def __init__(self, work: Work, manner: Manner) -> None:
+        context = get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process: BaseProcess = context.Process(target=serve, args=(theirs, work, manner), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.job: Job | None = None
+
+    def start(self, job: Job) -> None:
+        """Begin a job."""
+        self.job = job
+        try:
+            self.pipe.send(job)
+        except BrokenPipeError:
+            return  # noticed when the outcome is read
+
+    def outcome(self) -> Outcome:
+        """The outcome of the job, once there is one; a process that died is a failure."""
+        assert self.job is not None
+        try:
+            result: Outcome = self.pipe.recv()
+        except (EOFError, ConnectionResetError):
+            return Outcome(self.job, "its process died (out of memory?): use fewer --jobs", 1)
+        finally:
+            self.job = None
+        return result
+
+    def close(self) -> None:
+        """End the process, whatever it is doing."""
+        self.pipe.close()
+        self.process.terminate()
+        self.process.join()
+
+
+def side_by_side(work: Work, jobs: list[Job], manner: Manner, advance: Advance) -> Iterator[Outcome]:
+    """Run the jobs in several processes; outcomes come as they are ready."""
+    workers = [Worker(work, manner) for _ in range(min(manner.jobs, len(jobs)))]
+    try:
+        waiting = list(reversed(jobs))
+        done = 0
+        for worker in workers:
+            worker.start(waiting.pop())
+        while busy := {worker.pipe: worker for worker in workers if worker.job}:
+            for pipe in wait(list(busy)):
+                worker = busy[pipe]  # type: ignore[index]
+                yield worker.outcome()
+                done += 1
+                advance(done)
+                if not worker.process.is_alive():
+                    worker.close()
+                    workers.remove(worker)
+                    if waiting:
+                        workers.append(worker := Worker(work, manner))
+                if waiting:
+                    worker.start(waiting.pop())
+    finally:
+        for worker in workers:
+            worker.close()
+
+
+def overall_bar(console: Console, manner: Manner) -> rich.progress.Progress:
+    """A bar that is gone when the work is done."""
+    columns = (
+        rich.progress.SpinnerColumn(),
+        rich.progress.TextColumn("{task.description}", markup=False),
+        rich.progress.BarColumn(),
+        rich.progress.TimeRemainingColumn(),
+    )
+    bar = rich.progress.Progress(*columns, console=console, transient=True)
+    bar.add_task(manner.verb, total=None)
+    return bar
+
+
+def run(work: Work, jobs: list[Job], manner: Manner, skip_existing: bool = False) -> None:
+    """Run all jobs, printing the line of each; after an error the rest is still tried.
+
+    With `skip_existing` inputs whose output exists are left out. Leaves with the exit code of the failures where they
+    agree on it, else with 1.
+    """
+    console = Console(stderr=True)
+    pending = [job for job in jobs if not (skip_existing and job.output != STREAM and Path(job.output).exists())]
+    failures = []
+    bar = overall_bar(console, manner)
+    visible: AbstractContextManager[object] = bar if console.is_terminal and not manner.quiet else nullcontext()
+
+    def advance(done: float) -> None:
+        current = min(int(done), len(pending) - 1)
+        count = f" ({current + 1} of {len(pending)})" if len(pending) > 1 else ""
+        text = f"{manner.verb} {shown(pending[current])}{count}" if manner.jobs == 1 else f"{manner.verb}{count}"
+        bar.update(bar.task_ids[0], description=text, completed=done, total=len(pending))
+
+    with visible:
+        if manner.jobs > 1 and len(pending) > 1:
+            outcomes = side_by_side(work, pending, manner, advance)
+        else:
+            outcomes = in_a_row(work, pending, advance)
+        if pending:
+            advance(0)
+        for outcome in outcomes:
+            for message in outcome.messages:
+                print(f"lcomp: {message}", file=sys.stderr)
+            if outcome.code:
+                failures.append(outcome.code)
+                print(f"lcomp: {shown(outcome.job)}: {outcome.line}", file=sys.stderr)
+            elif not manner.quiet:
+                print(outcome.line, file=sys.stderr)
+    if len(jobs) > 1 and not manner.quiet:
+        skipped = f", {len(jobs) - len(pending)} skipped" if len(jobs) > len(pending) else ""
+        print(f"{len(pending) - len(failures)} of {len(jobs)} done, {len(failures)} failed{skipped}", file=sys.stderr)
+    if failures:
+        raise typer.Exit(failures[0] if len(set(failures)) == 1 else 1)

@@ -1,0 +1,85 @@
+"""Which files a command works on, and what its outputs are called."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import typer
+
+from lcomp.cli.files import STREAM
+from lcomp.errors import LcompError
+
+
+class Job(NamedTuple):
+    """One input and where its output goes."""
+
+    source: str
+    output: str
+    problem: str = ""  # why it cannot be done
+
+
+class Found(NamedTuple):
+    """An input file."""
+
+    name: str
+    below: Path | None = None  # its place in the folder it was found in
+
+
+def find(inputs: list[str], suffixes: frozenset[str], recursive: bool) -> Iterator[Found]:
+    """The files named, and with `recursive` those with one of the suffixes in the folders named, in order."""
+    for name in inputs:
+        if name == STREAM or not Path(name).is_dir():
+            yield Found(name)
+        elif not recursive:
+            raise typer.BadParameter(f"{name} is a directory: use --recursive")
+        else:
+            for path in sorted(Path(name).rglob("*")):
+                if path.suffix.lower() in suffixes and path.is_file():
+                    yield Found(str(path), path.relative_to(name))
+
+
+def output_name(found: Found, output: str | None, suffix: str, several: bool) -> str:
+    """Name of the output of one input: beside it, in the folder `output`, or `output` itself."""
+    if output == STREAM or (output is None and found.name == STREAM):
+        return STREAM
+    if output is None:
+        return str(Path(found.name).with_suffix(suffix))
+    if found.below is not None:
+        return str(Path(output) / found.below.with_suffix(suffix))
+    if several or Path(output).is_dir() or output.endswith(("/", os.sep)):
+        name = "stdin" if found.name == STREAM else Path(found.name).name
+        return str(Path(output) / Path(name).with_suffix(suffix))
+    return output
+
+
+def plan(
+    inputs: list[str], output: str | None, suffix: str, suffixes: frozenset[str], recursive: bool = False
+) -> list[Job]:
+    """All jobs; usage errors for inputs and outputs that cannot go together, LcompError where there is no input.
+
+    Two files of folders that share an output are no usage error: the second is a job with a problem.
+    """
+    if not all(name == STREAM or Path(name).name or Path(name).is_dir() for name in inputs):
+        raise typer.BadParameter("an input is not the name of a file")
+    if inputs.count(STREAM) > 1:
+        raise typer.BadParameter("stdin (-) can be given only once")
+    found = list(find(inputs, suffixes, recursive))
+    if not found:
+        raise LcompError(f"nothing to work on in {', '.join(inputs)}")
+    several = len(inputs) > 1 or any(one.below for one in found)
+    if output == STREAM and several:
+        raise typer.BadParameter("several inputs cannot share stdout")
+    if output is not None and several and Path(output).is_file():
+        raise typer.BadParameter(f"{output} is a file: several inputs need a directory")
+    outputs = [output_name(one, output, suffix, several) for one in found]
+    named = Counter(name for one, name in zip(found, outputs, strict=True) if not one.below)
+    if named and named.most_common(1)[0][1] > 1:
+        raise typer.BadParameter(f"several inputs would be written to {named.most_common(1)[0][0]}")
+    taken: dict[str, str] = {}
+    jobs = []
+    for one, name in zip(found, outputs, strict=True):
+        first = taken.setdefault(name, one.name)
+        jobs.append(Job(one.name, name, "" if first == one.name else f"would be written to {name}, as {first} is"))
+    return jobs

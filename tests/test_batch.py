@@ -1,0 +1,168 @@
+"""Folders and many files: what is worked on, what becomes of it, interruptions."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import typer
+from command import lcomp
+from conftest import noise_image
+
+from lcomp.cli.batch import Manner, run
+from lcomp.cli.files import Progress
+from lcomp.cli.inputs import Job, plan
+from lcomp.errors import FormatError, LcompError
+
+PNG = frozenset({".png"})
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """photos/a.png, photos/sub/b.PNG, photos/sub/deep/c.png and files that are no pictures."""
+    for name in ("a.png", "sub/b.PNG", "sub/deep/c.png"):
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        noise_image(40, 30).save(path)
+    (tmp_path / "photos" / "notes.txt").write_text("no picture")
+    (tmp_path / "photos" / ".lcomp-1.part").write_bytes(b"left over")
+    return tmp_path
+
+
+def test_folders_are_mirrored(tree: Path) -> None:
+    jobs = plan([str(tree / "photos")], str(tree / "out"), ".lic", PNG, recursive=True)
+    places = {Path(job.source).relative_to(tree): Path(job.output).relative_to(tree) for job in jobs}
+    assert places == {
+        Path("photos/a.png"): Path("out/a.lic"),
+        Path("photos/sub/b.PNG"): Path("out/sub/b.lic"),
+        Path("photos/sub/deep/c.png"): Path("out/sub/deep/c.lic"),
+    }
+    beside = plan([str(tree / "photos")], None, ".lic", PNG, recursive=True)
+    assert Path(beside[0].output) == tree / "photos" / "a.lic"
+
+
+def test_folders_need_recursive_and_something_in_them(tree: Path) -> None:
+    with pytest.raises(typer.BadParameter, match="--recursive"):
+        plan([str(tree / "photos")], None, ".lic", PNG)
+    with pytest.raises(LcompError, match="nothing to work on"):
+        plan([str(tree / "photos")], None, ".lic", frozenset({".gif"}), recursive=True)
+    with pytest.raises(typer.BadParameter, match="stdout"):
+        plan([str(tree / "photos")], "-", ".lic", PNG, recursive=True)
+
+
+def test_files_of_a_folder_that_share_an_output(tree: Path) -> None:
+    noise_image(40, 30).save(tree / "photos" / "a.gif")
+    jobs = plan([str(tree / "photos")], str(tree / "out"), ".lic", PNG | {".gif"}, recursive=True)
+    assert [bool(job.problem) for job in jobs] == [False, True, False, False]
+    assert "a.gif" in jobs[1].problem
+    # of files that were named one by one it is an error
+    with pytest.raises(typer.BadParameter, match="several"):
+        plan([str(tree / "photos" / "a.gif"), str(tree / "photos" / "a.png")], str(tree), ".lic", PNG)
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Work that copies text and does what the text says."""
+
+    def __call__(self, source: str, output: str, progress: Progress) -> str:
+        text = Path(source).read_text()
+        if text == "bad":
+            raise FormatError("bad data")
+        if text == "die":
+            os._exit(9)
+        Path(output).write_text(text)
+        progress(1, 1)
+        return f"copied {text}"
+
+
+def jobs_of(folder: Path, *texts: str) -> list[Job]:
+    jobs = []
+    for number, text in enumerate(texts):
+        (folder / f"{number}.in").write_text(text)
+        jobs.append(Job(str(folder / f"{number}.in"), str(folder / f"{number}.out")))
+    return jobs
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_errors_do_not_stop_the_rest(processes: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    jobs = jobs_of(tmp_path, "one", "bad", "two", "three")
+    jobs.append(Job(str(tmp_path / "missing.in"), str(tmp_path / "missing.out")))
+    with pytest.raises(typer.Exit) as left:
+        run(Copy(), jobs, Manner("copying", verbose=False, quiet=False, jobs=processes))
+    assert left.value.exit_code == 1
+    lines = capfd.readouterr().err.splitlines()
+    assert sorted(lines[:-1]) == sorted(
+        [
+            "copied one",
+            "copied two",
+            "copied three",
+            f"lcomp: {jobs[1].source}: bad data",
+            f"lcomp: {jobs[4].source}: No such file or directory",
+        ]
+    )
+    assert lines[-1] == "3 of 5 done, 2 failed"
+    (tmp_path / "1.in").write_text("good")
+    (tmp_path / "0.out").write_text("kept")
+    run(Copy(), jobs[:4], Manner("copying", verbose=False, quiet=False, jobs=processes), skip_existing=True)
+    assert capfd.readouterr().err.splitlines() == ["copied good", "1 of 4 done, 0 failed, 3 skipped"]
+    assert (tmp_path / "0.out").read_text() == "kept"
+
+
+def test_failures_that_agree_keep_their_code(tmp_path: Path) -> None:
+    with pytest.raises(typer.Exit) as left:
+        run(Copy(), jobs_of(tmp_path, "bad", "one", "bad"), Manner("copying", verbose=False, quiet=True))
+    assert left.value.exit_code == FormatError.exit_code
+
+
+def test_a_process_that_dies_fails_its_picture_only(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    jobs = jobs_of(tmp_path, "die", "one", "two", "three")
+    with pytest.raises(typer.Exit) as left:
+        run(Copy(), jobs, Manner("copying", verbose=False, quiet=False, jobs=2))
+    assert left.value.exit_code == 1
+    errors = capfd.readouterr().err
+    assert f"{jobs[0].source}: its process died" in errors
+    assert "3 of 4 done, 1 failed" in errors
+
+
+def test_a_folder_on_the_command_line(tree: Path) -> None:
+    photos, out = tree / "photos", tree / "out"
+    (photos / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    result = lcomp("encode", photos, "-o", out, "--recursive", "--jobs", "2", "-q", "2")
+    assert result.returncode == 3
+    assert b"3 of 4 done, 1 failed" in result.stderr
+    assert sorted(path.relative_to(out) for path in out.rglob("*.lic")) == [
+        Path("a.lic"),
+        Path("sub/b.lic"),
+        Path("sub/deep/c.lic"),
+    ]
+    again = lcomp("decode", "-r", out, "-o", tree / "back", "--skip-existing")
+    assert again.returncode == 0
+    assert len(list((tree / "back").rglob("*.png"))) == 3
+    assert lcomp("encode", photos, "-r", "-f", "--skip-existing").returncode == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process here")
+def test_interrupted_folders_go_on(tmp_path: Path) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    for number in range(6):
+        noise_image(1200, 900, number).save(photos / f"{number}.ppm")
+    arguments = [sys.executable, "-m", "lcomp", "encode", str(photos), "-r", "-o", str(out), "--jobs", "2"]
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE)
+    limit = time.monotonic() + 60
+    while not list(out.glob("*.lic")) and time.monotonic() < limit:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in errors
+    done = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
+    assert 0 < len(done) < 6
+    assert all(name.endswith(".lic") for name in done)
+    assert subprocess.run([*arguments, "--skip-existing", "--quiet"], check=False).returncode == 0
+    assert len(list(out.iterdir())) == 6
+    assert {name: (out / name).stat().st_mtime_ns for name in done} == done
