@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from lcomp.entropy.tables import SCALE_MIN, STEPS_PER_OCTAVE
 from lcomp.networks.blocks import QualityVector, start_at_zero
 from lcomp.networks.config import BackboneConfig, ContextConfig
-from lcomp.networks.hyperprior import SLOPE, gaussian_bits
+from lcomp.networks.hyperprior import SLOPE, gaussian_bits, quantise
 
 LOG_SCALE_FLOOR = math.log2(SCALE_MIN)
 
@@ -63,12 +63,6 @@ class Refined(NamedTuple):
 
     residual: Tensor  # [B, G, h, w]: y - mu
     log_scale: Tensor  # [B, G, h, w]: log2 of the standard deviation
-
-    def bits(self, symbols: Tensor) -> Tensor:
-        """Bits [B] of the symbols; differentiable in means and scales."""
-        # the residual's gradient reaches the means through the rounded symbol
-        value = symbols + self.residual - self.residual.detach()
-        return gaussian_bits(value, self.log_scale.exp2()).sum((1, 2, 3))
 
     def choose(self, weight: Tensor) -> Tensor:
         """Symbols [B, G, h, w]: the nearest, or one towards zero where that saves more bits than it costs."""
@@ -146,11 +140,11 @@ class Context(nn.Module):
     def forward(self, base: Base, w: Tensor, weight: Tensor) -> Tensor:
         """Bits [B] of y coded in context, at quality weights w [B, 8].
 
-        `weight` [B, M, 1, 1] is what a squared error of one step costs in bits: symbols are chosen as the encoder
-        does (`lcomp.rounding`), without a gradient.
+        `weight` [B, M, 1, 1] is what a squared error of one step costs in bits: the symbols that later passes see are
+        chosen as the encoder does (`lcomp.rounding`), without a gradient.
         """
         refined = self.refine(base, w, weight)
-        return refined.bits(refined.choose(weight))
+        return gaussian_bits(quantise(refined.residual, self.training), refined.log_scale.exp2()).sum((1, 2, 3))
 
     def refine(self, base: Base, w: Tensor, weight: Tensor) -> Refined:
         """What every symbol is coded with, all passes in order."""

@@ -10,7 +10,7 @@ from lcomp.networks.blocks import lmbda, quality_weights
 from lcomp.networks.config import BackboneConfig, ContextConfig
 from lcomp.networks.context import Base, Context
 from lcomp.networks.energy import group_of_latent
-from lcomp.networks.hyperprior import Hyperprior, bounded_deviation, gaussian_bits
+from lcomp.networks.hyperprior import Hyperprior, bounded_deviation, gaussian_bits, quantise
 from lcomp.rounding import error_weight
 
 
@@ -49,24 +49,20 @@ class Family(nn.Module):
         w, backbone = quality_weights(q), self.backbone
         y = backbone.g_a(x, w, backbone.scale)
         z = backbone.h_a(y, w, backbone.scale)
-        z_hat = self.quantise(z)
+        z_hat = quantise(z, self.training)
         bits_z = gaussian_bits(z_hat, backbone.z_log_scale(w).exp().expand_as(z))
         hints = backbone.hints(z_hat, w)
         residual = y - hints.mean
-        bits_y = gaussian_bits(self.quantise(residual), bounded_deviation(hints.log_scale)).sum((1, 2, 3))
+        bits_y = gaussian_bits(quantise(residual, self.training), bounded_deviation(hints.log_scale)).sum((1, 2, 3))
         bits_context = bits_y
         if self.context is not None:
             features = torch.cat([hints.hidden.float(), hints.energies], 1)
             weight = error_weight(backbone.scale.gain(w).detach(), lmbda(q)[:, None, None, None])
             refined = self.context.refine(Base(features, residual, hints.log_scale / math.log(2)), w, weight)
             residual = refined.residual
-            bits_context = gaussian_bits(self.quantise(residual), refined.log_scale.exp2()).sum((1, 2, 3))
+            bits_context = gaussian_bits(quantise(residual, self.training), refined.log_scale.exp2()).sum((1, 2, 3))
         x_hat = backbone.g_s(y - residual + round_through(residual), w, backbone.scale)
         return Rates(x_hat, bits_y, bits_context, bits_z.sum((1, 2, 3)))
-
-    def quantise(self, value: Tensor) -> Tensor:
-        """What the entropy models see: uniform noise in training, else integers."""
-        return value + torch.rand_like(value) - 0.5 if self.training else torch.round(value)
 
 
 def count_features(config: BackboneConfig) -> int:

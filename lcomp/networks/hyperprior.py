@@ -104,6 +104,11 @@ def gaussian_bits(value: Tensor, sigma: Tensor) -> Tensor:
     return -torch.log2((0.5 * (upper - lower)).clamp_min(1e-9))
 
 
+def quantise(value: Tensor, training: bool) -> Tensor:
+    """What the entropy models see: uniform noise in training (Balle 2017), else integers."""
+    return value + torch.rand_like(value) - 0.5 if training else torch.round(value)
+
+
 def bounded_deviation(log_scale: Tensor) -> Tensor:
     """Standard deviations of natural logarithms, at least SCALE_MIN where no gradient asks for less."""
     above = log_scale - math.log(SCALE_MIN)

@@ -11,8 +11,9 @@ from lcomp.container import QUALITY_STEPS
 from lcomp.errors import LcompError, ModelError
 from lcomp.networks.blocks import lmbda, place, quality_weights
 from lcomp.networks.config import STRIDE
-from lcomp.networks.context import LOG_SCALE_FLOOR, Base, Context, Refined
+from lcomp.networks.context import LOG_SCALE_FLOOR, Base, Context
 from lcomp.networks.family import count_features
+from lcomp.networks.hyperprior import gaussian_bits
 from lcomp.networks.integer import ACTIVATION_BITS, LOG_BITS, LOG_SCALE_MIN, MEAN_BITS, OUTPUT_BITS, HyperOutput
 from lcomp.rounding import error_weight
 from lcomp.training.cost import reference_bpp
@@ -31,10 +32,6 @@ from lcomp.zoo import ModelInfo
 
 STORED = 1024
 """Crops whose latents are kept."""
-
-PRUDENCE = 2.5
-"""Weight of errors in training, relative to the encoder's: scales learned from symbols that the encoder set to zero
-shrink, and then it sets more of them to zero."""
 
 RENEW_EVERY = 4
 """Steps after which one batch of them is replaced."""
@@ -121,7 +118,7 @@ class ContextRun(Run[Context]):
     def weight(self, quality: Tensor) -> Tensor:
         """Bits [B, M, 1, 1] that a squared error of one quantisation step is worth."""
         gain = self.backbone.networks.scale.gain(quality_weights(quality))
-        return PRUDENCE * error_weight(gain, lmbda(quality)[:, None, None, None])
+        return error_weight(gain, lmbda(quality)[:, None, None, None])
 
     def bits(self, latents: Latents) -> Tensor:
         """Bits [B] of latents in context."""
@@ -150,6 +147,6 @@ class ContextRun(Run[Context]):
             weight = self.weight(latents.quality)
             with torch.autocast(self.device.type, torch.bfloat16):
                 in_context += self.average(base, quality_weights(latents.quality), weight)
-            alone = Refined(base.residual, base.log_scale.clamp_min(LOG_SCALE_FLOOR))
-            without += alone.bits(alone.choose(weight))
+            alone = base.log_scale.clamp_min(LOG_SCALE_FLOOR).exp2()
+            without += gaussian_bits(torch.round(base.residual), alone).sum((1, 2, 3))
         return (in_context / without).mean().item()
