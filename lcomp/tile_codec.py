@@ -136,7 +136,7 @@ class TileCodec:
             return self.context(hyper, quality, code)
         parameters = hyper.entropy_parameters()
         flat = EntropyParameters(*(tensor.flatten(2) for tensor in parameters))
-        code(Pass(0, 0, flat.mean.shape[1], None), slice(None), flat)
+        code(Pass(0, 0, flat.mean.shape[1], part=0, parts=1), slice(None), flat)
         return parameters
 
     @torch.inference_mode()

@@ -80,11 +80,12 @@ def exact_path(tensors: dict[str, Tensor], device: torch.device) -> IntegerHyper
 def context_layer_names(config: ContextConfig) -> list[str]:
     """Names of the layers of `lcomp.networks.context.Context`, in the order of `IntegerContextLayers`."""
     count, groups = len(list(passes(config))), len(config.groups)
+    later = sum(step.part > 0 for step in passes(config))
     return [
         "enter",
         *(f"parameters_of.{number}.enter" for number in range(count)),
         *(f"parameters_of.{number}.leave" for number in range(count)),
-        *(f"across.{group}" for group in range(config.halved)),
+        *(f"across.{number}" for number in range(later)),
         *(f"onward.{group}" for group in range(groups - 1)),
     ]
 
@@ -93,6 +94,7 @@ def exact_context(tensors: dict[str, Tensor], config: ContextConfig, device: tor
     """The integer context model on a device; raises ValueError where sums could exceed 2^53."""
     prefix = EXACT + "context."
     count, groups = len(list(passes(config))), len(config.groups)
+    later = sum(step.part > 0 for step in passes(config))
     layers = iter(
         IntegerLayer(
             tensors[f"{prefix}{name}.weight"].double().to(device),
@@ -110,7 +112,7 @@ def exact_context(tensors: dict[str, Tensor], config: ContextConfig, device: tor
 
     return IntegerContext(
         config,
-        IntegerContextLayers(next(layers), take(count), take(count), take(config.halved), take(groups - 1)),
+        IntegerContextLayers(next(layers), take(count), take(count), take(later), take(groups - 1)),
         ContextTables(
             quality=tensors[prefix + "quality"].numpy().astype(np.int64),
             energy=function("energy"),

@@ -50,7 +50,8 @@ def read_architecture(sizes: dict[str, Any]) -> BackboneConfig:
 def read_context(sizes: dict[str, Any]) -> ContextConfig:
     """The `[context]` table."""
     groups = tuple(int(channels) for channels in sizes["groups"])
-    return ContextConfig(int(sizes["width"]), groups, int(sizes["halved"]), int(sizes["widest"]))
+    parts = tuple(int(number) for number in sizes["parts"])
+    return ContextConfig(int(sizes["width"]), groups, parts, int(sizes["widest"]))
 
 
 def read_model(path: Path) -> ModelInfo:

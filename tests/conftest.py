@@ -53,7 +53,7 @@ backbone = "tiny"
 [context]
 width = 8
 groups = [4, 8, 12]
-halved = 2
+parts = [4, 2, 1]
 widest = 6
 
 [training]

@@ -12,7 +12,7 @@ from lcomp.errors import ChecksumError, FormatError, ModelError
 from lcomp.images import to_picture
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.config import ContextConfig
-from lcomp.networks.context import LOG_SCALE_FLOOR, Base, Context, Pass, checkerboard, passes, surprise
+from lcomp.networks.context import LOG_SCALE_FLOOR, Base, Context, Pass, known_taps, part_numbers, passes, surprise
 from lcomp.networks.family import count_features
 from lcomp.networks.integer import (
     ACTIVATION_BITS,
@@ -60,15 +60,23 @@ def codec(context_info: ModelInfo) -> ModelCodec:
     return ModelCodec(context_info, torch.device("cpu"))
 
 
+def test_taps_meet_what_is_known() -> None:
+    cross, corners = [(0, 1), (1, 0), (1, 2), (2, 1)], [(0, 0), (0, 2), (2, 0), (2, 2)]
+    assert known_taps(2, 1) == cross
+    assert known_taps(4, 1) == corners
+    assert known_taps(4, 2) == cross
+    assert known_taps(4, 3) == sorted(cross + corners)
+    assert [known_taps(parts, 0) for parts in (1, 2, 4)] == [[], [], []]
+
+
 def test_passes_cover_every_latent_once() -> None:
-    config = ContextConfig(width=8, groups=(4, 8, 12), halved=2, widest=6)
+    config = ContextConfig(width=8, groups=(4, 8, 12), parts=(4, 2, 1), widest=6)
     rows, columns = 5, 6
     seen = np.zeros((24, rows, columns), int)
     for step in passes(config):
-        places = np.ones((rows, columns), bool) if step.half is None else checkerboard(rows, columns, step.half).numpy()
-        seen[step.first : step.last] += places
+        seen[step.first : step.last] += (part_numbers(rows, columns, step.parts) == step.part).numpy()
     assert (seen == 1).all()
-    assert len(list(passes(config))) == 5
+    assert len(list(passes(config))) == 7
 
 
 def test_surprise_is_zero_where_the_energy_is_as_expected() -> None:

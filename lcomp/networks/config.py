@@ -32,5 +32,5 @@ class ContextConfig:
 
     width: int  # W: channels of the running state
     groups: tuple[int, ...]  # channels of y per group, in coding order; they add up to M
-    halved: int  # the first so many groups are coded in two checkerboard halves
+    parts: tuple[int, ...]  # 1, 2 or 4 per group: in how many parts its positions are coded
     widest: int  # groups of more channels than this reach the next ones through 1x1 convolutions

@@ -1,7 +1,8 @@
 """The context model: entropy parameters of y refined by the parts of y that are already decoded.
 
-Channel groups are coded one after the other (Minnen 2020), the first of them in two checkerboard halves (He 2021,
-"Checkerboard context model"; ELIC, He 2022). Everything a pass needs is one running state per latent position.
+Channel groups are coded one after the other (Minnen 2020), the first of them in parts: checkerboard halves (He 2021,
+"Checkerboard context model"; ELIC, He 2022) or the corners of 2x2 squares. Everything a pass needs is one running state
+per latent position.
 """
 
 import math
@@ -26,27 +27,42 @@ SIGN_OFFSET = 3.0
 """Added to a symbol's surprise before its sign is put on; below it the sign says nothing."""
 
 
+PATTERNS = {1: ((0,),), 2: ((0, 1), (1, 0)), 4: ((0, 2), (3, 1))}
+"""The part that a position belongs to, repeated over the latents: all, checkerboard, corners of squares."""
+
+
 class Pass(NamedTuple):
-    """One step of the coding order: a channel group, or one half of its positions."""
+    """One step of the coding order: a channel group, or one part of its positions."""
 
     group: int
     first: int  # channels first .. last - 1 of y
     last: int
-    half: int | None  # 0: positions of even row + column, 1: odd ones, None: all
+    part: int  # 0 .. parts - 1
+    parts: int  # a key of PATTERNS
 
 
 def passes(config: ContextConfig) -> Iterator[Pass]:
     """The coding order of y."""
     first = 0
-    for group, channels in enumerate(config.groups):
-        for half in (0, 1) if group < config.halved else (None,):
-            yield Pass(group, first, first + channels, half)
+    for group, (channels, parts) in enumerate(zip(config.groups, config.parts, strict=True)):
+        for part in range(parts):
+            yield Pass(group, first, first + channels, part, parts)
         first += channels
 
 
-def checkerboard(rows: int, columns: int, half: int) -> Tensor:
-    """Boolean mask [rows, columns] of one half of the positions."""
-    return (torch.arange(rows)[:, None] + torch.arange(columns)) % 2 == half
+def part_numbers(rows: int, columns: int, parts: int) -> Tensor:
+    """The part that every position [rows, columns] belongs to."""
+    pattern = torch.tensor(PATTERNS[parts])
+    size = len(pattern)
+    return pattern.repeat(-(-rows // size), -(-columns // size))[:rows, :columns]
+
+
+def known_taps(parts: int, part: int) -> list[tuple[int, int]]:
+    """Rows and columns of a 3x3 kernel that meet parts before `part`, around a position of that part."""
+    pattern = PATTERNS[parts]
+    size = len(pattern)
+    row, column = next((r, c) for r in range(size) for c in range(size) if pattern[r][c] == part)
+    return [(r, c) for r in range(3) for c in range(3) if pattern[(row + r - 1) % size][(column + c - 1) % size] < part]
 
 
 def surprise(symbols: Tensor, log_scale: Tensor) -> Tensor:
@@ -118,16 +134,16 @@ class Context(nn.Module):
 
     def __init__(self, backbone: BackboneConfig, config: ContextConfig, features: int) -> None:
         super().__init__()
-        if sum(config.groups) != backbone.latents or not 0 <= config.halved <= len(config.groups):
+        if sum(config.groups) != backbone.latents:
             raise ValueError("the context groups do not add up to the latents")
         self.config = config
         self.enter = nn.Conv2d(features, config.width, 1)
         self.quality = QualityVector(config.width)
         self.parameters_of = nn.ModuleList(Parameters(config.width, step.last - step.first) for step in passes(config))
         kernels = [3 if channels <= config.widest else 1 for channels in config.groups]
-        # from a first half to the other positions, and from a whole group to the groups after it
+        # from the first parts to the positions of the next, and from a whole group to the groups after it
         self.across = nn.ModuleList(
-            nn.Conv2d(2 * channels, config.width, 3, padding=1) for channels in config.groups[: config.halved]
+            nn.Conv2d(2 * (step.last - step.first), config.width, 3, padding=1) for step in passes(config) if step.part
         )
         self.onward = nn.ModuleList(
             nn.Conv2d(2 * channels, config.width, kernel, padding=kernel // 2)
@@ -150,20 +166,23 @@ class Context(nn.Module):
         """What every symbol is coded with, all passes in order."""
         state = self.enter(base.features) + self.quality(w)
         height, width = base.residual.shape[2:]
-        odd = checkerboard(height, width, 1).to(state.device)
-        parameters = iter(self.parameters_of)
-        parts = []
-        first = 0
-        for group, channels in enumerate(self.config.groups):
-            part = Base(base.features, *(tensor[:, first : first + channels] for tensor in base[1:]))
-            cost = weight[:, first : first + channels]
-            refined = part.refine(next(parameters)(state))
-            if group < self.config.halved:
-                seen = surprise(refined.choose(cost), refined.log_scale.detach()) * ~odd
-                second = part.refine(next(parameters)(state + self.across[group](seen)))
-                refined = Refined(*(torch.where(odd, two, one) for one, two in zip(refined, second, strict=True)))
-            if group + 1 < len(self.config.groups):
-                state = state + self.onward[group](surprise(refined.choose(cost), refined.log_scale.detach()))
-            parts.append(refined)
-            first += channels
-        return Refined(*(torch.cat(tensors, 1) for tensors in zip(*parts, strict=True)))
+        parameters, across = iter(self.parameters_of), iter(self.across)
+        finished, refined = [], Refined(base.residual[:, :0], base.log_scale[:, :0])
+        for step in passes(self.config):
+            channels = slice(step.first, step.last)
+            part = Base(base.features, base.residual[:, channels], base.log_scale[:, channels])
+            cost = weight[:, channels]
+            if step.part == 0:
+                refined = part.refine(next(parameters)(state))
+            else:
+                numbers = part_numbers(height, width, step.parts).to(state.device)
+                seen = surprise(refined.choose(cost), refined.log_scale.detach()) * (numbers < step.part)
+                better = part.refine(next(parameters)(state + next(across)(seen)))
+                here = numbers == step.part
+                refined = Refined(*(torch.where(here, new, old) for new, old in zip(better, refined, strict=True)))
+            if step.part + 1 < step.parts:
+                continue
+            if step.group < len(self.onward):
+                state = state + self.onward[step.group](surprise(refined.choose(cost), refined.log_scale.detach()))
+            finished.append(refined)
+        return Refined(*(torch.cat(tensors, 1) for tensors in zip(*finished, strict=True)))

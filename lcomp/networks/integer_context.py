@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from lcomp.entropy.tables import SCALES
 from lcomp.networks.config import ContextConfig
-from lcomp.networks.context import Pass, checkerboard, passes
+from lcomp.networks.context import Pass, known_taps, part_numbers, passes
 from lcomp.networks.integer import (
     ACTIVATION_BITS,
     ACTIVATION_MAX,
@@ -33,9 +33,6 @@ from lcomp.networks.integer import (
 SIGMA_BITS = 8
 ENERGY_ENTRIES = 1024
 """Symbols of this magnitude and beyond have the energy of the last entry."""
-
-TAPS = ((0, 1), (1, 0), (1, 2), (2, 1))
-"""Rows and columns of a 3x3 kernel that meet the other half of a checkerboard."""
 
 Places = Tensor | slice
 """Which of the h * w positions a pass codes."""
@@ -75,9 +72,9 @@ def look_up(table: Tensor, index: Tensor) -> Tensor:
     return table.index_select(0, index.flatten().int()).view(index.shape)
 
 
-def four_taps(layer: IntegerLayer) -> IntegerLayer:
-    """A 3x3 layer [W, 2G, 3, 3] as the 1x1 layer [W, 8G, 1, 1] of its TAPS."""
-    weight = torch.cat([layer.weight[:, :, row, column] for row, column in TAPS], 1)[:, :, None, None]
+def as_pointwise(layer: IntegerLayer, taps: list[tuple[int, int]]) -> IntegerLayer:
+    """Some taps of a 3x3 layer [W, 2G, 3, 3] as a 1x1 layer [W, taps * 2G, 1, 1]."""
+    weight = torch.cat([layer.weight[:, :, row, column] for row, column in taps], 1)[:, :, None, None]
     return IntegerLayer(weight, layer.bias, layer.shift)
 
 
@@ -92,7 +89,11 @@ class IntegerContext:
                 raise ValueError("fixed-point sums may exceed 2^53")
         if not 0 <= tables.sigma.max() * OUTPUT_MAX < EXACT_LIMIT or len(tables.sigma) != SCALES:
             raise ValueError("the context tables are out of range")
-        self.across = tuple(four_taps(layer) for layer in layers.across)
+        later = [step for step in passes(config) if step.part]
+        self.across = tuple(
+            as_pointwise(layer, known_taps(step.parts, step.part))
+            for layer, step in zip(layers.across, later, strict=True)
+        )
 
     def __call__(self, hyper: HyperOutput, quality: int, code: CodePass) -> EntropyParameters:
         """Run all passes for one picture; `code` encodes or decodes the symbols of each.
@@ -101,7 +102,8 @@ class IntegerContext:
         """
         _, latents, height, width = hyper.mean.shape
         device = hyper.mean.device
-        halves = [checkerboard(height, width, half).flatten().nonzero()[:, 0].to(device) for half in (0, 1)]
+        numbers = {parts: part_numbers(height, width, parts).flatten().to(device) for parts in set(self.config.parts)}
+        across = iter(self.across)
         base_mean, base_log_scale = hyper.mean.flatten(2), hyper.log_scale.flatten(2)
         mean, scales = torch.empty_like(base_mean), torch.empty_like(base_mean, dtype=torch.uint8)
         offset = torch.from_numpy(interpolate(self.tables.quality, quality)).to(hyper.mean)[:, None]
@@ -110,22 +112,23 @@ class IntegerContext:
 
         symbols = torch.empty(0, dtype=torch.int16)
         for number, step in enumerate(passes(self.config)):
-            places: Places = slice(None) if step.half is None else halves[step.half]
+            whole, last = step.parts == 1, step.part + 1 == step.parts
+            places: Places = slice(None) if whole else (numbers[step.parts] == step.part).nonzero()[:, 0]
             channels = slice(step.first, step.last)
             at = state[:, :, places]
-            if step.half == 1:
-                seen = self.surprise(symbols, scales[:, step.first : step.last])
-                seen[:, :, places] = 0
-                at = at + self.neighbours(seen, halves[1], height, width, self.across[step.group])
+            if step.part:
+                seen = self.surprise(symbols, scales[:, channels]) * (numbers[step.parts] < step.part)
+                taps = known_taps(step.parts, step.part)
+                at = at + self.neighbours(seen, taps, places, height, width, next(across))
             parameters = self.refine(at, number, base_mean[:, channels, places], base_log_scale[:, channels, places])
             coded = code(step, places, parameters).to(torch.int16)
-            if step.half != 1:
+            if step.part == 0:
                 symbols = torch.zeros(1, step.last - step.first, height * width, dtype=torch.int16, device=device)
                 scales[:, channels] = 0
             symbols[:, :, places] = coded
             mean[:, channels, places] = parameters.mean
             scales[:, channels, places] = parameters.scales
-            if step.half != 0 and step.last < latents:
+            if last and step.last < latents:
                 layer = self.layers.onward[step.group]
                 seen = self.surprise(symbols, scales[:, step.first : step.last]).view(1, -1, height, width)
                 state = state + convolve(seen, ACTIVATION_BITS, layer, ACTIVATION_BITS, ACTIVATION_MAX).flatten(2)
@@ -152,10 +155,12 @@ class IntegerContext:
         signed = (energy + tables.sign_offset).clamp_min_(0).mul_(symbols.sign())
         return torch.cat([energy, signed], 1)
 
-    def neighbours(self, seen: Tensor, places: Tensor, height: int, width: int, layer: IntegerLayer) -> Tensor:
-        """A 3x3 convolution, cut to four taps, at the odd positions of features [1, 2G, n] that are zero there."""
+    def neighbours(
+        self, seen: Tensor, taps: list[tuple[int, int]], places: Places, height: int, width: int, layer: IntegerLayer
+    ) -> Tensor:
+        """What some taps of a 3x3 convolution, as a pointwise layer, make of features [1, 2G, h * w] at some places."""
         padded = F.pad(seen.view(1, -1, height, width), (1, 1, 1, 1))
         views = [
-            padded[:, :, row : row + height, column : column + width].flatten(2)[:, :, places] for row, column in TAPS
+            padded[:, :, row : row + height, column : column + width].flatten(2)[:, :, places] for row, column in taps
         ]
         return pointwise(torch.cat(views, 1), ACTIVATION_BITS, layer, ACTIVATION_BITS, ACTIVATION_MAX)
