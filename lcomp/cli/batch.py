@@ -81,7 +81,6 @@ def in_a_row(work: Work, jobs: list[Job], advance: Advance) -> Iterator[Outcome]
 def serve(pipe: Connection, work: Work, manner: Manner) -> None:
     """Run jobs from a pipe until it is closed; interrupts are left to the parent, which terminates."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # by way of the clean-up handlers
     import torch
 
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // manner.jobs))
@@ -91,8 +90,11 @@ def serve(pipe: Connection, work: Work, manner: Manner) -> None:
             job = pipe.recv()
         except EOFError:
             return
+        # only a job has something to clean up
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         with collect_messages() as messages:
             outcome = attempt(work, job, lambda done, total: None)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         pipe.send(outcome._replace(messages=tuple(messages)))
 
 
