@@ -193,7 +193,8 @@ def run(work: Work, jobs: list[Job], manner: Manner, skip_existing: bool = False
         bar.update(bar.task_ids[0], description=text, completed=done, total=len(pending))
 
     with visible:
-        if manner.jobs > 1 and len(pending) > 1:
+        # another process has no stdin of ours
+        if manner.jobs > 1 and len(pending) > 1 and all(job.source != STREAM for job in pending):
             outcomes = side_by_side(work, pending, manner, advance)
         else:
             outcomes = in_a_row(work, pending, advance)
