@@ -186,7 +186,9 @@ def decode(codec: ModelCodec, tiles: Sequence[Encoded | None], area: Rectangle =
 def test_progress_counts_all_pixels(codec: ModelCodec, tiled: tuple[Encoded, ...]) -> None:
     total = TILED.width * TILED.height
     steps: list[tuple[int, int]] = []
-    codec.encode(np.zeros((215, 330, 3), np.uint8), 1000, TILED, Coder.CONSTRICTION, lambda *step: steps.append(step))
+    codec.encode(
+        np.zeros((215, 330, 3), np.uint8), 1000, TILED, Coder.CONSTRICTION, progress=lambda *step: steps.append(step)
+    )
     assert len(steps) == TILED.count
     codec.decode(tiled, 4000, TILED, Coder.CONSTRICTION, TILED.picture, progress=lambda *step: steps.append(step))
     assert steps[TILED.count - 1] == steps[-1] == (total, total)

@@ -123,6 +123,7 @@ class Worker:
         try:
             result: Outcome = self.pipe.recv()
         except (EOFError, ConnectionResetError):
+            self.process.join()  # its pipe may be closed before it is gone
             return Outcome(self.job, "its process died (out of memory?): use fewer --jobs", 1)
         finally:
             self.job = None
