@@ -156,23 +156,24 @@ class Effort:
         rounds = self.level.rounds
         best, least = choices, float("inf")
         curvature: Tensor | None = None
-        for number in range(rounds + 1):
+        for number in range(rounds):
             y_hat = self.assemble(y, places, choices)
             if curvature is None:
                 curvature = scene.curvature(y_hat, random)
             distortion, slope = scene.slope(y_hat)
-            cost = distortion + sum(self.bits(choice) for choice in choices)
+            cost = distortion + sum(map(self.bits, choices))
             if cost < least:
                 best, least = choices, cost
-            if number < rounds:
-                share = self.level.share * (1 - number / rounds)
-                choices = [
-                    self.move(choice, slope[..., rows, columns], curvature, share, random, quality)
-                    for choice, (rows, columns) in zip(choices, places, strict=True)
-                ]
-            progress((number + 1) / (rounds + 1))
+            share = self.level.share * (1 - number / rounds)
+            choices = [
+                self.move(choice, slope[..., rows, columns], curvature, share, random, quality)
+                for choice, (rows, columns) in zip(choices, places, strict=True)
+            ]
+            progress((number + 1) / rounds)
+        with torch.inference_mode():  # no gradient of what is not moved any more
+            cost = scene.distortion(self.assemble(y, places, choices)).item() + sum(map(self.bits, choices))
         self.tile.watch.lap("search")
-        return best
+        return choices if cost < least else best
 
     def assemble(self, y: Tensor, places: Sequence[tuple[slice, slice]], choices: list[Choice]) -> Tensor:
         """What the decoder sees of the tiles, in their surroundings."""

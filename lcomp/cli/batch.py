@@ -16,7 +16,7 @@ import rich.progress
 import typer
 from rich.console import Console
 
-from lcomp.cli.files import STREAM, Progress, collect_messages, set_up_messages
+from lcomp.cli.files import STREAM, KeptMessages, Progress, set_up_messages
 from lcomp.cli.inputs import Job
 from lcomp.errors import LcompError
 
@@ -84,7 +84,8 @@ def serve(pipe: Connection, work: Work, manner: Manner) -> None:
     import torch
 
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // manner.jobs))
-    set_up_messages(manner.verbose, manner.quiet)
+    messages = KeptMessages()
+    set_up_messages(manner.verbose, manner.quiet, messages)
     while True:
         try:
             job = pipe.recv()
@@ -92,10 +93,10 @@ def serve(pipe: Connection, work: Work, manner: Manner) -> None:
             return
         # only a job has something to clean up
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-        with collect_messages() as messages:
-            outcome = attempt(work, job, lambda done, total: None)
+        outcome = attempt(work, job, lambda done, total: None)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        pipe.send(outcome._replace(messages=tuple(messages)))
+        pipe.send(outcome._replace(messages=tuple(messages.lines)))
+        messages.lines.clear()
 
 
 class Worker:

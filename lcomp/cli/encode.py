@@ -90,7 +90,7 @@ def encode(
     psnr: Annotated[float | None, typer.Option("--psnr", help="Lowest PSNR in dB.")] = None,
     effort: Annotated[
         int,
-        typer.Option("-e", "--effort", min=0, max=9, help="Time spent on a smaller file: 0 least, 9 most."),
+        typer.Option("-e", "--effort", min=0, max=9, help="Time spent looking for a better file: 0 least, 9 most."),
     ] = 1,
     model: Annotated[
         str, typer.Option("-m", "--model", metavar="MODEL", help="Model name, see `lcomp models`.")

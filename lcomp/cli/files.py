@@ -28,28 +28,30 @@ class Messages(logging.Handler):
         print(f"lcomp: {record.getMessage()}", file=sys.stderr)
 
 
-def set_up_messages(verbose: bool, quiet: bool) -> None:
-    """Send the library's messages to stderr: stages with `verbose`, notes by default, only errors with `quiet`."""
+def set_up_messages(verbose: bool, quiet: bool, handler: logging.Handler | None = None) -> None:
+    """Send the library's messages to `handler`, by default to stderr.
+
+    Stages with `verbose`, notes by default, only errors with `quiet`.
+    """
     # Pillow warns about pictures that it still reads: one line each, and never more pixels than our own limit
     Image.MAX_IMAGE_PIXELS = None
     warnings.showwarning = lambda message, *_: logger.warning("%s", message)
     logger = logging.getLogger("lcomp")
-    logger.addHandler(Messages())
+    logger.addHandler(handler or Messages())
     logger.propagate = False
     logger.setLevel(logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING)
 
 
-@contextlib.contextmanager
-def collect_messages() -> Iterator[list[str]]:
-    """Keep the library's messages in a list instead of printing them."""
-    lines: list[str] = []
-    logger = logging.getLogger("lcomp")
-    handlers, logger.handlers = logger.handlers, [logging.Handler()]
-    logger.handlers[0].emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
-    try:
-        yield lines
-    finally:
-        logger.handlers = handlers
+class KeptMessages(logging.Handler):
+    """Keeps messages for another process to print."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one record."""
+        self.lines.append(record.getMessage())
 
 
 def read_input(name: str) -> bytes:

@@ -103,6 +103,9 @@ class IntegerContext:
         _, latents, height, width = hyper.mean.shape
         device = hyper.mean.device
         numbers = {parts: part_numbers(height, width, parts).flatten().to(device) for parts in set(self.config.parts)}
+        places_of = {
+            parts: [(flat == part).nonzero()[:, 0] for part in range(parts)] for parts, flat in numbers.items()
+        }
         across = iter(self.across)
         base_mean, base_log_scale = hyper.mean.flatten(2), hyper.log_scale.flatten(2)
         mean, scales = torch.empty_like(base_mean), torch.empty_like(base_mean, dtype=torch.uint8)
@@ -112,8 +115,8 @@ class IntegerContext:
 
         symbols = torch.empty(0, dtype=torch.int16)
         for number, step in enumerate(passes(self.config)):
-            whole, last = step.parts == 1, step.part + 1 == step.parts
-            places: Places = slice(None) if whole else (numbers[step.parts] == step.part).nonzero()[:, 0]
+            last = step.part + 1 == step.parts
+            places: Places = slice(None) if step.parts == 1 else places_of[step.parts][step.part]
             channels = slice(step.first, step.last)
             at = state[:, :, places]
             if step.part:
@@ -130,7 +133,7 @@ class IntegerContext:
             scales[:, channels, places] = parameters.scales
             if last and step.last < latents:
                 layer = self.layers.onward[step.group]
-                seen = self.surprise(symbols, scales[:, step.first : step.last]).view(1, -1, height, width)
+                seen = self.surprise(symbols, scales[:, channels]).view(1, -1, height, width)
                 state = state + convolve(seen, ACTIVATION_BITS, layer, ACTIVATION_BITS, ACTIVATION_MAX).flatten(2)
                 state = state.clamp_(-ACTIVATION_MAX, ACTIVATION_MAX)
         shape = (1, latents, height, width)
