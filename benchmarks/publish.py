@@ -109,7 +109,7 @@ def with_section(text: str, section: str) -> str:
 def with_figures(text: str, results: Results, model: CodecSummary) -> str:
     """A model's TOML with its figures; raises LcompError where they are of other weights."""
     document = tomlkit.parse(text)
-    if str(document["weights"]["sha256"])[:12] not in model.version:
+    if str(document["weights"]["sha256"])[:8] not in model.version:
         raise LcompError(f"the results are of other weights of '{model.name}': run lcomp eval again")
     if "results" not in document:
         document["results"] = tomlkit.table()

@@ -9,7 +9,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from lcomp.errors import FormatError
+from lcomp.errors import UNREADABLE, FormatError
 
 Plane = NDArray[np.uint8]
 """Alpha [H, W], 0 transparent .. 255 opaque."""
@@ -41,7 +41,7 @@ def open_alpha(payload: bytes, width: int, height: int) -> Image.Image:
     """The image of a plane whose head says what it must; nothing is allocated before that is known."""
     if payload[:4] == b"RIFF" and len(payload) > WEBP_HEAD.size:
         *names, _, mark, sizes = WEBP_HEAD.unpack_from(payload)
-        fits = names[2:] == [b"WEBP", b"VP8L"] and mark == 0x2F
+        fits = names[2:] == [b"WEBP", b"VP8L"] and mark == 0x2F and width * height <= WEBP_PIXELS
         if fits and (sizes & 0x3FFF, sizes >> 14 & 0x3FFF) == (width - 1, height - 1):
             return WebPImageFile(io.BytesIO(payload))
     elif len(payload) > PNG_HEAD.size:
@@ -55,9 +55,10 @@ def read_alpha(payload: bytes, width: int, height: int) -> Plane:
     """The plane of a picture of the given size; raises FormatError for anything else."""
     try:
         image = open_alpha(payload, width, height)
+        # a second head may stand behind the first
+        if image.size != (width, height) or image.mode not in ("L", "RGB"):
+            raise FormatError("alpha plane is not an image of the picture's size")
         image.load()
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+    except UNREADABLE as error:
         raise FormatError(f"damaged alpha plane: {error}") from error
-    if image.size != (width, height) or image.mode not in ("L", "RGB"):
-        raise FormatError("alpha plane is not an image of the picture's size")
     return np.asarray(image.getchannel(0))

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterator
-from functools import cache
 
 import torch
 from PIL import Image
@@ -10,32 +9,21 @@ from PIL import Image
 from lcomp import container, distortion
 from lcomp.alpha import read_alpha, write_alpha
 from lcomp.binary import Reader
-from lcomp.codec import ModelCodec, Progress
+from lcomp.codec import Decoded, ModelCodec, Progress
 from lcomp.container import CODERS, QUALITY_STEPS, Header, LicFile
+from lcomp.decoders import Decoder
 from lcomp.effort import DEFAULT_EFFORT, LEVELS
 from lcomp.errors import FormatError, LcompError
+from lcomp.half import better, halve, halved
 from lcomp.images import MAX_PIXELS, check_pixels, to_picture
+from lcomp.loading import choose_device, load_decoder, load_model
 from lcomp.salvage import recover
 from lcomp.saving import to_image
 from lcomp.search import Target, search
 from lcomp.tile_codec import log
 from lcomp.tiles import Grid, Rectangle
-from lcomp.zoo import DEFAULT_MODEL, ModelInfo, model_by_name, model_by_number
-
-
-def choose_device(name: str) -> torch.device:
-    """The device called `name`: auto, cpu, cuda or cuda:N; raises LcompError where it does not exist."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise LcompError(f"unknown device '{name}': use auto, cpu, cuda or cuda:N") from error
-    if device.type not in ("cpu", "cuda"):
-        raise LcompError(f"device '{name}' is not supported: use auto, cpu, cuda or cuda:N")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise LcompError(f"device '{name}' does not exist on this machine")
-    return device
+from lcomp.windows import AUTO, PRECISIONS
+from lcomp.zoo import DEFAULT_MODEL, model_by_name, model_by_number
 
 
 @contextlib.contextmanager
@@ -51,25 +39,27 @@ def memory_errors() -> Iterator[None]:
         raise
 
 
-@cache
-def load_model(model: ModelInfo, device: torch.device) -> ModelCodec:
-    """A model on a device, loaded once per process."""
-    log.debug("  loading %s on %s", model.name, device)
-    return ModelCodec(model, device)
-
-
 class Codec:
     """Encodes and decodes many pictures with models that stay loaded."""
 
-    def __init__(self, model: str | None = None, device: str = "auto", coder: str = "constriction") -> None:
-        """Choose the model and entropy coder to encode with, and the device for everything.
+    def __init__(
+        self,
+        model: str | None = None,
+        device: str = "auto",
+        coder: str = "constriction",
+        precision: str = AUTO,
+    ) -> None:
+        """Choose the model and entropy coder to encode with, and the device and precision for everything.
 
-        Raises LcompError for an unknown coder or device and ModelError for an unknown model.
+        `precision` (`auto`, `fp32` or `bf16`) is that of the networks' convolutions; the latents decode alike with any.
+        Raises LcompError for an unknown coder, device or precision and ModelError for an unknown model.
         """
+        if precision not in PRECISIONS:
+            raise LcompError(f"unknown precision '{precision}': use {', '.join(PRECISIONS)}")
         if coder not in CODERS:
             raise LcompError(f"unknown coder '{coder}': use {' or '.join(CODERS)}")
         self.coder = CODERS[coder]
-        self.device = choose_device(device)
+        self.device, self.precision = choose_device(device), precision
         self.model = model_by_name(model or DEFAULT_MODEL)
 
     def encode(
@@ -86,7 +76,9 @@ class Codec:
         max_pixels: int = MAX_PIXELS,
         progress: Progress | None = None,
     ) -> bytes:
-        """Encode a picture at a quality in [1, 8] as `.lic` bytes, with its alpha, ICC profile, EXIF and XMP.
+        """Encode a picture at a quality in [0, 8] as `.lic` bytes, with its alpha, ICC profile, EXIF and XMP.
+
+        Below 1 it is also tried at half its size, and the better file of the two taken.
 
         `effort`, 0 to 9, is how long to look for better symbols; decoding takes no longer for it.
         With `size` (bytes) or `bpp` (bits per pixel) the quality is the highest whose file is not larger, with `psnr`
@@ -98,8 +90,8 @@ class Codec:
         UnsupportedError for pictures that cannot be coded.
         """
         target = Target(size, bpp, psnr)
-        if not 1 <= quality <= 8:
-            raise LcompError(f"quality {quality} is out of range: use 1 to 8")
+        if not 0 <= quality <= 8:
+            raise LcompError(f"quality {quality} is out of range: use 0 to 8")
         if effort not in range(len(LEVELS)):
             raise LcompError(f"effort {effort} is out of range: use 0 to {len(LEVELS) - 1}")
         check_pixels(image.width, image.height, max_pixels)
@@ -107,30 +99,37 @@ class Codec:
             picture = to_picture(image, frame)
             for note in picture.notes:
                 log.warning(note)
-            codec = load_model(self.model, self.device)
+            codec = load_model(self.model.coding, self.device, self.precision)
             alpha = None if picture.alpha is None else write_alpha(picture.alpha)
+            exif, xmp = (None, None) if strip else (picture.exif, picture.xmp)
             height, width = picture.pixels.shape[:2]
 
-            def write(steps: int) -> bytes:
-                tiles = codec.encode(picture.pixels, steps, Grid(width, height), self.coder, effort, progress)
-                header = Header(width, height, picture.mode, steps, self.model.number, self.model.fingerprint)
-                exif, xmp = (None, None) if strip else (picture.exif, picture.xmp)
+            def write(steps: int, half: bool = False) -> bytes:
+                number, mark = self.model.number, self.model.fingerprint
+                header = Header(width, height, picture.mode, steps, number, mark, half)
+                pixels = halve(picture.pixels) if half else picture.pixels
+                tiles = codec.encode(pixels, steps, header.grid, self.coder, effort, progress)
                 return container.write(LicFile(header, self.coder, tiles, picture.icc, exif, xmp, alpha))
 
             def measure(data: bytes) -> float:
-                file = container.read(data)
-                grid = Grid(width, height)
-                decoded = codec.decode(file.tiles, file.header.quality, grid, file.coder, grid.picture)
-                return distortion.psnr(decoded.pixels, picture.pixels)
+                whole = Rectangle(0, 0, width, height)
+                decoder = load_decoder(self.model.decoder_name, self.model, codec)
+                return distortion.psnr(decode_area(codec, container.read(data), whole, decoder).pixels, picture.pixels)
+
+            def best(steps: int) -> bytes:
+                if steps >= QUALITY_STEPS:
+                    return write(steps)
+                return better(write(steps), lambda quality: write(quality, half=True), measure)
 
             if target == Target():
-                return write(round(quality * QUALITY_STEPS))
-            return search(target, write, measure, width * height)
+                return best(round(quality * QUALITY_STEPS))
+            return search(target, best, measure, width * height)
 
     def decode(
         self,
         data: bytes,
         *,
+        decoder: str | None = None,
         crop: tuple[int, int, int, int] | None = None,
         salvage: bool = False,
         max_pixels: int = MAX_PIXELS,
@@ -138,6 +137,8 @@ class Codec:
     ) -> Image.Image:
         """Decode `.lic` bytes; metadata is in the image's `info` (`icc_profile`, `exif`, `xmp`).
 
+        `decoder` is the one that makes the pixels, `mse` (fast) or `sr` (best PSNR); by default the one that the file
+        was made for.
         `crop` (x, y, width, height) decodes only the tiles that this area needs. `salvage` fills damaged tiles in, in
         the colour of those beside them, and logs where they are; without it they are errors.
 
@@ -147,31 +148,55 @@ class Codec:
         data = bytes(data)
         header = container.read_header(Reader(data))
         check_pixels(header.width, header.height, max_pixels)
-        grid = Grid(header.width, header.height)
-        area = grid.picture if crop is None else Rectangle(*crop)
-        if area.shared(grid.picture) != area:
+        whole = Rectangle(0, 0, header.width, header.height)
+        area = whole if crop is None else Rectangle(*crop)
+        if area.shared(whole) != area:
             raise LcompError(f"crop {area} is not within the picture of {header.width}x{header.height} pixels")
         if salvage:
             file, lost = recover(data)
         else:
             file, lost = container.read(data), ()
-        codec = load_model(model_by_number(header.model, header.fingerprint), self.device)
+        model = model_by_number(header.model, header.fingerprint)
+        codec = load_model(model.coding, self.device, self.precision)
+        chosen = load_decoder(decoder or model.decoder_name, model, codec)
         with memory_errors():
-            decoded = codec.decode(file.tiles, header.quality, grid, file.coder, area, salvage, progress)
+            decoded = decode_area(codec, file, area, chosen, salvage, progress)
             alpha = None
             if file.alpha is not None:
                 try:
-                    alpha = read_alpha(file.alpha, header.width, header.height)[area.within(grid.picture)]
+                    alpha = read_alpha(file.alpha, header.width, header.height)[area.within(whole)]
                 except FormatError:
                     if not salvage:
                         raise
                     lost = (*lost, "ALPHA")
             image = to_image(decoded.pixels, header.mode, alpha)
-        report_losses(lost, decoded.lost, grid)
+        report_losses(lost, decoded.lost, header.grid)
         for name, payload in (("icc_profile", file.icc), ("exif", file.exif), ("xmp", file.xmp)):
             if payload is not None:
                 image.info[name] = payload
         return image
+
+
+def decode_area(
+    codec: ModelCodec,
+    file: LicFile,
+    area: Rectangle,
+    decoder: Decoder,
+    salvage: bool = False,
+    progress: Progress | None = None,
+) -> Decoded:
+    """Decode an area of a picture, at whatever size it was coded; raises as `ModelCodec.decode` does."""
+    header = file.header
+
+    def decode(coded: Rectangle) -> Decoded:
+        quality, grid = header.quality, header.grid
+        return codec.decode(file.tiles, quality, grid, file.coder, coded, salvage, progress, decoder, header.half)
+
+    if not header.half:
+        return decode(area)
+    coded = halved(area)
+    decoded = decode(coded)
+    return Decoded(decoded.pixels[area.within(coded.doubled())], tuple(tile.doubled() for tile in decoded.lost))
 
 
 def report_losses(sections: tuple[str, ...], tiles: tuple[Rectangle, ...], grid: Grid) -> None:
@@ -208,12 +233,14 @@ def decode(
     data: bytes,
     device: str = "auto",
     *,
+    decoder: str | None = None,
     crop: tuple[int, int, int, int] | None = None,
     salvage: bool = False,
     max_pixels: int = MAX_PIXELS,
 ) -> Image.Image:
     """Decode `.lic` bytes; see `Codec.decode`. Models stay loaded between calls."""
-    return Codec(device=device).decode(data, crop=crop, salvage=salvage, max_pixels=max_pixels)
+    codec = Codec(device=device)
+    return codec.decode(data, decoder=decoder, crop=crop, salvage=salvage, max_pixels=max_pixels)
 
 
 def info(data: bytes) -> Header:

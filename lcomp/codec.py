@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lcomp.container import Coder, Encoded
+from lcomp.decoders import Decoder
 from lcomp.effort import DEFAULT_EFFORT, Effort
 from lcomp.errors import ChecksumError, FormatError
 from lcomp.mosaic import Mosaic
@@ -15,7 +16,7 @@ from lcomp.rounding import Rounding
 from lcomp.tile_codec import TileCodec
 from lcomp.tiles import Grid, Rectangle
 from lcomp.weights import load_weights
-from lcomp.windows import Pixels, Transforms
+from lcomp.windows import AUTO, Pixels, Transforms, surroundings
 from lcomp.zoo import ModelInfo
 
 Progress = Callable[[int, int], None]
@@ -36,13 +37,14 @@ class ModelCodec:
     """A loaded model that turns pictures into streams and back.
 
     pixels -- Transforms.analyse --> y -- Effort.choose --> symbols -- TileCodec.encode --> Encoded, one per tile
-    Encoded -- TileCodec.decode, tile by tile --> Mosaic of y_hat -- Transforms.synthesize --> pixels
+    Encoded -- TileCodec.decode, Decoder.gather, tile by tile --> Mosaic -- Transforms.synthesize --> pixels
     """
 
-    def __init__(self, model: ModelInfo, device: torch.device) -> None:
+    def __init__(self, model: ModelInfo, device: torch.device, precision: str = AUTO) -> None:
+        """Load a model that has no decoder of its own."""
         self.model, self.device = model, device
         weights = load_weights(model, device)
-        self.transforms = Transforms(weights.networks, model.architecture, device)
+        self.transforms = Transforms(weights.networks, model.architecture, device, precision)
         self.tile = TileCodec(weights, device)
         self.rounding = Rounding(weights.tables, device)
         self.watch = self.tile.watch
@@ -84,34 +86,40 @@ class ModelCodec:
         area: Rectangle,
         salvage: bool = False,
         progress: Progress | None = None,
+        decoder: Decoder | None = None,
+        half: bool = False,
     ) -> Decoded:
         """Decode an area of a picture, and only the tiles that it needs; None stands for a tile that is lost.
 
+        `decoder` makes the pixels, by default the backbone's own. What was coded at `half` its size has twice as many
+        rows and columns as the area.
+
         Raises as `TileCodec.decode` does, unless `salvage` asks for damaged tiles to be filled in.
         """
+        decoder = decoder or self.transforms.mse
 
         def decode_tile(number: int) -> Tensor | None:
             encoded, tile = tiles[number], grid.rectangle(number)
             try:
                 if encoded is None:
                     raise ChecksumError(f"tile {tile} is lost")
-                return self.tile.decode(encoded, quality, tile.height, tile.width, coder, number)
+                return decoder.gather(*self.tile.decode(encoded, quality, tile.height, tile.width, coder, number))
             except FormatError:
                 if not salvage:
                     raise
                 return None
 
         self.watch.start()
-        blank = torch.zeros(1, self.model.architecture.latents, 1, 1, device=self.device)
-        mosaic = Mosaic(grid, decode_tile, blank)
-        pixels = np.empty((area.height, area.width, 3), np.uint8)
+        mosaic = Mosaic(grid, decode_tile, torch.zeros(1, decoder.channels, 1, 1, device=self.device))
+        target = area.doubled() if half else area
+        pixels = np.empty((target.height, target.width, 3), np.uint8)
         done = 0
         for window in grid.windows(area, WINDOW):
-            around = self.transforms.surroundings(window, grid.picture)
+            around = surroundings(window, grid.picture, decoder.margin)
             mosaic.forget_above(around.y)
-            part = self.transforms.synthesize(mosaic.area(around), window, around, quality)
+            part = self.transforms.synthesize(decoder, mosaic.area(around), window, around, quality, half)
             self.watch.lap("synthesis")
-            rows, columns = window.within(area)
+            rows, columns = (window.doubled() if half else window).within(target)
             pixels[rows, columns] = part
             done += window.width * window.height
             if progress:

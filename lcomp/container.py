@@ -69,9 +69,15 @@ class Header:
     width: int
     height: int
     mode: Mode
-    quality: int  # thousandths: 1000 .. 8000
+    quality: int  # thousandths: 0 .. 8000
     model: int  # stable number of the model
     fingerprint: int  # CRC-32 of the tensors that decide the bitstream
+    half: bool = False  # whether the picture was coded at half its size; the decoder doubles it
+
+    @property
+    def grid(self) -> Grid:
+        """The tiles of the picture as it was coded."""
+        return Grid(-(-self.width // 2), -(-self.height // 2)) if self.half else Grid(self.width, self.height)
 
 
 class Encoded(NamedTuple):
@@ -95,8 +101,8 @@ class LicFile:
 
     @property
     def grid(self) -> Grid:
-        """The tiles of the picture."""
-        return Grid(self.header.width, self.header.height)
+        """The tiles of the picture as it was coded."""
+        return self.header.grid
 
 
 class Section(NamedTuple):
@@ -137,7 +143,7 @@ def write(file: LicFile) -> bytes:
         + bytes([VERSION_MAJOR << 4 | VERSION_MINOR])
         + write_varint(header.width)
         + write_varint(header.height)
-        + struct.pack("<H", header.mode.value << 13 | header.quality)
+        + struct.pack("<H", header.half << 14 | header.mode.value << 13 | header.quality)
         + write_varint(header.model)
         + struct.pack("<I", header.fingerprint)
     )
@@ -172,14 +178,14 @@ def read_header(reader: Reader) -> Header:
     model = reader.varint("header")
     (fingerprint,) = struct.unpack("<I", reader.take(4, "header"))
     reader.check(0, "header")
-    mode, quality = mode_and_quality >> 13, mode_and_quality & 0x1FFF
+    kind, quality = mode_and_quality >> 13, mode_and_quality & 0x1FFF
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise FormatError(f"impossible picture size {width}x{height}")
-    if mode not in {known.value for known in Mode}:
-        raise UnsupportedError(f"unknown pixel mode {mode}: a newer lcomp is needed")
-    if not QUALITY_STEPS <= quality <= 8 * QUALITY_STEPS:
+    if kind > 3:
+        raise UnsupportedError(f"unknown kind of picture {kind}: a newer lcomp is needed")
+    if quality > 8 * QUALITY_STEPS:
         raise FormatError(f"impossible quality {quality / QUALITY_STEPS}")
-    return Header(width, height, Mode(mode), quality, model, fingerprint)
+    return Header(width, height, Mode(kind & 1), quality, model, fingerprint, half=bool(kind & 2))
 
 
 def build(header: Header, sections: list[Section | None]) -> LicFile:
@@ -209,7 +215,7 @@ def build(header: Header, sections: list[Section | None]) -> LicFile:
             once[tag] = payload
         elif tag & CRITICAL:
             raise UnsupportedError(f"unknown critical section {tag}: a newer lcomp is needed")
-    count = Grid(header.width, header.height).count
+    count = header.grid.count
     if len(tiles) < count:
         missing = "its latents are" if count == 1 else f"{count - len(tiles)} of {count} tiles are"
         raise TruncatedError(f"file is truncated: {missing} missing")

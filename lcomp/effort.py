@@ -17,7 +17,7 @@ from lcomp.networks.config import HYPER_STRIDE
 from lcomp.rounding import Rounding
 from lcomp.tile_codec import Choice, TileCodec, as_symbols, flat_symbols
 from lcomp.tiles import Rectangle
-from lcomp.windows import Pixels, Transforms, pad_to
+from lcomp.windows import Pixels, Transforms, pad_to, surroundings
 
 
 class Level(NamedTuple):
@@ -109,7 +109,8 @@ class Effort:
 
         `progress` is told which share of the window is done.
         """
-        around = self.transforms.surroundings(window, Rectangle(0, 0, pixels.shape[1], pixels.shape[0]))
+        picture = Rectangle(0, 0, pixels.shape[1], pixels.shape[0])
+        around = surroundings(window, picture, self.transforms.mse.margin)
         x = self.transforms.signal(pixels, around)
         y = self.transforms.latents(x, quality)
         self.tile.watch.lap("analysis")

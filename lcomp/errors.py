@@ -10,6 +10,12 @@ LcompError                      exit code 1
 `-- ModelError                  4   model or weights missing, damaged or not matching
 """
 
+import struct
+import zlib
+
+UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, KeyError, struct.error, zlib.error)
+"""What Pillow raises for damaged pictures and metadata."""
+
 
 class LcompError(Exception):
     """Base of all errors raised by lcomp; `exit_code` is what the command line returns for it."""

@@ -4,7 +4,6 @@ Every conversion of the pixels leaves a note. Other metadata (resolution, commen
 """
 
 import io
-import struct
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lcomp.alpha import Plane
 from lcomp.container import Mode
-from lcomp.errors import ImageError, LcompError, LimitError, UnsupportedError
+from lcomp.errors import UNREADABLE, ImageError, LcompError, LimitError, UnsupportedError
 from lcomp.pixels import DEEP, convert
 
 MAX_PIXELS = 2**28
@@ -50,9 +49,6 @@ class Loaded(NamedTuple):
     kind: str | None  # the format it was read from
     notes: list[str]
 
-
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, TypeError, struct.error)
-"""What Pillow raises for damaged pictures and metadata."""
 
 SRGB_GAMMA = 0.45455
 """What PNG files of ordinary pictures say."""

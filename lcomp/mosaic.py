@@ -9,25 +9,25 @@ from lcomp.tiles import Grid, Rectangle
 
 
 class Mosaic:
-    """y_hat of a picture; holds only the tiles that were asked for and not yet forgotten."""
+    """The latents of a picture as a decoder wants them; holds only tiles that were asked for and not yet forgotten."""
 
     def __init__(self, grid: Grid, decode: Callable[[int], Tensor | None], blank: Tensor) -> None:
-        """`decode` gives y_hat [1, M, rows, columns] of a tile, None where it is lost; `blank` is grey [1, M, 1, 1]."""
+        """`decode` gives the latents [1, C, h, w] of a tile, None where it is lost; `blank` [1, C, 1, 1] is grey."""
         self.grid, self.decode, self.blank = grid, decode, blank
         self.tiles: dict[int, Tensor | None] = {}
         self.lost: set[int] = set()
 
     def intact(self, number: int) -> Tensor | None:
-        """y_hat of a tile, None where it is lost."""
+        """Latents of a tile, None where it is lost."""
         if number not in self.tiles:
             self.tiles[number] = self.decode(number)
         return self.tiles[number]
 
     def tile(self, number: int) -> Tensor:
-        """y_hat of a tile; a lost one shows the mean colour of the intact tiles beside it, or grey."""
-        y_hat = self.intact(number)
-        if y_hat is not None:
-            return y_hat
+        """Latents of a tile; a lost one shows the mean colour of the intact tiles beside it, or grey."""
+        known = self.intact(number)
+        if known is not None:
+            return known
         self.lost.add(number)
         beside = [tile for tile in map(self.intact, self.grid.beside(number)) if tile is not None]
         colour = sum((tile.mean((2, 3), keepdim=True) for tile in beside), self.blank) / max(len(beside), 1)
@@ -35,17 +35,17 @@ class Mosaic:
         return colour.expand(-1, -1, place.height, place.width)
 
     def area(self, area: Rectangle) -> Tensor:
-        """y_hat [1, M, rows, columns] of an area of the picture that starts at a multiple of STRIDE."""
+        """Latents [1, C, rows, columns] of an area of the picture that starts at a multiple of STRIDE."""
         target = area.latents()
         shape = (1, self.blank.shape[1], target.height, target.width)
-        y_hat = torch.empty(shape, device=self.blank.device, memory_format=torch.channels_last)
+        known = torch.empty(shape, device=self.blank.device, memory_format=torch.channels_last)
         for number in self.grid.touching(area):
             place = self.grid.rectangle(number).latents()
             shared = place.shared(target)
             assert shared is not None, "a tile that touches an area shares latents with it"
             here, there = shared.within(target), shared.within(place)
-            y_hat[..., here[0], here[1]] = self.tile(number)[..., there[0], there[1]]
-        return y_hat
+            known[..., here[0], here[1]] = self.tile(number)[..., there[0], there[1]]
+        return known
 
     def forget_above(self, row: int) -> None:
         """Free the tiles that end above a row of pixels."""

@@ -6,7 +6,6 @@ from typing import NamedTuple
 from lcomp.binary import Reader
 from lcomp.container import KNOWN_TAGS, LATENTS_TAGS, LicFile, Section, Tag, build, read_header, read_section
 from lcomp.errors import FormatError
-from lcomp.tiles import Grid
 
 TAGS = re.compile(b"[" + b"".join(re.escape(bytes([tag])) for tag in sorted(KNOWN_TAGS)) + b"]")
 ONCE = {int(tag): tag.name for tag in Tag}
@@ -67,12 +66,13 @@ class Scanner:
 
     def next(self) -> Section | Damage:
         """The next section, or the damage before it."""
-        start = self.position
-        found = self.section_at(start)
-        if found is not None:
-            self.position = found[1]
-            return found[0]
-        end = self.end_at(start)
+        start, end = self.position, self.end_at(self.position)
+        if end <= len(self.data) and self.budget >= 0:
+            found = self.section_at(start)
+            if found is not None:
+                self.position = found[1]
+                return found[0]
+            self.budget -= end - start
         framed = self.stands(end)
         self.position = end if framed else self.search(start + 1)
         return Damage(self.data[start], framed)
@@ -102,7 +102,7 @@ def recover(data: bytes) -> Recovered:
     # the missing tiles belong to the damaged places: one to each, and what is left over to the last one whose extent
     # is unknown, or to the end; should that be wrong, the checksums of the symbols tell
     found = sum(isinstance(part, Section) and part.tag in LATENTS_TAGS for part in parts)
-    missing = max(Grid(header.width, header.height).count - found, 0)
+    missing = max(header.grid.count - found, 0)
     damage = {place: part for place, part in enumerate(parts) if isinstance(part, Damage)}
     likely = [place for place in damage if damage[place].tag not in ONCE]
     if all(damage[place].framed for place in likely):

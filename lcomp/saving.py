@@ -9,8 +9,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from lcomp.alpha import Plane
 from lcomp.container import Mode
-from lcomp.errors import ImageError
-from lcomp.images import EXIF_DIRECTORIES, UNREADABLE
+from lcomp.errors import UNREADABLE, ImageError
+from lcomp.images import EXIF_DIRECTORIES
 
 FORMATS = {
     "png": "PNG",
@@ -38,6 +38,9 @@ TIFF_LAYOUT_TAGS = {*range(254, 269), *range(273, 282), 284, *range(317, 347), *
 
 JPEG_SEGMENT = 65000
 """Largest EXIF or XMP payload that fits into one JPEG segment, with its header."""
+
+JPEG_ICC = 255 * 65519
+"""Largest ICC profile that fits into the segments that a JPEG may have of them."""
 
 LOSSLESS_OPTIONS: dict[str, dict[str, object]] = {
     "WEBP": {"lossless": True, "exact": True},
@@ -104,7 +107,7 @@ def save_image(image: Image.Image, stream: BinaryIO, kind: str) -> list[str]:
         payload = image.info.get(name)
         if not payload:
             continue
-        too_large = kind == "JPEG" and name != "icc_profile" and len(payload) > JPEG_SEGMENT
+        too_large = kind == "JPEG" and len(payload) > (JPEG_ICC if name == "icc_profile" else JPEG_SEGMENT)
         unreadable = kind in ("TIFF", "AVIF") and name == "exif" and not is_readable(payload)
         if kind not in keeps or too_large or unreadable:
             lost.append(name.removesuffix("_profile").upper())
@@ -122,6 +125,6 @@ def save_image(image: Image.Image, stream: BinaryIO, kind: str) -> list[str]:
                 # libtiff's compressors cannot write directories within tags
                 del options["compression"]
         image.save(stream, kind, **options, **kept)
-    except (*UNREADABLE, RuntimeError, KeyError) as error:
+    except (*UNREADABLE, RuntimeError, AttributeError, SystemError) as error:
         raise ImageError(f"cannot be saved as {kind}: {error}") from error
     return lost

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from lcomp.container import QUALITY_STEPS
 from lcomp.errors import LcompError
 
-LOWEST, HIGHEST = QUALITY_STEPS, 8 * QUALITY_STEPS
-"""Qualities in thousandths."""
+LOWEST, USUAL, HIGHEST = 0, QUALITY_STEPS, 8 * QUALITY_STEPS
+"""Qualities in thousandths; below the usual ones encoding takes several attempts (`lcomp.half`)."""
 
 SIZE_TOLERANCE = 0.005
 """Share of a size that may stay unused."""
@@ -46,13 +46,15 @@ def between(low: Trial, high: Trial, goal: float) -> int:
     return min(max(round(low.quality + share * (high.quality - low.quality)), low.quality + 1), high.quality - 1)
 
 
-def bracket(value: Callable[[int], float], goal: float, tolerance: float) -> tuple[Trial | None, Trial | None]:
+def bracket(
+    value: Callable[[int], float], goal: float, tolerance: float, lowest: int, highest: int
+) -> tuple[Trial | None, Trial | None]:
     """The best trials below and above a goal: the highest that does not exceed it and the lowest that does.
 
-    `value` rises with the quality in thousandths, all but monotonically. Ends when a value lies in
-    (goal - tolerance, goal] or no quality is left in between. None stands for a side that does not exist.
+    `value` rises with the quality in thousandths, from the lowest to the highest, all but monotonically. Ends when a
+    value lies in (goal - tolerance, goal] or no quality is left in between. None stands for a side that does not exist.
     """
-    low, high = Trial(LOWEST, value(LOWEST)), Trial(HIGHEST, value(HIGHEST))
+    low, high = Trial(lowest, value(lowest)), Trial(highest, value(highest))
     if low.value > goal:
         return None, low
     if high.value <= goal:
@@ -65,6 +67,12 @@ def bracket(value: Callable[[int], float], goal: float, tolerance: float) -> tup
         else:
             high = trial
     return low, high
+
+
+def bracket_all(value: Callable[[int], float], goal: float, tolerance: float) -> tuple[Trial | None, Trial | None]:
+    """As `bracket`, over all qualities, those below the usual ones only where it takes them."""
+    low, high = bracket(value, goal, tolerance, USUAL, HIGHEST)
+    return (low, high) if low else bracket(value, goal, tolerance, LOWEST, USUAL)
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,7 @@ def search(target: Target, encode: Callable[[int], bytes], psnr: Callable[[bytes
 
     if target.psnr is not None:
         goal = target.psnr + PSNR_TOLERANCE
-        low, high = bracket(lambda quality: psnr(file(quality)), goal, PSNR_TOLERANCE)
+        low, high = bracket_all(lambda quality: psnr(file(quality)), goal, PSNR_TOLERANCE)
         reached = [trial for trial in (low, high) if trial and trial.value >= target.psnr]
         if not reached:
             assert low is not None
@@ -105,11 +113,11 @@ def search(target: Target, encode: Callable[[int], bytes], psnr: Callable[[bytes
         return file(reached[0].quality)
 
     limit = target.size if target.size is not None else math.floor((target.bpp or 0) * pixels / 8)
-    low, high = bracket(lambda quality: math.log(len(file(quality))), math.log(max(limit, 1)), SIZE_TOLERANCE)
+    low, high = bracket_all(lambda quality: math.log(len(file(quality))), math.log(max(limit, 1)), SIZE_TOLERANCE)
     if low is None:
         smallest = len(file(LOWEST))
         raise LcompError(
-            f"no quality fits into {limit} bytes: q = 1 takes {smallest} bytes, {8 * smallest / pixels:.3f} bpp"
+            f"no quality fits into {limit} bytes: q = 0 takes {smallest} bytes, {8 * smallest / pixels:.3f} bpp"
         )
     if high is None and target.bpp is not None:
         largest = 8 * len(file(HIGHEST)) / pixels

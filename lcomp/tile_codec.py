@@ -96,6 +96,17 @@ def dequantise(symbols: Tensor, mean: Tensor) -> Tensor:
     return (symbols + mean * 2.0**-MEAN_BITS).float()
 
 
+class DecodedTile(NamedTuple):
+    """What was coded of a tile."""
+
+    symbols: Tensor  # int16 [1, M, h, w]
+    parameters: EntropyParameters  # [1, M, h, w]: what they were coded with
+
+    def y_hat(self) -> Tensor:
+        """The exact latents [1, M, h, w], float32."""
+        return dequantise(self.symbols, self.parameters.mean)
+
+
 class TileCodec:
     """The entropy side of a model: what y is coded with, its symbols, the stream."""
 
@@ -166,8 +177,10 @@ class TileCodec:
         return Encoded(stream, symbols_crc(choice.z, flat_symbols(choice.symbols), number))
 
     @torch.inference_mode()
-    def decode(self, encoded: Encoded, quality: int, height: int, width: int, coder: Coder, number: int = 0) -> Tensor:
-        """Exact y_hat [1, M, rows, columns] (float32) of the tile `number`, which has the given size in pixels.
+    def decode(
+        self, encoded: Encoded, quality: int, height: int, width: int, coder: Coder, number: int = 0
+    ) -> DecodedTile:
+        """The exact latents of the tile `number`, which has the given size in pixels.
 
         Raises FormatError for impossible data and ChecksumError where the symbols are not the encoder's.
         """
@@ -184,9 +197,9 @@ class TileCodec:
             symbols[:, step.first : step.last, places] = decoded
             return decoded
 
-        mean = self.run_passes(hyper, quality, code).mean
+        parameters = self.run_passes(hyper, quality, code)
         decoder.finish()
         self.watch.lap("entropy decoding")
         if symbols_crc(z_symbols, flat_symbols(symbols), number) != encoded.symbols_crc:
             raise ChecksumError("decoded latents do not match the encoder's: wrong or damaged decoder")
-        return dequantise(symbols.view(mean.shape), mean)
+        return DecodedTile(symbols.view(parameters.mean.shape), parameters)

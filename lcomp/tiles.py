@@ -48,6 +48,10 @@ class Rectangle(NamedTuple):
         """With `margin` more pixels on all sides."""
         return Rectangle(self.x - margin, self.y - margin, self.width + 2 * margin, self.height + 2 * margin)
 
+    def doubled(self) -> "Rectangle":
+        """In a picture of twice the size."""
+        return Rectangle(2 * self.x, 2 * self.y, 2 * self.width, 2 * self.height)
+
     def aligned(self, unit: int) -> "Rectangle":
         """The smallest one around it that starts and ends at multiples of `unit`."""
         x, y = self.x // unit * unit, self.y // unit * unit

@@ -16,6 +16,7 @@ from lcomp.errors import ModelError
 from lcomp.networks.blocks import place
 from lcomp.networks.config import BackboneConfig, ContextConfig
 from lcomp.networks.context import passes
+from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.hyperprior import HyperAnalysis
 from lcomp.networks.integer import LAYER_NAMES, IntegerHyperSynthesis, IntegerLayer, IntegerLayers
 from lcomp.networks.integer_context import ContextTables, IntegerContext, IntegerContextLayers
@@ -123,8 +124,8 @@ def exact_context(tensors: dict[str, Tensor], config: ContextConfig, device: tor
     )
 
 
-def read_tensors(model: ModelInfo) -> dict[str, Tensor]:
-    """The tensors of a model's weights file and of its backbone's; raises ModelError for missing or other files."""
+def read_own_tensors(model: ModelInfo) -> dict[str, Tensor]:
+    """The tensors of a model's weights file; raises ModelError where it is missing or another one."""
     path = model.weights_path
     try:
         data = path.read_bytes()
@@ -136,6 +137,12 @@ def read_tensors(model: ModelInfo) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = safetensors.torch.load(data)
     except safetensors.SafetensorError as error:
         raise ModelError(f"weights of '{model.name}' are not usable: {path}: {error}") from error
+    return tensors
+
+
+def read_tensors(model: ModelInfo) -> dict[str, Tensor]:
+    """The tensors of a model's weights file and of its backbone's; raises ModelError as `read_own_tensors` does."""
+    tensors = read_own_tensors(model)
     return tensors if model.backbone is None else read_tensors(model.backbone) | tensors
 
 
@@ -150,9 +157,25 @@ def load_weights(model: ModelInfo, device: torch.device) -> Weights:
         tables = unpack_tables(tensors[EXACT + "tables"].numpy())
         h_s = exact_path(tensors, device)
         context = exact_context(tensors, model.context, device) if model.context else None
-    except (KeyError, RuntimeError, ValueError) as error:
+    except (KeyError, RuntimeError, ValueError, TypeError, IndexError) as error:
         raise ModelError(f"weights of '{model.name}' are not usable: {model.weights_path}: {error}") from error
     if fingerprint(tensors) != model.fingerprint:
         raise ModelError(f"weights of '{model.name}' do not match the fingerprint of its description")
     place(networks, device)
     return Weights(networks.eval().requires_grad_(False), h_s, context, tables)
+
+
+def load_decoder(model: ModelInfo, device: torch.device) -> Enhancer:
+    """The network of a model's own decoder; raises ModelError as `load_weights` does."""
+    assert model.decoder is not None
+    if model.fingerprint != model.coding.fingerprint:
+        raise ModelError(f"decoder '{model.name}' was made for other weights of '{model.coding.name}'")
+    tensors = read_own_tensors(model)
+    try:
+        with torch.device("meta"):
+            network = Enhancer(model.architecture, model.decoder)
+        network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
+    except (KeyError, RuntimeError, TypeError) as error:
+        raise ModelError(f"weights of '{model.name}' are not usable: {model.weights_path}: {error}") from error
+    place(network, device)
+    return network.eval().requires_grad_(False)

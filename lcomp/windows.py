@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lcomp.container import QUALITY_STEPS
+from lcomp.decoders import Decoder, MseDecoder
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.config import STRIDE, BackboneConfig
 from lcomp.tiles import Rectangle
@@ -21,20 +22,17 @@ Pixels = NDArray[np.uint8]
 """RGB picture [H, W, 3]."""
 
 
+AUTO = "auto"
+"""The precision that is fast on a device at no visible loss."""
+
+PRECISIONS = (AUTO, "fp32", "bf16")
+"""Precisions of the convolutions of the float networks; the latents decode alike with any."""
+
+
 def pad_to(x: Tensor, multiple: int) -> Tensor:
     """Repeat the last row and column of x [B, C, H, W] up to a multiple."""
     height, width = x.shape[-2:]
     return F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="replicate")
-
-
-def margin(config: BackboneConfig) -> int:
-    """Pixels, a multiple of STRIDE, that g_a and g_s see beyond a window that starts at a multiple of STRIDE.
-
-    Two 3x3 convolutions per block, at 1/16 and at 1/8 resolution, and one more 3x3 at 1/8 (`down` in g_a, `leave` in
-    g_s).
-    """
-    cells = 4 * config.blocks_low + 2 * config.blocks + 1  # at 1/8 resolution
-    return -(-cells // 2) * STRIDE
 
 
 def prefers_bf16(device: torch.device) -> bool:
@@ -46,13 +44,20 @@ def prefers_bf16(device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
+def surroundings(window: Rectangle, picture: Rectangle, margin: int) -> Rectangle:
+    """The window with a margin, as far as the picture goes."""
+    around = window.aligned(STRIDE).grown(margin).shared(picture)
+    assert around is not None, "a window lies within its picture"
+    return around
+
+
 class Transforms:
     """The float transforms of a loaded model on one device."""
 
-    def __init__(self, networks: Networks, config: BackboneConfig, device: torch.device) -> None:
+    def __init__(self, networks: Networks, config: BackboneConfig, device: torch.device, precision: str = AUTO) -> None:
         self.networks, self.device = networks, device
-        self.margin = margin(config)
-        self.bf16 = prefers_bf16(device)
+        self.mse = MseDecoder(networks, config)
+        self.bf16 = prefers_bf16(device) if precision == AUTO else precision == "bf16"
 
     def autocast(self) -> torch.autocast:
         """Context in which the convolutions of the float networks run in bf16 where that is faster."""
@@ -61,12 +66,6 @@ class Transforms:
     def quality_weights(self, quality: int) -> Tensor:
         """Interpolation weights [1, 8] of a quality in thousandths."""
         return quality_weights(torch.tensor([quality / QUALITY_STEPS], dtype=torch.float32, device=self.device))
-
-    def surroundings(self, window: Rectangle, picture: Rectangle) -> Rectangle:
-        """The window with its margin, as far as the picture goes."""
-        around = window.aligned(STRIDE).grown(self.margin).shared(picture)
-        assert around is not None, "a window lies within its picture"
-        return around
 
     def signal(self, pixels: Pixels, area: Rectangle) -> Tensor:
         """An area of a picture [H, W, 3] as x [1, 3, height, width] in [-1, 1], channels last."""
@@ -84,11 +83,18 @@ class Transforms:
         return y
 
     @torch.inference_mode()
-    def synthesize(self, y_hat: Tensor, window: Rectangle, around: Rectangle, quality: int) -> Pixels:
-        """Pixels [height, width, 3] of a window, from y_hat [1, M, rows, columns] of its surroundings."""
-        y_hat = y_hat.contiguous(memory_format=torch.channels_last)
+    def synthesize(
+        self, decoder: Decoder, known: Tensor, window: Rectangle, around: Rectangle, quality: int, half: bool
+    ) -> Pixels:
+        """Pixels [height, width, 3] of a window, twice as many each way if coded at `half` the size.
+
+        `known` is what the decoder gathered of the surroundings [1, channels, rows, columns].
+        """
+        known = known.contiguous(memory_format=torch.channels_last)
         with self.autocast():
-            x_hat = self.networks.g_s(y_hat, self.quality_weights(quality), self.networks.scale)
+            x_hat = decoder.synthesize(known, around, self.quality_weights(quality), half)
+        if half:
+            window, around = window.doubled(), around.doubled()
         rows, columns = window.within(around)
         # in place: large tensors cost more to allocate than to compute
         pixels = x_hat[0, :, rows, columns].mul_(127.5).add_(127.5).round_().clamp_(0, 255).to(torch.uint8)

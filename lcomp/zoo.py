@@ -7,14 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from lcomp.errors import ModelError
-from lcomp.networks.config import BackboneConfig, ContextConfig
+from lcomp.networks.config import BackboneConfig, ContextConfig, EnhancerConfig
 
 DEFAULT_MODEL = "autoregressive"
+
+MSE = "mse"
+"""Name of the decoder that is part of every backbone."""
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """A model as its TOML describes it."""
+    """A model as its TOML describes it.
+
+    A context model adds to the backbone's h_s, a decoder to the model that codes its latents.
+    """
 
     name: str
     number: int  # stable; written into every file
@@ -25,12 +31,33 @@ class ModelInfo:
     fingerprint: int  # CRC-32 of the tensors that decide the bitstream
     source: Path  # the TOML itself
     context: ContextConfig | None = None  # sizes of the context model, where there is one
-    backbone: "ModelInfo | None" = None  # the model whose transforms and h_s this one uses
+    backbone: "ModelInfo | None" = None  # the model that this one adds to
+    decoder: EnhancerConfig | None = None  # sizes of its own decoder, where it has one
 
     @property
     def weights_path(self) -> Path:
         """Where the weights file is expected."""
         return self.source.parent.parent / "weights" / self.weights
+
+    @property
+    def coding(self) -> "ModelInfo":
+        """The model whose transforms and entropy model its files are coded with."""
+        return self.backbone if self.decoder and self.backbone else self
+
+    @property
+    def lineage(self) -> "tuple[ModelInfo, ...]":
+        """This model and all that it adds to, the backbone itself last."""
+        return (self, *self.backbone.lineage) if self.backbone else (self,)
+
+    @property
+    def inventive(self) -> bool:
+        """Whether its decoder makes texture from noise."""
+        return self.decoder is not None and self.decoder.noise > 0
+
+    @property
+    def decoder_name(self) -> str:
+        """The decoder that its files are meant for."""
+        return self.name if self.decoder else MSE
 
 
 def data_folder() -> Path:
@@ -54,12 +81,18 @@ def read_context(sizes: dict[str, Any]) -> ContextConfig:
     return ContextConfig(int(sizes["width"]), groups, parts, int(sizes["widest"]))
 
 
+def read_decoder(sizes: dict[str, Any]) -> EnhancerConfig:
+    """The `[decoder]` table."""
+    return EnhancerConfig(**{name: int(size) for name, size in sizes.items()})
+
+
 def read_model(path: Path) -> ModelInfo:
     """Parse a model's TOML; raises ModelError where it is missing, malformed or incomplete."""
     try:
         table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
         model, weights = table["model"], table["weights"]
         backbone = read_model(path.with_name(f"{model['backbone']}.toml")) if "backbone" in model else None
+        context = read_context(table["context"]) if "context" in table else None
         return ModelInfo(
             name=path.stem,
             number=int(model["number"]),
@@ -69,8 +102,9 @@ def read_model(path: Path) -> ModelInfo:
             sha256=str(weights["sha256"]),
             fingerprint=int(weights["fingerprint"], 16),
             source=path.resolve(),
-            context=read_context(table["context"]) if "context" in table else None,
+            context=backbone.context if backbone and context is None else context,
             backbone=backbone,
+            decoder=read_decoder(table["decoder"]) if "decoder" in table else None,
         )
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}") from error
@@ -106,3 +140,8 @@ def model_by_number(number: int, fingerprint: int) -> ModelInfo:
                 )
             return model
     raise ModelError(f"file needs model number {number}, which is not installed")
+
+
+def decoder_names() -> list[str]:
+    """Names of the installed decoders."""
+    return [MSE, *(model.name for model in all_models() if model.decoder)]

@@ -8,8 +8,13 @@ import torch
 from command import lcomp
 from PIL import Image
 
+from lcomp.networks.context import Context
+from lcomp.networks.enhancer import Enhancer
+from lcomp.networks.family import count_features
 from lcomp.networks.hyperprior import Hyperprior
-from lcomp.training.export import export
+from lcomp.tiles import Rectangle
+from lcomp.training.export import export, export_context, export_decoder
+from lcomp.windows import Transforms
 from lcomp.zoo import ModelInfo, read_model
 
 DATA = Path(__file__).parent / "data"
@@ -69,6 +74,35 @@ sha256 = ""
 fingerprint = "0"
 """
 
+TINY_SR = """
+[model]
+number = 252
+summary = "a tiny untrained decoder for tests"
+backbone = "context"
+
+[decoder]
+hints = 4
+channels = 16
+blocks = 2
+channels_fine = 8
+blocks_fine = 1
+noise = 2
+
+[training]
+minutes = 0.05
+stages = [{ start = 0.0, crop = 64, batch = 2 }]
+lr_transforms = 1e-3
+lr_linear = 1e-4
+lr_entropy = 1e-3
+lr_vectors = 1e-3
+lr_small = 1e-3
+
+[weights]
+file = "tiny-sr.safetensors"
+sha256 = ""
+fingerprint = "0"
+"""
+
 
 @pytest.fixture(scope="session")
 def photo() -> Image.Image:
@@ -103,6 +137,56 @@ def tiny_info(tmp_path_factory: pytest.TempPathFactory) -> ModelInfo:
     info = read_model(source)
     export(random_model(info), info, {})
     return read_model(source)
+
+
+def random_context(info: ModelInfo) -> Context:
+    """An untrained context model whose every tensor is non-trivial."""
+    assert info.context is not None
+    torch.manual_seed(3)
+    model = Context(info.architecture, info.context, count_features(info.architecture)).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if not parameter.any():
+                parameter.normal_(0, 0.1)
+    return model
+
+
+@pytest.fixture(scope="session")
+def context_info(tmp_path_factory: pytest.TempPathFactory) -> ModelInfo:
+    """Description of an exported tiny context model, its backbone beside it."""
+    folder = tmp_path_factory.mktemp("zoo") / "models"
+    folder.mkdir()
+    for name, text in (("tiny", TINY_MODEL), ("context", TINY_CONTEXT)):
+        (folder / f"{name}.toml").write_text(text)
+    backbone = read_model(folder / "tiny.toml")
+    export(random_model(backbone), backbone, {})
+    info = read_model(folder / "context.toml")
+    export_context(random_context(info), info, {})
+    return read_model(folder / "context.toml")
+
+
+@pytest.fixture(scope="session")
+def sr_info(context_info: ModelInfo) -> ModelInfo:
+    """Description of an exported tiny decoder for the tiny context model."""
+    source = context_info.source.with_name("tiny-sr.toml")
+    source.write_text(TINY_SR)
+    info = read_model(source)
+    assert info.decoder is not None
+    torch.manual_seed(4)
+    network = Enhancer(info.architecture, info.decoder)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if not parameter.any():
+                parameter.normal_(0, 0.05 if parameter.ndim > 1 else 0.01)
+    export_decoder(network, info, {})
+    return read_model(source)
+
+
+def synthesize(
+    transforms: Transforms, y: torch.Tensor, window: Rectangle, around: Rectangle, quality: int
+) -> np.ndarray:
+    """Pixels of a window as the backbone's own decoder makes them."""
+    return transforms.synthesize(transforms.mse, y, window, around, quality, half=False)
 
 
 def noise_image(width: int, height: int, seed: int = 0, noise: float = 12) -> Image.Image:

@@ -4,19 +4,22 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
-from conftest import noise_image, random_model
+from conftest import noise_image, random_model, synthesize
 from PIL import Image
 
+import lcomp
 from lcomp.codec import Decoded, ModelCodec
 from lcomp.container import Coder, Encoded
+from lcomp.distortion import psnr
 from lcomp.entropy.tables import SCALE_MIN, STEPS_PER_OCTAVE
-from lcomp.errors import ChecksumError, FormatError
+from lcomp.errors import ChecksumError, FormatError, LcompError
 from lcomp.images import to_picture
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.hyperprior import bounded_deviation, gaussian_bits
 from lcomp.networks.integer import LOG_BITS, LOG_SCALE_MIN, interpolate
 from lcomp.tiles import Grid, Rectangle
 from lcomp.weights import load_weights
+from lcomp.windows import surroundings
 from lcomp.zoo import ModelInfo, model_by_name
 
 CPU = torch.device("cpu")
@@ -64,8 +67,8 @@ def test_decoded_latents_are_the_encoders(codec: ModelCodec, photo: Image.Image)
     pixels = to_picture(photo).pixels
     for quality in (1000, 3217, 8000):
         [encoded] = codec.encode(pixels, quality, Grid(photo.width, photo.height), Coder.CONSTRICTION)
-        y_hat = codec.tile.decode(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION)
-        again = codec.tile.decode(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION)
+        y_hat = codec.tile.decode(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION).y_hat()
+        again = codec.tile.decode(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION).y_hat()
         assert torch.equal(y_hat, again)
         # latents are within one step of what the analysis asked for, unless their scale says they are never coded
         x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
@@ -147,7 +150,7 @@ def test_weights_are_verified(tiny_info: ModelInfo) -> None:
     with pytest.raises(ModelError, match="fingerprint"):
         load_weights(replace(tiny_info, fingerprint=1), CPU)
     with pytest.raises(ModelError, match="cannot be read"):
-        load_weights(replace(tiny_info, weights="missing.safetensors"), CPU)
+        load_weights(replace(tiny_info, weights="nowhere.safetensors"), CPU)
     junk = tiny_info.weights_path.with_name("junk.safetensors")
     junk.write_bytes(b"\xff" * 100)
     with pytest.raises(ModelError, match="not usable"):
@@ -202,9 +205,10 @@ def test_tiles_decode_to_what_one_piece_gives(codec: ModelCodec, tiled: tuple[En
         for column in range(TILED.columns):
             number = row * TILED.columns + column
             tile = TILED.rectangle(number)
-            parts.append(codec.tile.decode(tiled[number], 4000, tile.height, tile.width, Coder.CONSTRICTION, number))
+            decoded = codec.tile.decode(tiled[number], 4000, tile.height, tile.width, Coder.CONSTRICTION, number)
+            parts.append(decoded.y_hat())
         rows.append(torch.cat(parts, 3))
-    whole = codec.transforms.synthesize(torch.cat(rows, 2), TILED.picture, TILED.picture, 4000)
+    whole = synthesize(codec.transforms, torch.cat(rows, 2), TILED.picture, TILED.picture, 4000)
     difference = np.abs(whole.astype(int) - decode(codec, tiled).pixels)
     assert difference.max() <= 1
     assert (difference > 0).mean() < 1e-3
@@ -226,7 +230,7 @@ def test_a_crop_is_the_crop_of_everything(codec: ModelCodec, tiled: tuple[Encode
 
 def test_a_crop_needs_only_the_tiles_around_it(codec: ModelCodec, tiled: tuple[Encoded, ...]) -> None:
     area = Rectangle(200, 10, 20, 20)
-    needed = set(TILED.touching(codec.transforms.surroundings(area, TILED.picture)))
+    needed = set(TILED.touching(surroundings(area, TILED.picture, codec.transforms.mse.margin)))
     assert len(needed) < TILED.count / 2
     sparse = [tile if number in needed else None for number, tile in enumerate(tiled)]
     assert decode(codec, sparse, area).lost == ()
@@ -237,7 +241,7 @@ def test_a_lost_tile_is_an_error_or_filled_in(codec: ModelCodec, tiled: tuple[En
     number = TILED.columns + 2
     lost = TILED.rectangle(number)
     broken = tiled[number]._replace(stream=tiled[number].stream[:-9] + bytes(9))
-    reach = lost.grown(codec.transforms.margin).shared(TILED.picture)
+    reach = lost.grown(codec.transforms.mse.margin).shared(TILED.picture)
     assert reach is not None
     whole = decode(codec, tiled).pixels
     for bad in (None, broken):
@@ -260,3 +264,17 @@ def test_everything_lost_is_grey(codec: ModelCodec) -> None:
     inner = decoded.pixels[64:144, 64:256]
     assert np.array_equal(inner[16:], inner[:-16])
     assert np.array_equal(inner[:, 16:], inner[:, :-16])
+
+
+def test_precision_costs_next_to_nothing(photo: Image.Image) -> None:
+    pixels = np.asarray(photo)
+    codecs = {name: lcomp.Codec("hyperprior", "cpu", precision=name) for name in ("fp32", "bf16")}
+    files = {name: codec.encode(photo, 8.0) for name, codec in codecs.items()}
+    for codec in codecs.values():
+        # any precision reads what any other wrote
+        first, second = (psnr(np.asarray(codec.decode(data)), pixels) for data in files.values())
+        assert abs(first - second) < 0.02
+    shown = [psnr(np.asarray(codec.decode(files["fp32"])), pixels) for codec in codecs.values()]
+    assert 0 < abs(shown[0] - shown[1]) < 0.02
+    with pytest.raises(LcompError, match="fp32, bf16"):
+        lcomp.Codec(precision="fp16")

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY_CONTEXT, TINY_MODEL, noise_image, random_model
+from conftest import noise_image, random_context, random_model
 from torch import Tensor
 
 from lcomp.codec import ModelCodec
@@ -12,8 +12,7 @@ from lcomp.errors import ChecksumError, FormatError, ModelError
 from lcomp.images import to_picture
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.config import ContextConfig
-from lcomp.networks.context import LOG_SCALE_FLOOR, Base, Context, Pass, known_taps, part_numbers, passes, surprise
-from lcomp.networks.family import count_features
+from lcomp.networks.context import LOG_SCALE_FLOOR, Base, Pass, known_taps, part_numbers, passes, surprise
 from lcomp.networks.integer import (
     ACTIVATION_BITS,
     LOG_BITS,
@@ -25,34 +24,8 @@ from lcomp.networks.integer import (
 )
 from lcomp.networks.integer_context import Places
 from lcomp.tiles import Grid
-from lcomp.training.export import export, export_context
+from lcomp.training.export import export
 from lcomp.zoo import ModelInfo, read_model
-
-
-def random_context(info: ModelInfo) -> Context:
-    """An untrained context model whose every tensor is non-trivial."""
-    assert info.context is not None
-    torch.manual_seed(3)
-    model = Context(info.architecture, info.context, count_features(info.architecture)).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if not parameter.any():
-                parameter.normal_(0, 0.1)
-    return model
-
-
-@pytest.fixture(scope="module")
-def context_info(tmp_path_factory: pytest.TempPathFactory) -> ModelInfo:
-    """Description of an exported tiny context model, its backbone beside it."""
-    folder = tmp_path_factory.mktemp("zoo") / "models"
-    folder.mkdir()
-    for name, text in (("tiny", TINY_MODEL), ("context", TINY_CONTEXT)):
-        (folder / f"{name}.toml").write_text(text)
-    backbone = read_model(folder / "tiny.toml")
-    export(random_model(backbone), backbone, {})
-    info = read_model(folder / "context.toml")
-    export_context(random_context(info), info, {})
-    return read_model(folder / "context.toml")
 
 
 @pytest.fixture(scope="module")

@@ -275,9 +275,9 @@ def test_the_command_writes_documents_and_goes_on(folder: Path, tmp_path: Path) 
     [
         (["--codecs", "gif"], "unknown codec"),
         (["--models", "", "--codecs", ""], "neither a model nor a codec"),
-        (["-q", "0,4"], "from 1 to 8"),
+        (["-q", "-1,4"], "from 0 to 8"),
         (["-q", "high"], "not a list of numbers"),
-        (["-q", ""], "from 1 to 8"),
+        (["-q", ""], "from 0 to 8"),
         (["--json", "--csv"], "exclude each other"),
         (["--jobs", "0"], "--jobs"),
     ],

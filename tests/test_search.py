@@ -47,7 +47,7 @@ def test_the_goal_is_never_exceeded_and_nearly_reached(power: float, wobble: flo
         return 3 * place**power + wobble * math.sin(quality)
 
     goal = 3 * share + wobble
-    low, high = bracket(value, goal, SIZE_TOLERANCE)
+    low, high = bracket(value, goal, SIZE_TOLERANCE, LOWEST, HIGHEST)
     assert low is not None
     assert low.value <= goal
     assert high is None or high.value > goal
@@ -57,7 +57,7 @@ def test_the_goal_is_never_exceeded_and_nearly_reached(power: float, wobble: flo
 
 
 def files(quality: int) -> bytes:
-    return bytes(quality)
+    return bytes(500 + quality)
 
 
 def psnr(data: bytes) -> float:
@@ -67,22 +67,23 @@ def psnr(data: bytes) -> float:
 def test_files_meet_their_target() -> None:
     found = search(Target(size=3210), files, psnr, 800)
     assert 0.99 * 3210 < len(found) <= 3210
+    assert 0.99 * 700 < len(search(Target(size=700), files, psnr, 800)) <= 700  # below q = 1
     found = search(Target(bpp=30.0), files, psnr, 800)
     assert 0.99 * 3000 < len(found) <= 3000
     found = search(Target(psnr=30.0), files, psnr, 800)
     assert 30 <= psnr(found) < 30.1
     # more than the best, or less than the worst, is met by the ends where that keeps the promise
-    assert len(search(Target(size=10**6), files, psnr, 800)) == HIGHEST
-    assert len(search(Target(psnr=3.0), files, psnr, 800)) == LOWEST
+    assert len(search(Target(size=10**6), files, psnr, 800)) == 500 + HIGHEST
+    assert len(search(Target(psnr=3.0), files, psnr, 800)) == 500 + LOWEST
 
 
 def test_what_cannot_be_met_says_what_can() -> None:
-    with pytest.raises(LcompError, match="q = 1 takes 1000 bytes"):
-        search(Target(size=999), files, psnr, 800)
-    with pytest.raises(LcompError, match="q = 8 takes 80"):
+    with pytest.raises(LcompError, match="q = 0 takes 500 bytes"):
+        search(Target(size=499), files, psnr, 800)
+    with pytest.raises(LcompError, match="q = 8 takes 85"):
         search(Target(bpp=90.0), files, psnr, 800)
-    with pytest.raises(LcompError, match="q = 8 gives 40"):
-        search(Target(psnr=41.0), files, psnr, 800)
+    with pytest.raises(LcompError, match="q = 8 gives 41"):
+        search(Target(psnr=42.0), files, psnr, 800)
 
 
 def test_real_pictures_meet_their_target(photo: Image.Image) -> None:
@@ -107,4 +108,4 @@ def test_targets_on_the_command_line(photo: Image.Image, tmp_path: Path) -> None
     assert run.invoke(app, ["encode", str(tmp_path / "a.png"), "-f", "--size", "5 apples"]).exit_code == 2
     result = run.invoke(app, ["encode", str(tmp_path / "a.png"), "-f", "--size", "50"])
     assert result.exit_code == 1
-    assert "no quality fits into 50 bytes: q = 1 takes" in result.stderr
+    assert "no quality fits into 50 bytes: q = 0 takes" in result.stderr

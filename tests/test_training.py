@@ -1,5 +1,6 @@
 import dataclasses
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,14 @@ from lcomp.tiles import Grid
 from lcomp.training.backbone import BackboneRun, trained_family
 from lcomp.training.cost import VTM_COST
 from lcomp.training.data import Pool, find_pictures, to_signal
+from lcomp.training.decoder import ERROR_FLOOR, DecoderRun
+from lcomp.training.evidence import Store
 from lcomp.training.grow import grow
 from lcomp.training.recipe import Recipe, Stage, read_recipe
 from lcomp.training.run import checkpoint_file
 from lcomp.training.start import start_from_components
-from lcomp.zoo import read_model
+from lcomp.weights import load_decoder
+from lcomp.zoo import ModelInfo, read_model
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +190,47 @@ def test_a_context_model_trains_beside_its_backbone_and_alone(model_file: Path, 
     pixels, grid = to_picture(noise_image(100, 90)).pixels, Grid(100, 90)
     tiles = codec.encode(pixels, 4000, grid, Coder.CONSTRICTION)
     assert codec.decode(tiles, 4000, grid, Coder.CONSTRICTION, grid.picture).pixels.shape == pixels.shape
+
+
+def test_a_decoder_trains_on_frozen_latents(sr_info: ModelInfo, pictures: Path, tmp_path: Path) -> None:
+    zoo = tmp_path / "zoo"
+    shutil.copytree(sr_info.source.parent.parent, zoo)
+    source = zoo / "models" / sr_info.source.name
+    source.write_text(source.read_text().replace("noise = 2", "noise = 0"))
+    before = {path.name: path.read_bytes() for path in (zoo / "weights").iterdir()}
+    arguments = ["train", str(source), "--data", str(pictures), "--run", str(tmp_path / "run")]
+    result = CliRunner().invoke(app, [*arguments, "--device", "cpu", "--no-compile"])
+    assert result.exit_code == 0, result.output
+    changed = {path.name for path in (zoo / "weights").iterdir() if path.read_bytes() != before[path.name]}
+    assert changed == {sr_info.weights}
+    trained = read_model(source)
+    assert trained.fingerprint == sr_info.fingerprint
+    assert load_decoder(trained, torch.device("cpu")).config == trained.decoder
+    # learning means less error than the backbone's own decoder on what was just seen
+    decoder = DecoderRun(trained, read_recipe(source), pictures, tmp_path / "run", torch.device("cpu"), compiled=False)
+    assert decoder.progress >= 1
+    with torch.no_grad():
+        coded = decoder.plain.draw()
+        ours, theirs = decoder.error(coded, half=False), coded.error / (coded.error + ERROR_FLOOR)
+    assert ours.mean() < theirs.mean()
+
+
+def test_stores_cover_the_range_and_renew(sr_info: ModelInfo, pictures: Path) -> None:
+    import numpy as np
+
+    random, pool = np.random.default_rng(0), Pool(find_pictures(pictures).train, torch.device("cpu"))
+    codec = ModelCodec(sr_info.coding, torch.device("cpu"))
+    store = Store(pool, lambda: codec, random, batch=4, side=128, range_=(0.0, 8.0), half=True, rounds=2)
+    for _ in range(3):
+        coded = store.draw()
+        assert [int(q // 2) for q in coded.quality.tolist()] == [0, 1, 2, 3]
+        assert coded.x.shape == (4, 3, 128, 128)
+        assert coded.evidence.y_hat.shape[2:] == (4, 4)
+        store.renew()
+    old = list(store.crops)
+    for _ in range(8):
+        store.renew()
+    assert all(a is not b for a, b in zip(old, store.crops, strict=True))
 
 
 def test_checkpoints_of_other_models_are_errors(model_file: Path, pictures: Path, tmp_path: Path) -> None:

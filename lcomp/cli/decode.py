@@ -19,6 +19,7 @@ from lcomp.cli.options import (
     Jobs,
     MaxPixels,
     Output,
+    Precision,
     Quiet,
     Recursive,
     SkipExisting,
@@ -27,6 +28,7 @@ from lcomp.cli.options import (
 )
 from lcomp.images import MAX_PIXELS
 from lcomp.saving import FORMATS, save_image
+from lcomp.zoo import decoder_names
 
 LIC_SUFFIXES = frozenset({".lic"})
 
@@ -54,6 +56,8 @@ class DecodeWork:
     """Decodes one file; can be sent to another process."""
 
     device: str
+    precision: str
+    decoder: str | None
     format: str | None
     crop: tuple[int, int, int, int] | None
     salvage: bool
@@ -68,8 +72,15 @@ class DecodeWork:
         started = time.perf_counter()  # a pipe may have taken its time
         from lcomp.api import Codec
 
-        codec = Codec(device=self.device)
-        image = codec.decode(data, crop=self.crop, salvage=self.salvage, max_pixels=self.max_pixels, progress=progress)
+        codec = Codec(device=self.device, precision=self.precision)
+        image = codec.decode(
+            data,
+            decoder=self.decoder,
+            crop=self.crop,
+            salvage=self.salvage,
+            max_pixels=self.max_pixels,
+            progress=progress,
+        )
         kind = output_format(destination.name, self.format, FORMATS)
         buffer = io.BytesIO()
         lost = save_image(image, buffer, kind)
@@ -86,6 +97,15 @@ class DecodeWork:
 def decode(
     inputs: Inputs,
     output: Output = None,
+    decoder: Annotated[
+        str | None,
+        typer.Option(
+            "--decoder",
+            metavar="mse|sr",
+            help="What makes the pixels: mse is fast, sr is nearest to the original.",
+            show_default="what the file was made for",
+        ),
+    ] = None,
     format: Annotated[
         Literal["png", "ppm", "webp", "tiff", "jpeg", "bmp", "avif"] | None,
         typer.Option(
@@ -103,6 +123,7 @@ def decode(
     ] = False,
     max_pixels: MaxPixels = MAX_PIXELS,
     device: Device = "auto",
+    precision: Precision = "auto",
     recursive: Recursive = False,
     skip_existing: SkipExisting = False,
     jobs: Jobs = 1,
@@ -121,6 +142,8 @@ def decode(
         if suffix and suffix not in FORMATS and (Path(output).is_file() or not Path(output).exists()):
             raise typer.BadParameter(f"unknown picture suffix '.{suffix}': use --format")
     refuse_forced_skips(force, skip_existing)
+    if decoder is not None and decoder not in decoder_names():
+        raise typer.BadParameter(f"unknown decoder '{decoder}': use {' or '.join(decoder_names())}")
     planned = plan(inputs, output, f".{format or 'png'}", LIC_SUFFIXES, recursive)
-    work = DecodeWork(device, format, area, salvage, max_pixels, force, verbose)
+    work = DecodeWork(device, precision, decoder, format, area, salvage, max_pixels, force, verbose)
     run(work, planned, Manner("decoding", verbose, quiet, jobs), skip_existing)

@@ -16,6 +16,7 @@ from lcomp.cli.options import (
     Jobs,
     MaxPixels,
     Output,
+    Precision,
     Quiet,
     Recursive,
     SkipExisting,
@@ -35,6 +36,7 @@ class EncodeWork:
 
     model: str
     device: str
+    precision: str
     coder: str
     quality: float
     target: Target
@@ -52,7 +54,7 @@ class EncodeWork:
         started = time.perf_counter()  # a pipe may have taken its time
         from lcomp.api import Codec, info
 
-        codec = Codec(self.model, self.device, self.coder)
+        codec = Codec(self.model, self.device, self.coder, self.precision)
         image = open_image(picture, self.max_pixels)
         data = codec.encode(
             image,
@@ -81,7 +83,7 @@ def encode(
     output: Output = None,
     quality: Annotated[
         float | None,
-        typer.Option("-q", "--quality", min=1, max=8, help="Quality, any number from 1 to 8.", show_default="4"),
+        typer.Option("-q", "--quality", min=0, max=8, help="Quality, any number from 0 to 8.", show_default="4"),
     ] = None,
     size: Annotated[
         str | None, typer.Option("--size", metavar="SIZE", help="Largest file, like 50kB or 1.5MiB, header included.")
@@ -96,6 +98,7 @@ def encode(
         str, typer.Option("-m", "--model", metavar="MODEL", help="Model name, see `lcomp models`.")
     ] = DEFAULT_MODEL,
     device: Device = "auto",
+    precision: Precision = "auto",
     coder: Annotated[
         Literal["constriction", "torchac"], typer.Option("--coder", help="Entropy coder.")
     ] = "constriction",
@@ -131,6 +134,7 @@ def encode(
     work = EncodeWork(
         model=model,
         device=device,
+        precision=precision,
         coder=coder,
         quality=4.0 if quality is None else quality,
         target=target,

@@ -35,8 +35,8 @@ def parsed_qualities(text: str) -> tuple[float, ...]:
         qualities = sorted({float(part) for part in names(text)})
     except ValueError as error:
         raise typer.BadParameter(f"'{text}' is not a list of numbers: -q 1,2.5,4") from error
-    if not qualities or not (qualities[0] >= 1 and qualities[-1] <= 8):
-        raise typer.BadParameter("qualities are numbers from 1 to 8")
+    if not qualities or not (qualities[0] >= 0 and qualities[-1] <= 8):
+        raise typer.BadParameter("qualities are numbers from 0 to 8")
     return tuple(qualities)
 
 

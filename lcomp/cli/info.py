@@ -27,8 +27,11 @@ class Facts:
     model: str
     model_number: int
     fingerprint: str
+    decoder: str  # the one it was made for
     decodable: bool  # the installed weights are the ones the file was written with
     coder: str
+    coded_width: int  # half the width, where that is better at a very low rate
+    coded_height: int
     tiles: int
     tile_width: int  # of all but the last of a row
     tile_height: int  # of all but the last row
@@ -62,11 +65,14 @@ def read_facts(name: str) -> Facts:
         model=model.name if model else "unknown",
         model_number=header.model,
         fingerprint=f"{header.fingerprint:08x}",
+        decoder=model.decoder_name if model else "unknown",
         decodable=model is not None and model.fingerprint == header.fingerprint,
         coder=file.coder.name.lower(),
+        coded_width=file.grid.width,
+        coded_height=file.grid.height,
         tiles=file.grid.count,
-        tile_width=min(file.grid.tile_width, header.width),
-        tile_height=min(file.grid.tile_height, header.height),
+        tile_width=min(file.grid.tile_width, file.grid.width),
+        tile_height=min(file.grid.tile_height, file.grid.height),
         latents_bytes=sum(len(tile.stream) for tile in file.tiles if tile),
         alpha_bytes=len(file.alpha or b""),
         icc_bytes=len(file.icc or b""),

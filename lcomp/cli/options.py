@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -31,6 +31,10 @@ Output = Annotated[
 ]
 Device = Annotated[
     str, typer.Option("--device", callback=known_device, metavar="auto|cpu|cuda[:N]", help="Where the networks run.")
+]
+Precision = Annotated[
+    Literal["auto", "fp32", "bf16"],
+    typer.Option("--precision", help="Of the networks; the latents decode alike with any."),
 ]
 Force = Annotated[bool, typer.Option("-f", "--force", help="Overwrite existing files.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show the model, device and stages.")]

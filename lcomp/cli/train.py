@@ -40,12 +40,14 @@ def train(
     try:
         from lcomp.training.backbone import BackboneRun, trained_family
         from lcomp.training.context import ContextRun
-        from lcomp.training.export import export, export_context
+        from lcomp.training.decoder import DecoderRun
+        from lcomp.training.export import export, export_context, export_decoder
+        from lcomp.training.gan import GanRun
         from lcomp.training.run import Report, checkpoint_file
     except ModuleNotFoundError as error:
         print(f"lcomp: {error.name} is not installed: pip install 'lcomp[train]'", file=sys.stderr)
         raise typer.Exit(1) from error
-    from lcomp.api import choose_device
+    from lcomp.loading import choose_device
     from lcomp.training.recipe import read_recipe
     from lcomp.zoo import read_model
 
@@ -54,13 +56,18 @@ def train(
     if export_only and not checkpoint_file(folder).is_file():
         raise LcompError(f"{folder} holds no checkpoint")
     beside = read_model(model.with_name(f"{recipe.context}.toml")) if recipe.context else None
+    if info.decoder and start:
+        raise LcompError("a decoder starts from its backbone's: no --from")
     small = trained_family(start) if start else None
     if info.context and small and not small.context:
         raise LcompError(f"{start} has no context model")
     console = Console(stderr=True)
-    trainer: BackboneRun | ContextRun
+    trainer: BackboneRun | ContextRun | DecoderRun | GanRun
     with console.status("reading the training pictures"):
-        if info.context:
+        if info.decoder:
+            kind = GanRun if info.inventive else DecoderRun
+            trainer = kind(info, recipe, data, folder, choose_device(device), compiled)
+        elif info.context:
             context = small.context if small else None
             trainer = ContextRun(info, recipe, data, folder, choose_device(device), compiled, context)
         else:
@@ -75,6 +82,7 @@ def train(
         def report(at: Report) -> None:
             line = (
                 f"step {at.step}, {at.minutes:.1f} min: train {at.train_cost:.4f}, validation {at.validation_cost:.4f}"
+                f"{at.notes}"
             )
             bar.update(task, completed=at.minutes, description=f"{info.name} {at.validation_cost:.4f}")
             print(line, file=sys.stderr, flush=True)
@@ -92,7 +100,9 @@ def train(
         "minutes": f"{trainer.minutes:.1f}",
         "validation_cost": f"{trainer.validate():.4f}",
     }
-    if isinstance(trainer, ContextRun):
+    if isinstance(trainer, DecoderRun | GanRun):
+        weights = [export_decoder(trainer.average.g_s, info, training)]
+    elif isinstance(trainer, ContextRun):
         weights = [export_context(trainer.average, info, training)]
     else:
         weights = [export(trainer.average.backbone, info, training)]

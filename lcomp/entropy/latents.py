@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from lcomp.entropy.backend import Backend, Decoder, Encoder
 from lcomp.entropy.tables import Table
+from lcomp.errors import FormatError
 
 Symbols = NDArray[np.int16]
 Indexes = NDArray[np.uint8]
@@ -59,7 +60,7 @@ def encode_symbols(encoder: Encoder, tables: tuple[Table, ...], symbols: Symbols
 
 
 def decode_symbols(decoder: Decoder, tables: tuple[Table, ...], indexes: Indexes) -> Symbols:
-    """Inverse of `encode_symbols`: the flat symbols of the given scales."""
+    """Inverse of `encode_symbols`: the flat symbols of the given scales; raises FormatError beyond MAX_SYMBOL."""
     symbols = np.zeros(indexes.shape, np.int16)
     escaped = []
     for index, places in runs(indexes):
@@ -72,7 +73,10 @@ def decode_symbols(decoder: Decoder, tables: tuple[Table, ...], indexes: Indexes
     if escaped:
         places = np.concatenate(escaped)
         raw = decoder.get(len(tables), 2 * len(places))
-        symbols[places] = raw.astype(np.uint8).view("<i2")
+        values = raw.astype(np.uint8).view("<i2")
+        if values.min() < -MAX_SYMBOL:  # it has no magnitude in 16 bits
+            raise FormatError("impossible symbol")
+        symbols[places] = values
     return symbols
 
 

@@ -152,12 +152,14 @@ def heic() -> Adapter:
 
 def lcomp_model(name: str, qualities: tuple[float, ...], device: str) -> Adapter:
     """One of lcomp's own models, loaded; raises ModelError where it is unknown or its weights are unusable."""
-    from lcomp.api import Codec, load_model
+    from lcomp.api import Codec
+    from lcomp.loading import load_decoder, load_model
 
     codec = Codec(name, device)
-    load_model(codec.model, codec.device)
-    # the fingerprint covers the bitstream only: the digest covers every weight
-    version = f"lcomp {__version__}, weights {codec.model.sha256[:12]}, {codec.device}"
+    load_decoder(codec.model.decoder_name, codec.model, load_model(codec.model.coding, codec.device))
+    # the fingerprint covers the bitstream only: the digests cover every weight
+    digests = " ".join(model.sha256[:8] for model in codec.model.lineage)
+    version = f"lcomp {__version__}, weights {digests}, {codec.device}"
     return Adapter(name, f"lcomp {name}", version, qualities, 1, 0.01, codec.encode, codec.decode, learned=True)
 
 

@@ -6,16 +6,23 @@ from torch import Tensor, nn
 QUALITIES = 8
 """Learned quality points: q = 1 .. 8."""
 
+STEEP = 5
+"""How many times steeper than between the points lmbda falls below q = 1."""
+
 
 def lmbda(q: Tensor) -> Tensor:
     """Rate-distortion trade-off of quality q: the eight CompressAI points, log-linear in between."""
-    return 0.0018 * 100 ** ((q - 1) / 7)
+    return 0.0018 * 100 ** ((q - 1 - (STEEP - 1) * (1 - q).clamp_min(0)) / 7)
 
 
 def quality_weights(q: Tensor) -> Tensor:
-    """Linear interpolation weights [B, 8] of the integer quality points for real q [B] in [1, 8]."""
+    """Linear interpolation weights of the integer quality points for real q [B] in [0, 8], and by how much q < 1.
+
+    Returns w [B, 9], of which the last is 1 at q = 0.
+    """
     points = torch.arange(1, QUALITIES + 1, device=q.device, dtype=q.dtype)
-    return (1 - (q[:, None] - points).abs()).clamp_min(0)
+    weights = (1 - (q[:, None].clamp_min(1) - points).abs()).clamp_min(0)
+    return torch.cat([weights, (1 - q[:, None]).clamp_min(0)], 1)
 
 
 def start_at_zero(layer: nn.Module) -> None:
@@ -30,18 +37,18 @@ def place(module: nn.Module, device: torch.device) -> None:
 
 
 class QualityVector(nn.Module):
-    """One learned vector per integer quality, interpolated in between.
+    """One learned vector per integer quality, interpolated in between, and one for each further condition.
 
-    quality weights w [B, 8] -> [B, channels, 1, 1]
+    quality weights w [B, 9 + ...] -> [B, channels, 1, 1]; without conditions the vector below q = 1 is that of q = 1
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, conditions: int = 0) -> None:
         super().__init__()
-        self.points = nn.Parameter(torch.zeros(QUALITIES, channels))
+        self.points = nn.Parameter(torch.zeros(QUALITIES + conditions, channels))
 
     def forward(self, w: Tensor) -> Tensor:
-        """Interpolate the vectors with weights w [B, 8]."""
-        return torch.matmul(w, self.points)[:, :, None, None]
+        """Interpolate the vectors with weights w [B, 9 + ...]."""
+        return torch.matmul(w[:, : len(self.points)], self.points)[:, :, None, None]
 
 
 class ResidualBlock(nn.Module):
@@ -50,16 +57,16 @@ class ResidualBlock(nn.Module):
     x [B, C, h, w] -> conv3x3 -> LeakyReLU -> * (1 + vector(q)) -> conv3x3 -> + x
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, conditions: int = 0) -> None:
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
-        self.scale = QualityVector(channels)
+        self.scale = QualityVector(channels, conditions)
         with torch.no_grad():
             self.second.weight.mul_(0.3)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """Transform x [B, C, h, w] at quality weights w [B, 8]."""
+        """Transform x [B, C, h, w] at quality weights w [B, 9]."""
         hidden = nn.functional.leaky_relu(self.first(x), 0.1)
         return x + self.second(hidden * (1 + self.scale(w)).to(hidden.dtype))
 
@@ -67,12 +74,12 @@ class ResidualBlock(nn.Module):
 class ResidualStack(nn.Module):
     """Residual blocks in sequence, all at one resolution and width."""
 
-    def __init__(self, channels: int, depth: int) -> None:
+    def __init__(self, channels: int, depth: int, conditions: int = 0) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(ResidualBlock(channels) for _ in range(depth))
+        self.blocks = nn.ModuleList(ResidualBlock(channels, conditions) for _ in range(depth))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """Transform x [B, C, h, w] at quality weights w [B, 8]."""
+        """Transform x [B, C, h, w] at quality weights w [B, 9]."""
         for block in self.blocks:
             x = block(x, w)
         return x

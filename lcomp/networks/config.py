@@ -11,6 +11,9 @@ PATCH = 8
 HYPER_STRIDE = 4
 """Latents per hyper-latent, in both directions."""
 
+PLUNGE = 2
+"""Octaves by which the gain of y falls from q = 1 to q = 0: part of the file format."""
+
 
 @dataclass(frozen=True)
 class BackboneConfig:
@@ -34,3 +37,15 @@ class ContextConfig:
     groups: tuple[int, ...]  # channels of y per group, in coding order; they add up to M
     parts: tuple[int, ...]  # 1, 2 or 4 per group: in how many parts its positions are coded
     widest: int  # groups of more channels than this reach the next ones through 1x1 convolutions
+
+
+@dataclass(frozen=True)
+class EnhancerConfig:
+    """Sizes of a decoder of its own (the `[decoder]` table of a model's TOML)."""
+
+    hints: int  # channels that symbols and scales are reduced to, at 1/8 resolution
+    channels: int  # width at 1/8 resolution
+    blocks: int  # residual blocks there
+    channels_fine: int  # width at 1/4
+    blocks_fine: int  # residual blocks there
+    noise: int = 0  # channels of noise, to make texture from

@@ -154,7 +154,7 @@ class Context(nn.Module):
                 layer.weight.mul_(0.3)
 
     def forward(self, base: Base, w: Tensor, weight: Tensor) -> Tensor:
-        """Bits [B] of y coded in context, at quality weights w [B, 8].
+        """Bits [B] of y coded in context, at quality weights w [B, 9].
 
         `weight` [B, M, 1, 1] is what a squared error of one step costs in bits: the symbols that later passes see are
         chosen as the encoder does (`lcomp.rounding`), without a gradient.

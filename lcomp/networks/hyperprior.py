@@ -131,7 +131,7 @@ class Hyperprior(nn.Module):
         self.z_log_scale = QualityVector(config.hyper_latents)
 
     def hints(self, z_hat: Tensor, w: Tensor) -> Hints:
-        """What z_hat [B, Z, h, w] says about y [B, M, 4h, 4w] at quality weights w [B, 8], in quantisation steps."""
+        """What z_hat [B, Z, h, w] says about y [B, M, 4h, 4w] at quality weights w [B, 9], in quantisation steps."""
         hints = self.h_s(z_hat, w, self.scale)
         deviation = self.scale.deviation(w)
         return hints._replace(mean=hints.mean * deviation, log_scale=hints.log_scale + deviation.log())

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from lcomp.container import QUALITY_STEPS
 from lcomp.entropy.tables import SCALES, STEPS_PER_OCTAVE
-from lcomp.networks.config import HYPER_STRIDE
+from lcomp.networks.config import HYPER_STRIDE, PLUNGE
 
 # fractional bits and largest magnitudes (at these bits) of everything between the convolutions
 ACTIVATION_BITS, ACTIVATION_MAX = 8, 2**17
@@ -126,12 +126,20 @@ def leaky(value: Tensor) -> Tensor:
 
 
 def interpolate(points: Integers, quality: int) -> Integers:
-    """Integer interpolation of `points` [8, channels] at a quality in thousandths, rounded half up."""
-    step, part = divmod(quality - QUALITY_STEPS, QUALITY_STEPS)
+    """Integer interpolation of `points` [8, channels] at a quality in thousandths, rounded half up.
+
+    Below q = 1 they are what they are there.
+    """
+    step, part = divmod(max(quality - QUALITY_STEPS, 0), QUALITY_STEPS)
     if part == 0:
         return points[step]
     mixed = points[step] * (QUALITY_STEPS - part) + points[step + 1] * part
     return (2 * mixed + QUALITY_STEPS) // (2 * QUALITY_STEPS)
+
+
+def plunge(quality: int) -> int:
+    """Logarithm of what the gain of y falls by below q = 1, LOG_BITS, at a quality in thousandths."""
+    return (PLUNGE << LOG_BITS) * max(QUALITY_STEPS - quality, 0) // QUALITY_STEPS
 
 
 def scale_index(log_scale: Integers) -> NDArray[np.uint8]:
@@ -206,7 +214,7 @@ class IntegerHyperSynthesis:
         mean, log_scale = output.chunk(2, 1)
 
         # mean * deviation and log_scale + log_deviation, both rounded half up
-        log_deviation = interpolate(self.log_deviation, quality)
+        log_deviation = interpolate(self.log_deviation, quality) - plunge(quality)
         deviation = per_channel(self.power_of_two(log_deviation, DEVIATION_BITS))
         mean.mul_(deviation * 2.0 ** (MEAN_BITS - OUTPUT_BITS - DEVIATION_BITS)).add_(0.5).floor_()
         log_scale.add_(round_shift(per_channel(log_deviation - LOG_SCALE_MIN), LOG_BITS - OUTPUT_BITS))

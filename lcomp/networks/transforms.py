@@ -1,11 +1,13 @@
 """Analysis and synthesis transforms: a linear block transform beside residual networks."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lcomp.networks.blocks import QualityVector, ResidualStack, start_at_zero
-from lcomp.networks.config import PATCH, STRIDE, BackboneConfig
+from lcomp.networks.blocks import QUALITIES, QualityVector, ResidualStack, start_at_zero
+from lcomp.networks.config import PATCH, PLUNGE, STRIDE, BackboneConfig
 
 
 class LatentScale(nn.Module):
@@ -24,11 +26,11 @@ class LatentScale(nn.Module):
         self.z_log_gain = QualityVector(config.hyper_latents)
 
     def gain(self, w: Tensor) -> Tensor:
-        """Gain [B, M, 1, 1] of the latents at quality weights w [B, 8]."""
-        return self.log_gain(w).exp()
+        """Gain [B, M, 1, 1] of the latents at quality weights w [B, 9]; below q = 1 it falls by PLUNGE octaves."""
+        return (self.log_gain(w) - (PLUNGE * math.log(2)) * w[:, QUALITIES:, None, None]).exp()
 
     def z_gain(self, w: Tensor) -> Tensor:
-        """Gain [B, Z, 1, 1] of the hyper-latents at quality weights w [B, 8]."""
+        """Gain [B, Z, 1, 1] of the hyper-latents at quality weights w [B, 9]."""
         return self.z_log_gain(w).exp()
 
     def deviation(self, w: Tensor) -> Tensor:
@@ -86,10 +88,17 @@ class Synthesis(nn.Module):
 
     def forward(self, y_hat: Tensor, w: Tensor, scale: LatentScale) -> Tensor:
         """Pictures x_hat [B, 3, 16h, 16w], nominally in [-1, 1], of latents y_hat [B, M, h, w]."""
+        return self.picture(y_hat, self.features(y_hat, w, scale), w, scale)
+
+    def features(self, y_hat: Tensor, w: Tensor, scale: LatentScale) -> Tensor:
+        """What the network knows of the picture [B, C, 2h, 2w] before its last layer."""
+        h = self.low(self.enter(y_hat / scale.spread(w)), w)
+        return self.high(F.pixel_shuffle(self.up(h), 2).contiguous(memory_format=torch.channels_last), w)
+
+    def picture(self, y_hat: Tensor, features: Tensor, w: Tensor, scale: LatentScale) -> Tensor:
+        """The picture of latents and their features."""
         with torch.autocast(y_hat.device.type, enabled=False):
             # the transposed convolution as a matrix product per block, which is much faster on CPUs
             rows = self.linear.flatten(1).T[:, :, None, None]
             linear = F.pixel_shuffle(F.conv2d(y_hat / scale.gain(w), rows), STRIDE)
-        h = self.low(self.enter(y_hat / scale.spread(w)), w)
-        h = self.high(F.pixel_shuffle(self.up(h), 2).contiguous(memory_format=torch.channels_last), w)
-        return linear + F.pixel_shuffle(self.leave(h).float(), PATCH)
+        return linear + F.pixel_shuffle(self.leave(features).float(), PATCH)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from lcomp.networks.blocks import lmbda, quality_weights
+from lcomp.networks.blocks import QUALITIES, lmbda, quality_weights
 from lcomp.networks.family import Rates
 
 VTM_COST = (0.278, 0.405, 0.573, 0.796, 1.080, 1.440, 1.901, 2.491)
@@ -11,8 +11,8 @@ VTM_COST = (0.278, 0.405, 0.573, 0.796, 1.080, 1.440, 1.901, 2.491)
 
 
 def reference_bpp(q: Tensor) -> Tensor:
-    """VTM's cost [B] on Kodak at qualities q [B], in bits per pixel."""
-    return (quality_weights(q) @ torch.tensor(VTM_COST, device=q.device).log()).exp()
+    """VTM's cost [B] on Kodak at qualities q [B] of at least 1, in bits per pixel."""
+    return (quality_weights(q)[:, :QUALITIES] @ torch.tensor(VTM_COST, device=q.device).log()).exp()
 
 
 def relative_cost(rates: Rates, x: Tensor, q: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from lcomp.entropy.tables import SCALE_MIN, SCALES, STEPS_PER_OCTAVE, gaussian_tables, pack_tables
 from lcomp.errors import LcompError
 from lcomp.networks.context import FLOOR, SIGN_OFFSET, Context
+from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.hyperprior import Hyperprior
 from lcomp.networks.integer import ACTIVATION_BITS, EXP_BITS, LAYER_NAMES, LOG_BITS, OUTPUT_BITS
 from lcomp.networks.integer_context import ENERGY_ENTRIES, SIGMA_BITS
@@ -87,14 +88,15 @@ def integer_context_tensors(model: Context) -> dict[str, Tensor]:
     return {f"{EXACT}context.{name}": tensor.cpu().contiguous() for name, tensor in tensors.items()}
 
 
-def float_tensors(model: Hyperprior) -> dict[str, Tensor]:
-    """The float networks in fp16; statistics and per-quality vectors stay fp32."""
-    tensors = {}
-    for name, tensor in model.state_dict().items():
-        if name.startswith(("g_a.", "h_a.", "g_s.", "scale.")):
-            keep = name.endswith(".points") or name.startswith("scale.")
-            tensors[name] = tensor.detach().cpu().contiguous().to(torch.float32 if keep else torch.float16)
-    return tensors
+def half_precision(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Float networks in fp16; statistics and per-quality vectors stay fp32."""
+    return {
+        name: tensor.detach()
+        .cpu()
+        .contiguous()
+        .to(torch.float32 if name.endswith(".points") or name.startswith("scale.") else torch.float16)
+        for name, tensor in tensors.items()
+    }
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -109,7 +111,9 @@ def export(model: Hyperprior, info: ModelInfo, training: dict[str, str]) -> Path
 
     `training` goes into the metadata of the file. Raises LcompError for weights that are not finite.
     """
-    floats, exact = float_tensors(model), integer_tensors(model)
+    wanted = ("g_a.", "h_a.", "g_s.", "scale.")
+    floats = half_precision({name: tensor for name, tensor in model.state_dict().items() if name.startswith(wanted)})
+    exact = integer_tensors(model)
     if not all(bool(torch.isfinite(tensor).all()) for tensor in floats.values()):
         raise LcompError("the trained weights are not finite")
     exact_path(exact, torch.device("cpu"))  # checks the bounds
@@ -127,6 +131,17 @@ def export_context(model: Context, info: ModelInfo, training: dict[str, str]) ->
     exact = integer_context_tensors(model)
     exact_context(exact, model.config, torch.device("cpu"))  # checks the bounds
     return write_weights(info, exact, fingerprint(read_tensors(info.backbone) | exact), training)
+
+
+def export_decoder(model: Enhancer, info: ModelInfo, training: dict[str, str]) -> Path:
+    """Write the weights file of a decoder, which needs those of its backbone and context model beside it.
+
+    `training` goes into the metadata of the file. Raises LcompError for weights that are not finite.
+    """
+    floats = half_precision(model.state_dict())
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in floats.values()):
+        raise LcompError("the trained weights are not finite")
+    return write_weights(info, floats, info.coding.fingerprint, training)
 
 
 def write_weights(info: ModelInfo, tensors: dict[str, Tensor], mark: int, training: dict[str, str]) -> Path:

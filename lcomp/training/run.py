@@ -30,6 +30,7 @@ class Report(NamedTuple):
     minutes: float  # spent so far, over all resumptions
     train_cost: float  # mean since the last report
     validation_cost: float  # of the averaged weights
+    notes: str = ""  # what else there is to know
 
 
 def parameter_group(parameters: Sequence[nn.Parameter], rate: float) -> Group:
@@ -47,7 +48,7 @@ def make_optimizers(model: nn.Module, recipe: Recipe) -> list[torch.optim.Optimi
             vectors.append(parameter)
         elif parameter.ndim == 1 or ".path" in name or ".expand" in name:
             small.append(parameter)
-        elif ".g_a." in name or ".g_s." in name:
+        elif "g_a." in name or "g_s." in name:
             transforms.append(parameter)
         else:
             entropy.append(parameter)
@@ -145,8 +146,12 @@ class Run(ABC, Generic[Model]):
                 if not math.isfinite(cost):
                     raise LcompError(f"training diverged at step {self.step}")
                 self.save()
-                report(Report(self.step, self.minutes, cost, self.validate()))
+                report(Report(self.step, self.minutes, cost, self.validate(), self.notes()))
                 last, losses = time.monotonic(), []
+
+    def notes(self) -> str:
+        """What a report says besides the costs."""
+        return ""
 
     def describe(self) -> dict[str, Any]:
         """What the checkpoint holds besides weights and progress."""

@@ -26,10 +26,11 @@ def write(name: str, original: str, image: Image.Image, quality: float, coder: s
     (HERE / f"{name}.lic").write_bytes(data)
     file = container.read(data)
     header = file.header
-    codec = ModelCodec(model_by_name(model), torch.device("cpu"))
+    codec = ModelCodec(model_by_name(model).coding, torch.device("cpu"))
     [encoded] = file.tiles
     assert encoded is not None
-    y_hat = codec.tile.decode(encoded, header.quality, header.height, header.width, file.coder)
+    coded = header.grid
+    y_hat = codec.tile.decode(encoded, header.quality, coded.height, coded.width, file.coder).y_hat()
     difference = np.asarray(lcomp.decode(data, device="cpu")).astype(float) - np.asarray(image)
     description = {
         "original": original,
@@ -51,6 +52,8 @@ def main() -> None:
     for name, quality in (("q1", 1.0), ("q4", 4.0), ("q6_283", 6.283), ("q8", 8.0)):
         write(name, "colour.png", colour, quality, "constriction")
     write("context", "colour.png", colour, 4.0, "constriction", "autoregressive")
+    write("sr", "colour.png", colour, 2.0, "constriction", "sr")
+    write("half", "colour.png", colour, 0.2, "constriction", "autoregressive")
     write("torchac", "colour.png", colour, 4.0, "torchac")
     write("grey", "grey.png", grey, 3.5, "constriction")
     colour.crop((0, 0, 1, 1)).save(HERE / "dot.png")

@@ -1,0 +1,53 @@
+"""What the decoders make of identical files: mean PSNR at every quality, the gain over `mse`, and decode time.
+
+python benchmarks/decoders.py path/to/kodak
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import lcomp
+from lcomp.distortion import psnr
+from lcomp.images import PICTURE_SUFFIXES
+from lcomp.zoo import MSE, decoder_names
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pictures", type=Path)
+    parser.add_argument("--every", type=int, default=1, help="take every n-th picture")
+    parser.add_argument("--model", default="autoregressive")
+    parser.add_argument("-q", "--qualities", default="1,2,3,4,5,6,7,8")
+    arguments = parser.parse_args()
+    files = sorted(path for path in arguments.pictures.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+    codec, names = lcomp.Codec(arguments.model), decoder_names()
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    gains: dict[str, list[float]] = {name: [] for name in names}
+    for quality in map(float, arguments.qualities.split(",")):
+        values: dict[str, list[float]] = {name: [] for name in names}
+        for file in files[:: arguments.every]:
+            image = Image.open(file).convert("RGB")
+            data = codec.encode(image, quality)
+            for name in names:
+                start = time.perf_counter()
+                decoded = codec.decode(data, decoder=name)
+                seconds[name].append(time.perf_counter() - start)
+                values[name].append(psnr(np.asarray(decoded.convert("RGB")), np.asarray(image)))
+        for name in names:
+            difference = np.subtract(values[name], values[MSE])
+            gains[name].append(float(difference.mean()))
+            worst = f", worst picture {difference.min():+.3f} dB" if name != MSE else ""
+            print(
+                f"q {quality:g}  {name:5} {np.mean(values[name]):.3f} dB  {gains[name][-1]:+.3f} dB{worst}", flush=True
+            )
+    for name in names:
+        ratio = np.median(np.divide(seconds[name], seconds[MSE]))
+        print(f"{name:5} {np.mean(gains[name]):+.3f} dB in the mean, decode {ratio:.2f}x")
+
+
+if __name__ == "__main__":
+    main()

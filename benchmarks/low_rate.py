@@ -1,0 +1,118 @@
+"""Very low rates: PSNR and MS-SSIM of every codec at a given number of bits per pixel.
+
+    python benchmarks/low_rate.py path/to/kodak --bpp 0.05
+
+Each codec writes its best file that is not larger, found by search over its setting. AVIF and JPEG XL cannot always
+write files as small as that: then it is their smallest one that counts, with its rate. `plain` is lcomp without coding
+at half the size.
+"""
+
+import argparse
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import torch
+from PIL import Image
+from pytorch_msssim import ms_ssim
+
+import lcomp
+from lcomp import container
+from lcomp.container import Coder, Encoded
+from lcomp.distortion import psnr
+from lcomp.images import PICTURE_SUFFIXES
+from lcomp.loading import load_model
+
+OVERHEAD = 32
+"""Bytes of a file of one tile besides its stream."""
+
+
+def as_tensor(pixels: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float()
+
+
+def largest(encode: Callable[[int], bytes], settings: range, limit: int) -> bytes:
+    """The file of the last setting that is not larger than the limit, sizes rising; else that of the first."""
+    low, high = 0, len(settings)
+    best = encode(settings[0])
+    while high - low > 1:
+        middle = (low + high) // 2
+        data = encode(settings[middle])
+        if len(data) <= limit:
+            low, best = middle, data
+        else:
+            high = middle
+    return best
+
+
+def avif(image: Image.Image, limit: int) -> tuple[int, np.ndarray]:
+    def encode(quality: int) -> bytes:
+        stream = io.BytesIO()
+        image.save(stream, "AVIF", quality=quality, subsampling="4:2:0", speed=4, max_threads=2)
+        return stream.getvalue()
+
+    data = largest(encode, range(0, 60), limit)
+    return len(data), np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def jxl(image: Image.Image, limit: int) -> tuple[int, np.ndarray]:
+    def encode(step: int) -> bytes:
+        return bytes(imagecodecs.jpegxl_encode(np.asarray(image), distance=25 - step / 10, effort=7))
+
+    data = largest(encode, range(0, 240), limit)
+    return len(data), imagecodecs.jpegxl_decode(data)
+
+
+def plain(image: Image.Image, limit: int) -> tuple[int, np.ndarray]:
+    model = lcomp.Codec("autoregressive").model
+    codec, pixels = load_model(model, torch.device("cpu")), np.asarray(image)
+    grid = container.Header(*image.size, container.Mode.RGB, 0, 0, 0).grid
+    tiles: dict[bytes, tuple[tuple[Encoded, ...], int]] = {}
+
+    def encode(quality: int) -> bytes:
+        streams = codec.encode(pixels, quality, grid, Coder.CONSTRICTION)
+        data = bytes(OVERHEAD) + b"".join(tile.stream for tile in streams)
+        tiles[data] = streams, quality
+        return data
+
+    data = largest(encode, range(0, 4000, 4), limit)
+    streams, quality = tiles[data]
+    decoded = codec.decode(streams, quality, grid, Coder.CONSTRICTION, grid.picture)
+    return len(data), decoded.pixels
+
+
+def ours(decoder: str) -> Callable[[Image.Image, int], tuple[int, np.ndarray]]:
+    codec = lcomp.Codec("sr" if decoder == "sr" else "autoregressive")
+
+    def code(image: Image.Image, limit: int) -> tuple[int, np.ndarray]:
+        data = codec.encode(image, size=limit)
+        return len(data), np.asarray(codec.decode(data))
+
+    return code
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pictures", type=Path)
+    parser.add_argument("--bpp", type=float, default=0.05)
+    parser.add_argument("--every", type=int, default=1, help="take every n-th picture")
+    arguments = parser.parse_args()
+    files = sorted(path for path in arguments.pictures.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+    codecs = {"sr": ours("sr"), "mse": ours("mse"), "plain": plain, "avif": avif, "jxl": jxl}
+    rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in codecs}
+    for file in files[:: arguments.every]:
+        image = Image.open(file).convert("RGB")
+        pixels, area = np.asarray(image), image.width * image.height
+        for name, code in codecs.items():
+            size, decoded = code(image, int(arguments.bpp * area / 8))
+            similarity = ms_ssim(as_tensor(decoded), as_tensor(pixels), data_range=255).item()
+            rows[name].append((8 * size / area, psnr(decoded, pixels), similarity))
+    for name, values in rows.items():
+        rate, quality, similarity = np.mean(values, 0)
+        print(f"{name:6} {rate:.4f} bpp  {quality:.3f} dB  MS-SSIM {similarity:.4f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Models and decoders on their devices, each loaded once per process."""
+
+from functools import cache
+
+import torch
+
+from lcomp import weights
+from lcomp.codec import ModelCodec
+from lcomp.decoders import Decoder, EnhancedDecoder
+from lcomp.errors import LcompError, ModelError
+from lcomp.networks.enhancer import Enhancer
+from lcomp.tile_codec import log
+from lcomp.windows import AUTO
+from lcomp.zoo import MSE, ModelInfo, decoder_names, model_by_name
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called `name`: auto, cpu, cuda or cuda:N; raises LcompError where it does not exist."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise LcompError(f"unknown device '{name}': use auto, cpu, cuda or cuda:N") from error
+    if device.type not in ("cpu", "cuda"):
+        raise LcompError(f"device '{name}' is not supported: use auto, cpu, cuda or cuda:N")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise LcompError(f"device '{name}' does not exist on this machine")
+    return device
+
+
+@cache
+def load_model(model: ModelInfo, device: torch.device, precision: str = AUTO) -> ModelCodec:
+    """A model without a decoder of its own on a device, loaded once per process."""
+    log.debug("  loading %s on %s", model.name, device)
+    return ModelCodec(model, device, precision)
+
+
+@cache
+def load_enhancer(model: ModelInfo, device: torch.device) -> Enhancer:
+    """The network of a model's own decoder on a device, loaded once per process."""
+    log.debug("  loading decoder %s on %s", model.name, device)
+    return weights.load_decoder(model, device)
+
+
+def load_decoder(name: str, model: ModelInfo, codec: ModelCodec) -> Decoder:
+    """The decoder called `name` for the files of a model, whose latents `codec` decodes.
+
+    Raises ModelError where there is none.
+    """
+    transforms = codec.transforms
+    if name == MSE:
+        return transforms.mse
+    decoder = model_by_name(name)
+    if decoder.decoder is None:
+        raise ModelError(f"'{name}' is no decoder (installed: {', '.join(decoder_names())})")
+    if decoder.lineage[-1] != model.lineage[-1]:
+        raise ModelError(f"decoder '{name}' is not for files of '{model.name}'")
+    return EnhancedDecoder(transforms.networks, load_enhancer(decoder, codec.device), decoder.architecture)

@@ -1,0 +1,109 @@
+"""Training a decoder of its own on the frozen latents of its backbone."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from lcomp.codec import ModelCodec
+from lcomp.errors import ModelError
+from lcomp.networks.blocks import place, quality_weights
+from lcomp.networks.enhancer import Enhancer, Evidence
+from lcomp.training.data import VALIDATION_QUALITIES, VALIDATION_SIDE, Pool, find_pictures, to_signal
+from lcomp.training.evidence import Coded, Store, held_out, squared_error
+from lcomp.training.recipe import Recipe
+from lcomp.training.run import Run
+from lcomp.zoo import ModelInfo
+
+PLAIN_RANGE = (0.3, 8.0)
+"""Qualities trained on."""
+
+HALF_RANGE = (0.3, 3.5)
+"""Qualities trained on of pictures coded at half their size."""
+
+HALF_EVERY = 5
+"""One step in so many is for pictures coded at half their size."""
+
+HALF_VALIDATION = (0.7, 1.5)
+
+HYPERPRIOR_SHARE = 0.25
+"""Share of the crops that are coded without the context model."""
+
+ROUNDS = 128
+"""Batches of coded crops that are kept."""
+
+ERROR_FLOOR = 0.5
+"""Squared error added to that of the backbone's decoder, so that crops that are all but perfect weigh little."""
+
+
+class Decoder(nn.Module):
+    """The trained part: names its network as the backbone does."""
+
+    def __init__(self, g_s: Enhancer) -> None:
+        super().__init__()
+        self.g_s = g_s
+
+
+class DecoderRun(Run[Decoder]):
+    """Training of the decoder of `info`; everything else stays as it is.
+
+    It starts from its checkpoint; without one from adding nothing to the backbone's g_s.
+    """
+
+    def __init__(
+        self, info: ModelInfo, recipe: Recipe, data: Path, folder: Path, device: torch.device, compiled: bool
+    ) -> None:
+        coding = info.backbone
+        if coding is None or coding.backbone is None or info.decoder is None:
+            raise ModelError(f"'{info.name}' has no decoder of its own on a context model")
+        torch.manual_seed(recipe.seed)
+        split = find_pictures(data)
+        self.pool, validation = Pool(split.train, device), Pool(split.validation, device)
+        self.codec, self.plain_codec = ModelCodec(coding, device), ModelCodec(coding.backbone, device)
+        model = Decoder(Enhancer(info.architecture, info.decoder))
+        place(model, device)
+        super().__init__(model, recipe, folder, device)
+        stage, shared = recipe.stage(0), (self.pool, self.choose_codec, self.random)
+        self.plain = Store(*shared, stage.batch, stage.crop, PLAIN_RANGE, half=False, rounds=ROUNDS)
+        self.half = Store(*shared, stage.batch, 2 * stage.crop, HALF_RANGE, half=True, rounds=ROUNDS // HALF_EVERY)
+        self.held_out = [
+            (half, coded)
+            for half, qualities, side in (
+                (False, VALIDATION_QUALITIES, VALIDATION_SIDE),
+                (True, HALF_VALIDATION, 2 * VALIDATION_SIDE),
+            )
+            for coded in held_out(validation, self.codec, qualities, side, half)
+        ]
+        self.errors: Callable[[Coded, bool], Tensor] = self.error
+        if compiled:
+            self.errors = torch.compile(self.error, dynamic=False)
+
+    def choose_codec(self) -> ModelCodec:
+        """What the next crop is coded with."""
+        return self.plain_codec if self.random.random() < HYPERPRIOR_SHARE else self.codec
+
+    def error(self, coded: Coded, half: bool) -> Tensor:
+        """Squared error of crops [B], relative to that of the backbone's decoder."""
+        return self.relative_error(self.model, coded, half)
+
+    def relative_error(self, model: Decoder, coded: Coded, half: bool) -> Tensor:
+        """Squared error of crops [B] under a decoder, relative to that of the backbone's."""
+        evidence, networks = Evidence(*(tensor.float() for tensor in coded.evidence)), self.codec.transforms.networks
+        w, nothing = quality_weights(coded.quality), evidence.y_hat.repeat(1, 1, 2, 2)[:, :0]
+        with torch.autocast(self.device.type, torch.bfloat16):
+            enhanced = model.g_s(networks.g_s, evidence, nothing, w, networks.scale, half)
+        return squared_error(enhanced.x_hat + enhanced.added, to_signal(coded.x)) / (coded.error + ERROR_FLOOR)
+
+    def train_cost(self) -> Tensor:
+        """Mean relative error of the next batch."""
+        half = self.step % HALF_EVERY == 0
+        store = self.half if half else self.plain
+        store.renew()
+        return self.errors(store.draw(), half).mean()
+
+    @torch.no_grad()
+    def validate(self) -> float:
+        """Geometric mean of the relative errors of the averaged weights on validation pictures."""
+        logarithms = [self.relative_error(self.average, coded, half).log() for half, coded in self.held_out]
+        return torch.cat(logarithms).mean().exp().item()

@@ -1,0 +1,43 @@
+"""The opponent of the `gan` decoder: tells the originals from what it makes, knowing the mse decoder's picture."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
+
+from lcomp.networks.enhancer import expected_error
+
+FINE = 4
+"""Pixels per cell of the first layer, in both directions."""
+
+
+class Discriminator(nn.Module):
+    """Patches of 1/16 the resolution, judged one by one (Isola 2017), with spectral normalisation (Miyato 2018).
+
+    difference to x_mse, in expected errors --.
+    x_mse ------------------------------------+- unshuffle 4 - 3x3 - 3x3/2 - 3x3 - 3x3/2 - 3x3 -> logits
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        sizes = ((6 * FINE**2, width, 1), (width, 2 * width, 2), (2 * width, 2 * width, 1), (2 * width, 2 * width, 2))
+        self.layers = nn.ModuleList(
+            spectral_norm(nn.Conv2d(before, after, 3, stride=stride, padding=1)) for before, after, stride in sizes
+        )
+        self.leave = spectral_norm(nn.Conv2d(2 * width, 1, 3, padding=1))
+
+    def forward(self, x: Tensor, x_mse: Tensor, w: Tensor) -> list[Tensor]:
+        """Outputs of all layers for pictures x [B, 3, H, W] in [-1, 1], the logits [B, 1, H/16, W/16] last."""
+        pair = torch.cat([(x - x_mse) / expected_error(w), x_mse], 1)
+        h = F.pixel_unshuffle(pair, FINE).contiguous(memory_format=torch.channels_last)
+        outputs = []
+        for layer in self.layers:
+            h = F.leaky_relu(layer(h), 0.2)
+            outputs.append(h)
+        return [*outputs, self.leave(h).float()]
+
+
+def feature_distance(ours: list[Tensor], theirs: list[Tensor]) -> Tensor:
+    """Mean distance of the hidden layers for pictures made and original (feature matching, Salimans 2016)."""
+    pairs = zip(ours[:-1], theirs[:-1], strict=True)
+    return torch.stack([F.l1_loss(a.float(), b.float().detach()) for a, b in pairs]).mean()

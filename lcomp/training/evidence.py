@@ -1,0 +1,114 @@
+"""Coded crops of training pictures: what decoders are trained on, as the codec itself would write it."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lcomp.codec import ModelCodec
+from lcomp.container import QUALITY_STEPS
+from lcomp.effort import DEFAULT_EFFORT, Effort
+from lcomp.half import halve
+from lcomp.networks.blocks import quality_weights
+from lcomp.networks.enhancer import Evidence, upscale
+from lcomp.training.data import Pool, to_signal
+
+
+class Coded(NamedTuple):
+    """Crops and what was coded of them."""
+
+    evidence: Evidence  # y_hat float32, symbols int16, scales uint8; [B, M, h, w]
+    x: Tensor  # uint8 [B, 3, H, W]
+    quality: Tensor  # [B]
+    error: Tensor  # [B]: mean squared error of the backbone's own g_s, in [0, 255]
+
+
+def squared_error(x_hat: Tensor, x: Tensor) -> Tensor:
+    """Mean squared errors [B] of pictures in [-1, 1], in grey levels."""
+    return ((x_hat - x) * 127.5).square().mean((1, 2, 3))
+
+
+def half_size(x: Tensor) -> Tensor:
+    """Pictures [B, 3, H, W] (uint8) at half their size, as the encoder makes them."""
+    small = [torch.from_numpy(halve(picture.permute(1, 2, 0).cpu().numpy()).copy()) for picture in x]
+    return torch.stack(small).permute(0, 3, 1, 2).to(x.device)
+
+
+@torch.no_grad()
+def code(codec: ModelCodec, x: Tensor, quality: Tensor, half: bool) -> Coded:
+    """Code crops x (uint8 [B, 3, H, W]) at qualities [B], at half their size if asked to."""
+    effort = Effort(DEFAULT_EFFORT, codec.transforms, codec.tile, codec.rounding)
+    steps = [round(q * QUALITY_STEPS) for q in quality.tolist()]
+    signal = to_signal(half_size(x) if half else x)
+    y = torch.cat([codec.transforms.latents(one[None], step) for one, step in zip(signal, steps, strict=True)])
+    choices = [effort.first(one[None], step) for one, step in zip(y, steps, strict=True)]
+    evidence = Evidence(
+        torch.cat([choice.y_hat() for choice in choices]),
+        torch.cat([choice.symbols for choice in choices]),
+        torch.cat([choice.parameters.scales for choice in choices]),
+    )
+    networks = codec.transforms.networks
+    with torch.autocast(x.device.type, torch.bfloat16):
+        plain = networks.g_s(evidence.y_hat, quality_weights(quality), networks.scale)
+    error = squared_error(upscale(plain) if half else plain, to_signal(x))
+    return Coded(evidence, x, quality, error)
+
+
+def join(parts: list[Coded]) -> Coded:
+    """Crops of one size in one batch."""
+    evidence = Evidence(*(torch.cat(tensors) for tensors in zip(*(part.evidence for part in parts), strict=True)))
+    rest = (torch.cat([getattr(part, name) for part in parts]) for name in ("x", "quality", "error"))
+    return Coded(evidence, *rest)
+
+
+class Store:
+    """Coded random crops, of which some are replaced by new ones all the time.
+
+    Batches hold one crop of each of `batch` equal parts of the range of qualities; `choose` says what codes the next.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        choose: Callable[[], ModelCodec],
+        random: np.random.Generator,
+        batch: int,
+        side: int,
+        range_: tuple[float, float],
+        half: bool,
+        rounds: int,
+    ) -> None:
+        self.pool, self.choose, self.random, self.batch, self.side = pool, choose, random, batch, side
+        self.range, self.half, self.rounds, self.made = range_, half, rounds, 0
+        self.crops = [self.fresh() for _ in range(batch * rounds)]
+
+    def fresh(self) -> Coded:
+        """A new crop, of the part of the range whose turn it is."""
+        low, high = self.range
+        q = low + (high - low) * (self.made % self.batch + self.random.random()) / self.batch
+        self.made += 1
+        x = self.pool.crops(1, self.side, self.random)
+        quality = torch.tensor([round(q * QUALITY_STEPS) / QUALITY_STEPS], device=x.device)
+        return code(self.choose(), x, quality, self.half)
+
+    def renew(self) -> None:
+        """Replace the oldest crop."""
+        place = self.made % len(self.crops)
+        self.crops[place] = self.fresh()
+
+    def draw(self) -> Coded:
+        """A random batch."""
+        rounds = self.random.integers(self.rounds, size=self.batch)
+        return join([self.crops[turn * self.batch + part] for part, turn in enumerate(rounds)])
+
+
+def held_out(pool: Pool, codec: ModelCodec, qualities: tuple[float, ...], side: int, half: bool) -> Iterator[Coded]:
+    """The centres of validation pictures, at all the qualities."""
+    for index, (height, width) in enumerate(pool.sizes):
+        size = min(side, height // 128 * 128, width // 128 * 128)
+        top, left = (height - size) // 2, (width - size) // 2
+        x = pool.picture(index)[None, :, top : top + size, left : left + size]
+        quality = torch.tensor(qualities, device=x.device)
+        yield code(codec, x.expand(len(quality), -1, -1, -1), quality, half)

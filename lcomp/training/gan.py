@@ -1,0 +1,217 @@
+"""Training the texture of the `gan` decoder against a discriminator, on the frozen latents of its backbone."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lcomp.codec import ModelCodec
+from lcomp.errors import ModelError
+from lcomp.networks.blocks import place, quality_weights
+from lcomp.networks.enhancer import Enhanced, Enhancer, Evidence, expected_error
+from lcomp.training.data import VALIDATION_SIDE, Pool, find_pictures, to_signal
+from lcomp.training.discriminator import Discriminator, feature_distance
+from lcomp.training.evidence import Coded, Store, held_out, squared_error
+from lcomp.training.recipe import Recipe
+from lcomp.training.run import Run, read_checkpoint
+from lcomp.training.statistics import bands, statistics_distance
+from lcomp.zoo import ModelInfo
+
+PLAIN_RANGE, HALF_RANGE = (0.3, 8.0), (0.3, 3.5)
+"""Qualities trained on, of pictures coded at their size and at half of it."""
+
+HALF_EVERY = 5
+"""One step in so many is for pictures coded at half their size."""
+
+ROUNDS = 128
+"""Batches of coded crops that are kept."""
+
+WIDTH = 64
+"""Of the discriminator's first layer."""
+
+RATE = 4e-4
+"""Learning rate of the discriminator (Heusel 2017: two time scales)."""
+
+ERROR_WEIGHT, STATISTICS_WEIGHT, MATCHING_WEIGHT, ADVERSARIAL_WEIGHT = 0.25, 2.0, 0.5, 0.1
+
+SAMPLES = 12
+"""Validation crops that samples are shown of."""
+
+VALIDATION_QUALITIES = (1.0, 2.0, 3.0, 5.0, 8.0)
+
+
+class Trained(nn.Module):
+    """The trained part: named so that its layers are trained like those of transforms."""
+
+    def __init__(self, texture: Enhancer) -> None:
+        super().__init__()
+        self.g_s = texture
+
+
+class Figures(NamedTuple):
+    """What a validation of one quality shows."""
+
+    quality: float
+    loss: float  # of PSNR against the mse decoder, dB
+    energy: float  # of the finest band relative to the original's
+    energy_mse: float  # the same of the mse decoder
+    statistics: float  # distance of local energies relative to the mse decoder's
+
+    def __str__(self) -> str:
+        energies = f"finest band {self.energy_mse:.2f} -> {self.energy:.2f}"
+        return f"q {self.quality:g}: {-self.loss:+.2f} dB, {energies}, statistics {self.statistics:.3f}"
+
+
+class GanRun(Run[Trained]):
+    """Training of the texture of `info`; everything else stays as it is."""
+
+    def __init__(
+        self, info: ModelInfo, recipe: Recipe, data: Path, folder: Path, device: torch.device, compiled: bool
+    ) -> None:
+        if info.backbone is None or info.decoder is None:
+            raise ModelError(f"'{info.name}' has no texture")
+        torch.manual_seed(recipe.seed)
+        split = find_pictures(data)
+        self.pool, validation = Pool(split.train, device), Pool(split.validation, device)
+        self.codec = ModelCodec(info.backbone, device)
+        self.networks = self.codec.transforms.networks
+        model = Trained(Enhancer(info.architecture, info.decoder))
+        place(model, device)
+        self.discriminator = Discriminator(WIDTH)
+        place(self.discriminator, device)
+        self.opponent = torch.optim.AdamW(
+            self.discriminator.parameters(), lr=RATE, betas=(0.5, 0.9), weight_decay=0.0, fused=True
+        )
+        self.log: dict[str, list[Tensor]] = {}
+        super().__init__(model, recipe, folder, device)
+        stage = recipe.stage(0)
+
+        def store(side: int, range_: tuple[float, float], half: bool, rounds: int) -> Store:
+            return Store(self.pool, lambda: self.codec, self.random, stage.batch, side, range_, half, rounds)
+
+        self.plain = store(stage.crop, PLAIN_RANGE, False, ROUNDS)
+        self.half = store(2 * stage.crop, HALF_RANGE, True, ROUNDS // HALF_EVERY)
+        self.held_out = list(held_out(validation, self.codec, VALIDATION_QUALITIES, VALIDATION_SIDE, half=False))
+        self.make, self.judge = self.pictures, self.discriminator.forward
+        if compiled:
+            self.make = torch.compile(self.pictures, dynamic=False)
+            self.judge = torch.compile(self.discriminator.forward, dynamic=False)
+
+    def pictures(self, model: Trained, coded: Coded, half: bool) -> Enhanced:
+        """The mse decoder's pictures of crops and the texture to add."""
+        evidence = Evidence(*(tensor.float() for tensor in coded.evidence))
+        rows, columns = (2 * side for side in evidence.y_hat.shape[2:])
+        noise = (torch.rand(len(coded.x), model.g_s.config.noise, rows, columns, device=self.device) - 0.5) * 12**0.5
+        w, networks = quality_weights(coded.quality), self.networks
+        with torch.autocast(self.device.type, torch.bfloat16):
+            enhanced: Enhanced = model.g_s(networks.g_s, evidence, noise, w, networks.scale, half)
+        return enhanced
+
+    def train_cost(self) -> Tensor:
+        """Cost of the decoder on the next batch, after a step of the discriminator."""
+        half = self.step % HALF_EVERY == 0
+        store = self.half if half else self.plain
+        store.renew()
+        coded = store.draw()
+        x, w = to_signal(coded.x), quality_weights(coded.quality)
+        x_mse, texture = self.make(self.model, coded, half)
+        made = x_mse + texture
+        if half:  # a part of it, to save time
+            top, left = self.random.integers(0, x.shape[2] // 2, size=2)
+            rows, columns = slice(top, top + x.shape[2] // 2), slice(left, left + x.shape[3] // 2)
+            x, x_mse, made = (picture[..., rows, columns] for picture in (x, x_mse, made))
+        x, x_mse, made = (picture.contiguous(memory_format=torch.channels_last) for picture in (x, x_mse, made))
+
+        with torch.autocast(self.device.type, torch.bfloat16):
+            judged = self.judge(torch.cat([x, made.detach()]), x_mse.repeat(2, 1, 1, 1), w.repeat(2, 1))[-1]
+        real, false = judged.chunk(2)
+        loss = F.relu(1 - real).mean() + F.relu(1 + false).mean()
+        self.opponent.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        self.opponent.step()
+
+        self.discriminator.requires_grad_(False)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            ours = self.judge(made, x_mse, w)
+            with torch.no_grad():
+                theirs = self.judge(x, x_mse, w)
+        self.discriminator.requires_grad_(True)
+        unit = expected_error(w)
+        error = (squared_error(made, x) / (squared_error(x_mse, x) + 0.5)).mean()
+        statistics = statistics_distance(made, x, unit)
+        matching, adversarial = feature_distance(ours, theirs), -ours[-1].mean()
+        parts = {
+            "error": error,
+            "statistics": statistics,
+            "matching": matching,
+            "adversarial": adversarial,
+            "opponent": loss,
+            "right": ((real > 0).float().mean() + (false < 0).float().mean()) / 2,
+        }
+        for name, value in parts.items():
+            self.log.setdefault(name, []).append(value.detach())
+        ramp = min(self.step / 500, 1.0)
+        return (
+            ERROR_WEIGHT * error
+            + STATISTICS_WEIGHT * statistics
+            + ramp * (MATCHING_WEIGHT * matching + ADVERSARIAL_WEIGHT * adversarial)
+        )
+
+    @torch.no_grad()
+    def figures(self) -> list[Figures]:
+        """What the averaged weights do to validation pictures, for each quality."""
+        collected = []
+        for coded in self.held_out:
+            x, unit = to_signal(coded.x), expected_error(quality_weights(coded.quality))
+            x_mse, texture = self.pictures(self.average, coded, half=False)
+            made = x_mse + texture
+            energy = [bands(picture)[0].square().mean((1, 2, 3)) for picture in (made, x_mse, x)]
+            distances = [
+                torch.stack([statistics_distance(*(t[i : i + 1] for t in (p, x, unit))) for i in range(len(x))])
+                for p in (made, x_mse)
+            ]
+            loss = 10 * torch.log10(squared_error(made, x) / squared_error(x_mse, x))
+            collected.append(torch.stack([coded.quality, loss, *energy, *distances]))
+        mean = torch.stack(collected).mean(0)
+        return [
+            Figures(q, loss, made / original, plain / original, ours / theirs)
+            for q, loss, made, plain, original, ours, theirs in mean.T.tolist()
+        ]
+
+    def validate(self) -> float:
+        """Distance of the local energies from the originals', relative to the mse decoder's, mean over qualities."""
+        figures = self.figures()
+        return sum(one.statistics for one in figures) / len(figures)
+
+    def notes(self) -> str:
+        """Means of all parts of the cost since the last report, and the figures; writes a sheet of samples too."""
+        parts = ", ".join(f"{name} {torch.stack(values).mean().item():.3f}" for name, values in self.log.items())
+        self.log.clear()
+        self.write_samples()
+        return "\n  ".join(["", parts, *map(str, self.figures())])
+
+    @torch.no_grad()
+    def write_samples(self) -> None:
+        """Validation crops in `samples.png`: the original, the mse decoder's and ours, one row each, at q = 1."""
+        rows = []
+        for coded in self.held_out[:SAMPLES]:
+            enhanced = self.pictures(self.average, coded, half=False)
+            pictures = (to_signal(coded.x), enhanced.x_hat, enhanced.x_hat + enhanced.added)
+            rows.append(torch.cat([F.pad(one[:1], (0, VALIDATION_SIDE - one.shape[3])) for one in pictures], 3))
+        sheet = (torch.cat([row for row in rows if row.shape[2] == VALIDATION_SIDE], 2)[0] + 1) * 127.5
+        pixels = sheet.round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
+        Image.fromarray(pixels).save(self.folder / "samples.png")
+
+    def describe(self) -> dict[str, Any]:
+        """The discriminator."""
+        return {"discriminator": self.discriminator.state_dict(), "opponent": self.opponent.state_dict()}
+
+    def load(self) -> None:
+        """Go on from the checkpoint, discriminator included."""
+        super().load()
+        state = read_checkpoint(self.folder, self.device)
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.opponent.load_state_dict(state["opponent"])

@@ -1,0 +1,12 @@
+"""Ways to make malicious files: what would crash a careless decoder, hang it, or fill the memory of its machine.
+
+README.md lists them. Checksums are right unless a wrong one is the attempt, so that the code behind them is reached.
+"""
+
+from attacks.alphas import ALPHA
+from attacks.headers import HEADER
+from attacks.metadata import METADATA
+from attacks.sections import SECTIONS
+from attacks.streams import STREAMS
+
+ATTACKS = [*HEADER, *SECTIONS, *METADATA, *ALPHA, *STREAMS]

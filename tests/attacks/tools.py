@@ -1,0 +1,155 @@
+"""Taking `.lic` files apart, and writing them with right checksums as the encoder never would."""
+
+import contextlib
+import random
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lcomp import container
+from lcomp.binary import Reader, write_varint
+from lcomp.container import CHECKSUM, LATENTS_TAGS, Coder, Section, write_section
+from lcomp.entropy.latents import Indexes, Symbols, encode_symbols, runs
+from lcomp.loading import load_model
+from lcomp.networks.context import Pass
+from lcomp.networks.integer import EntropyParameters
+from lcomp.networks.integer_context import Places
+from lcomp.tile_codec import TileCodec, flat_indexes, flat_symbols, symbols_crc
+from lcomp.zoo import model_by_number
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A `.lic` file taken apart, to be put together in ways that the encoder never would."""
+
+    width: int
+    height: int
+    bits: int  # kind and quality
+    model: int
+    fingerprint: int
+    sections: tuple[Section, ...]
+    version: int = 1
+
+    @property
+    def quality(self) -> int:
+        """Quality in thousandths."""
+        return self.bits & 0x1FFF
+
+    @property
+    def tiles(self) -> list[int]:
+        """Places of the latents among the sections."""
+        return [place for place, section in enumerate(self.sections) if section.tag in LATENTS_TAGS]
+
+    def head(self) -> bytes:
+        """The header without its checksum."""
+        size = write_varint(self.width) + write_varint(self.height)
+        model = write_varint(self.model) + struct.pack("<I", self.fingerprint)
+        return container.MAGIC + bytes([self.version]) + size + struct.pack("<H", self.bits) + model
+
+    def write(self) -> bytes:
+        """The file, all checksums right."""
+        return seal(self.head()) + b"".join(write_section(*section) for section in self.sections)
+
+    def with_section(self, place: int, section: Section) -> "Parts":
+        """The same with another section at a place."""
+        return replace(self, sections=(*self.sections[:place], section, *self.sections[place + 1 :]))
+
+
+def seal(head: bytes) -> bytes:
+    """Bytes and their CRC-32."""
+    return head + struct.pack("<I", zlib.crc32(head))
+
+
+def split(data: bytes) -> Parts:
+    """Take a valid file apart."""
+    reader = Reader(data)
+    header = container.read_header(reader)
+    sections = []
+    while reader.left:
+        sections.append(container.read_section(reader))
+    bits = header.half << 14 | header.mode.value << 13 | header.quality
+    return Parts(header.width, header.height, bits, header.model, header.fingerprint, tuple(sections))
+
+
+def tile_codec(parts: Parts) -> TileCodec:
+    """The entropy side of the model that a file names."""
+    return load_model(model_by_number(parts.model, parts.fingerprint).coding, CPU).tile
+
+
+@torch.inference_mode()
+def walk(parts: Parts, number: int, read: Callable[[Indexes], Symbols]) -> int:
+    """Go through a tile with the symbols that `read` gives for their scales, and return their CRC-32."""
+    header = container.read_header(Reader(seal(parts.head())))
+    place = header.grid.rectangle(number).latents()
+    tile = tile_codec(parts)
+    z = read(tile.z_scales(header.quality, place.height, place.width))
+    hyper = tile.hyper(z, header.quality, place.height, place.width)
+    symbols = torch.empty(hyper.mean.flatten(2).shape, dtype=torch.int16)
+
+    def code(step: Pass, places: Places, parameters: EntropyParameters) -> Tensor:
+        now = torch.from_numpy(read(flat_indexes(parameters.scales))).view(parameters.scales.shape)
+        symbols[:, step.first : step.last, places] = now
+        return now
+
+    tile.run_passes(hyper, header.quality, code)
+    return symbols_crc(z, flat_symbols(symbols), number)
+
+
+def agreeing(parts: Parts) -> Parts:
+    """The same with the checksum that the symbols of every tile have, whatever they are; raises as decoding does."""
+    for number, place in enumerate(parts.tiles):
+        tag, payload = parts.sections[place]
+        decoder = tile_codec(parts).coder(LATENTS_TAGS[tag]).decoder(payload[CHECKSUM:])
+        crc = walk(parts, number, decoder.decode)
+        parts = parts.with_section(place, latents(payload[CHECKSUM:], crc, tag))
+    return parts
+
+
+def latents(stream: bytes = b"", crc: int = 0, tag: int = Coder.CONSTRICTION.value) -> Section:
+    """A latents section."""
+    return Section(tag, struct.pack("<I", crc) + stream)
+
+
+def forged(parts: Parts, pick: Callable[[Indexes], Symbols], escape: bool = False, groups: int = 1000) -> Parts:
+    """The same with other symbols in the first tile, which `pick` gives for their scales.
+
+    With `escape` they are written as escapes even where the tables hold them. The stream ends after so many groups.
+    """
+    place = parts.tiles[0]
+    tile, tag = tile_codec(parts), parts.sections[place].tag
+    encoder = tile.coder(LATENTS_TAGS[tag]).backend.encoder()
+    left, crc = groups, 0
+
+    def read(indexes: Indexes) -> Symbols:
+        nonlocal left
+        symbols = pick(indexes)
+        if escape:
+            escapes = list(runs(indexes))
+            for scale, places in escapes:
+                encoder.put(scale, np.full(len(places), 2 * tile.tables[scale].radius + 1, np.int32))
+            if escapes:
+                raw = symbols[np.concatenate([places for _, places in escapes])].astype("<i2").view(np.uint8)
+                encoder.put(len(tile.tables), raw.astype(np.int32))
+        else:
+            encode_symbols(encoder, tile.tables, symbols, indexes)
+        left -= 1
+        if not left:
+            raise StopIteration
+        return symbols
+
+    # should the networks fail for these symbols, the decoder will
+    with contextlib.suppress(Exception):
+        crc = walk(parts, 0, read)
+    return parts.with_section(place, latents(encoder.finish(), crc, tag))
+
+
+def noise(length: int, seed: int = 0) -> bytes:
+    """Bytes without any order."""
+    return random.Random(seed).randbytes(length)

@@ -1,0 +1,231 @@
+"""Malicious files end in one of our errors, or in a picture: quickly, and in little memory."""
+
+import hashlib
+import io
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from attacks.attacks import ATTACKS
+from attacks.metadata import METADATA
+from attacks.steps import Attack, bases
+from attacks.weights import WEIGHTS, WeightsAttack
+from command import lcomp as run
+from command import one_line
+from conftest import noise_image
+from PIL import Image, PngImagePlugin
+
+import lcomp
+from lcomp.codec import ModelCodec
+from lcomp.container import MAX_METADATA, Coder
+from lcomp.errors import ImageError, LcompError, UnsupportedError
+from lcomp.images import open_image
+from lcomp.saving import FORMATS, save_image
+from lcomp.tiles import Grid
+from lcomp.weights import load_weights, read_own_tensors
+from lcomp.zoo import ModelInfo
+
+HERE = Path(__file__).parent
+CPU = torch.device("cpu")
+SECONDS = 5.0
+MEGABYTES = 300
+"""What a malicious file may take on top of an ordinary one."""
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+
+
+@contextmanager
+def quickly() -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    assert time.perf_counter() - started < SECONDS
+
+
+def decode(data: bytes, **options: object) -> Image.Image:
+    try:
+        return lcomp.decode(data, "cpu", **options)
+    except UnsupportedError as error:
+        if "torchac" in str(error):
+            pytest.skip(str(error))
+        raise
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loaded() -> None:
+    """The models are loaded, and torchac compiled, before anything is timed."""
+    for data in bases().values():
+        with suppress(UnsupportedError):
+            lcomp.decode(data, "cpu")
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_an_attack_ends_as_it_must(attack: Attack) -> None:
+    data = attack.file()
+    with quickly(), suppress(LcompError):
+        lcomp.info(data)
+    with quickly():
+        if attack.error is None:
+            decode(data, crop=attack.crop).load()
+            return
+        with pytest.raises(attack.error, match=re.escape(attack.text)) as caught:
+            decode(data, crop=attack.crop)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_salvage_ends_in_a_picture_or_our_error(attack: Attack) -> None:
+    data = attack.file()
+    with quickly(), suppress(LcompError):
+        decode(data, salvage=True, max_pixels=2**20).load()
+
+
+def test_the_list_says_what_is_tried() -> None:
+    text = (HERE / "attacks" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(.+?)` \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
+    assert rows == [(attack.name, attack.tries, attack.outcome) for attack in (*ATTACKS, *WEIGHTS)]
+    assert len({attack.name for attack in ATTACKS}) == len(ATTACKS)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", sorted(set(FORMATS.values())))
+@pytest.mark.parametrize("attack", METADATA, ids=lambda attack: attack.name)
+def test_odd_metadata_is_saved_or_lost_with_a_note(attack: Attack, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PngImagePlugin, "MAX_TEXT_CHUNK", MAX_METADATA)  # what Pillow writes it should read
+    image, buffer = decode(attack.file()), io.BytesIO()
+    with quickly():
+        try:
+            lost = save_image(image, buffer, kind)
+        except ImageError:
+            # these two take EXIF apart
+            assert kind in ("TIFF", "AVIF")
+            return
+    saved = open_image(buffer.getvalue())
+    saved.load()
+    assert saved.size == image.size
+    if image.info.get("icc_profile") and "ICC" not in lost:
+        assert saved.info["icc_profile"] == image.info["icc_profile"]
+
+
+MEASURE = """
+import contextlib, json, resource, sys
+from pathlib import Path
+import lcomp
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (2**20 if sys.platform == "darwin" else 2**10)
+
+def run(name, crop):
+    with contextlib.suppress(Exception):
+        lcomp.decode(Path(name).read_bytes(), "cpu", crop=crop)
+    return peak()
+
+ordinary, malicious = json.load(sys.stdin)
+before = max(run(name, None) for name in ordinary)
+print(json.dumps({name: run(name, crop) - before for name, crop in malicious}))
+"""
+
+
+def written(folder: Path, attacks: list[Attack]) -> dict[str, Path]:
+    """The files of attacks, in a folder."""
+    paths = {attack.name: folder / f"{attack.name}.lic" for attack in attacks}
+    for attack in attacks:
+        paths[attack.name].write_bytes(attack.file())
+    return paths
+
+
+def test_no_attack_takes_much_memory(tmp_path: Path) -> None:
+    pytest.importorskip("resource")
+    for name, data in bases().items():
+        (tmp_path / f"base-{name}.lic").write_bytes(data)
+    ordinary = [str(path) for path in tmp_path.iterdir()]
+    malicious = [(str(path), attack.crop) for attack in ATTACKS for path in written(tmp_path, [attack]).values()]
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", MEASURE],
+        input=json.dumps([ordinary, malicious]),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    grown = {Path(name).stem: megabytes for name, megabytes in json.loads(result.stdout).items()}
+    assert {name: megabytes for name, megabytes in grown.items() if megabytes > MEGABYTES} == {}
+
+
+@pytest.mark.parametrize("name", ["png-size", "model"])
+def test_the_command_ends_in_one_line(name: str, tmp_path: Path) -> None:
+    [attack] = [attack for attack in ATTACKS if attack.name == name]
+    path = written(tmp_path, [attack])[name]
+    result = run("decode", path)
+    assert attack.error is not None
+    assert result.returncode == attack.error.exit_code
+    assert attack.text in one_line(result)
+    assert not result.stdout
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_of_attacks_leaves_the_pictures_that_can_be_read(tmp_path: Path) -> None:
+    # a sample, to save time; torchac need not be there
+    attacks = [attack for attack in ATTACKS if attack.base != "torchac"][::3]
+    (tmp_path / "in").mkdir()
+    paths = written(tmp_path / "in", attacks)
+    result = run("decode", "-r", tmp_path / "in", "-o", tmp_path / "out")
+    assert result.returncode == 1
+    text = result.stderr.decode()
+    assert "Traceback" not in text
+    for attack in attacks:
+        lines = [line for line in text.splitlines() if line.startswith(f"lcomp: {paths[attack.name]}: ")]
+        assert len(lines) == (attack.error is not None), attack.name
+    read = {f"{attack.name}.png" for attack in attacks if attack.error is None}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == read
+    assert f"{len(read)} of {len(attacks)} done, {len(attacks) - len(read)} failed" in text
+
+
+@pytest.mark.parametrize(("name", "code"), [("length-bomb", 3), ("model", 0)])
+def test_info_ends_in_one_line(name: str, code: int, tmp_path: Path) -> None:
+    [attack] = [attack for attack in ATTACKS if attack.name == name]
+    result = run("info", written(tmp_path, [attack])[name])
+    assert result.returncode == code
+    if code:
+        assert attack.text in one_line(result)
+    else:
+        assert not result.stderr
+
+
+@pytest.mark.parametrize("attack", WEIGHTS, ids=lambda attack: attack.name)
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast")
+def test_weights_that_are_not_right_are_refused(attack: WeightsAttack, tiny_info: ModelInfo) -> None:
+    data = attack.build(read_own_tensors(tiny_info))
+    path = tiny_info.weights_path.with_name(f"{attack.name}.safetensors")
+    path.write_bytes(data)
+    digest = hashlib.sha256(data).hexdigest() if attack.named else tiny_info.sha256
+    info = replace(tiny_info, weights=path.name, sha256=digest)
+    if attack.error is not None:
+        with quickly(), pytest.raises(attack.error, match=re.escape(attack.text)):
+            load_weights(info, CPU)
+        return
+    grid, pixels = Grid(40, 30), np.asarray(noise_image(40, 30))
+    tiles = ModelCodec(tiny_info, CPU).encode(pixels, 4000, grid, Coder.CONSTRICTION)
+    decoded = ModelCodec(info, CPU).decode(tiles, 4000, grid, Coder.CONSTRICTION, grid.picture)
+    assert decoded.pixels.shape == pixels.shape
+
+
+def test_what_the_fuzzer_found_is_mended() -> None:
+    fuzz = pytest.importorskip("fuzz")
+    for path in sorted(fuzz.CRASHERS.glob("*.lic")):
+        for salvage in (False, True):
+            assert not fuzz.attempt(path.read_bytes(), salvage).problem, path.name
+
+
+def test_two_hundred_files_of_the_fuzzer() -> None:
+    fuzz = pytest.importorskip("fuzz")
+    outcomes = [fuzz.attempt(fuzz.mutated(0, number), fuzz.salvages(number)) for number in range(200)]
+    assert [outcome for outcome in outcomes if outcome.problem] == []
+    assert len({outcome.kind for outcome in outcomes}) > 3

@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+import torch
+from conftest import noise_image, random_model
+from PIL import Image
+from typer.testing import CliRunner
+
+import lcomp
+from lcomp.cli.app import app
+from lcomp.codec import ModelCodec
+from lcomp.container import Coder
+from lcomp.decoders import Decoder, EnhancedDecoder
+from lcomp.distortion import psnr
+from lcomp.errors import ModelError
+from lcomp.loading import load_decoder, load_model
+from lcomp.networks.blocks import quality_weights
+from lcomp.networks.config import STRIDE, EnhancerConfig
+from lcomp.networks.enhancer import Enhancer, Evidence, grain, upscale
+from lcomp.tiles import Grid, Rectangle
+from lcomp.weights import load_decoder as load_network
+from lcomp.zoo import ModelInfo, decoder_names
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def codec(sr_info: ModelInfo) -> ModelCodec:
+    exact = ModelCodec(sr_info.coding, CPU)
+    exact.transforms.bf16 = False
+    return exact
+
+
+@pytest.fixture(params=["mse", "sr"])
+def decoder(request: pytest.FixtureRequest, codec: ModelCodec, sr_info: ModelInfo) -> Decoder:
+    if request.param == "mse":
+        return codec.transforms.mse
+    return EnhancedDecoder(codec.transforms.networks, load_network(sr_info, CPU), sr_info.architecture)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_windows_give_what_one_piece_gives(codec: ModelCodec, decoder: Decoder, half: bool) -> None:
+    size, quality = (330, 215), 700 if half else 5000
+    whole, pixels = Grid(*size), np.asarray(noise_image(*size))
+    one_tile = codec.encode(pixels, quality, whole, Coder.CONSTRICTION)
+    at_once = codec.decode(one_tile, quality, whole, Coder.CONSTRICTION, whole.picture, decoder=decoder, half=half)
+    assert at_once.pixels.shape == (215 << half, 330 << half, 3)
+    for area in (Rectangle(83, 101, 9, 40), Rectangle(0, 0, 330, 215), Rectangle(329, 214, 1, 1)):
+        part = codec.decode(one_tile, quality, whole, Coder.CONSTRICTION, area, decoder=decoder, half=half).pixels
+        seen = area.doubled() if half else area
+        picture = whole.picture.doubled() if half else whole.picture
+        assert np.abs(at_once.pixels[seen.within(picture)].astype(int) - part).max() <= 1
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_the_margin_is_the_receptive_field(codec: ModelCodec, decoder: Decoder, half: bool) -> None:
+    # a gradient reaches exactly as far as the receptive field, however small its influence
+    see = decoder.margin // STRIDE
+    size = 4 * see + 1
+    known = torch.randn(1, decoder.channels, size, size, requires_grad=True)
+    w = quality_weights(torch.tensor([0.4]))
+    out = decoder.synthesize(known, Rectangle(0, 0, 16 * size, 16 * size), w, half)
+    step = STRIDE << half
+    out[..., 2 * see * step : (2 * see + 1) * step, 2 * see * step : (2 * see + 1) * step].sum().backward()
+    assert known.grad is not None
+    rows = torch.nonzero(known.grad.abs().amax((0, 1, 3)))
+    assert 2 * see - see <= int(rows.min()) <= 2 * see - see + 1
+    assert 2 * see + see >= int(rows.max()) >= 2 * see + see - 1
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_an_untrained_enhancer_adds_nothing(tiny_info: ModelInfo, half: bool) -> None:
+    backbone = random_model(tiny_info)
+    config = EnhancerConfig(hints=4, channels=16, blocks=2, channels_fine=8, blocks_fine=1)
+    network = Enhancer(tiny_info.architecture, config)
+    y_hat, symbols = torch.randn(2, 24, 3, 4) * 5, torch.randn(2, 24, 3, 4)
+    evidence, w = Evidence(y_hat, symbols, symbols.abs()), quality_weights(torch.tensor([0.5, 6.2]))
+    with torch.no_grad():
+        enhanced = network(backbone.g_s, evidence, torch.empty(2, 0, 6, 8), w, backbone.scale, half)
+        expected = backbone.g_s(y_hat, w, backbone.scale)
+    assert torch.equal(enhanced.x_hat, upscale(expected) if half else expected)
+    assert not enhanced.added.any()
+
+
+def test_grain_belongs_to_its_place() -> None:
+    whole = grain(3, 0, 0, 40, 50, CPU)
+    assert torch.equal(whole[..., 7:20, 11:30], grain(3, 7, 11, 13, 19, CPU))
+    assert abs(whole.mean()) < 0.05
+    assert abs(whole.var() - 1) < 0.05
+    left, right = whole[..., :-1].flatten(), whole[..., 1:].flatten()
+    assert abs(torch.corrcoef(torch.stack([left, right]))[0, 1]) < 0.05
+
+
+def test_a_decoder_of_other_weights_is_refused(sr_info: ModelInfo) -> None:
+    import dataclasses
+
+    with pytest.raises(ModelError, match="made for other weights"):
+        load_network(dataclasses.replace(sr_info, fingerprint=sr_info.fingerprint ^ 1), CPU)
+
+
+def test_sr_is_nearer_to_the_original(photo: Image.Image) -> None:
+    pixels = np.asarray(photo)
+    for model in ("hyperprior", "autoregressive"):
+        for quality in (1, 4, 8):
+            data = lcomp.encode(photo, quality, model)
+            plain, enhanced = (np.asarray(lcomp.decode(data, decoder=name)) for name in ("mse", "sr"))
+            assert psnr(enhanced, pixels) > psnr(plain, pixels) + (0.1 if quality < 8 else 0.01)
+
+
+def test_a_file_names_its_decoder_and_pays_nothing_for_it(photo: Image.Image) -> None:
+    plain, named = lcomp.encode(photo, 3, "autoregressive"), lcomp.encode(photo, 3, "sr")
+    assert len(plain) == len(named)
+    assert sum(a != b for a, b in zip(plain, named, strict=True)) <= 5  # model number and CRC-32 of the header
+    assert np.array_equal(np.asarray(lcomp.decode(named)), np.asarray(lcomp.decode(plain, decoder="sr")))
+    assert np.array_equal(np.asarray(lcomp.decode(plain)), np.asarray(lcomp.decode(named, decoder="mse")))
+
+
+def test_decoders_by_name() -> None:
+    assert decoder_names() == ["mse", "sr"]
+    model = lcomp.Codec("hyperprior").model
+    codec = load_model(model, CPU)
+    assert load_decoder("mse", model, codec) is codec.transforms.mse
+    for name in ("hyperprior", "nothing"):
+        with pytest.raises(ModelError):
+            load_decoder(name, model, codec)
+    result = CliRunner().invoke(app, ["decode", "a.lic", "--decoder", "nothing"])
+    assert result.exit_code == 2
+    assert "mse or sr" in result.output.replace("\n", " ")

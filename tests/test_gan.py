@@ -1,0 +1,87 @@
+"""The texture's training: opponent, statistics and a whole tiny run."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import noise_image
+from typer.testing import CliRunner
+
+from lcomp.cli.app import app
+from lcomp.networks.blocks import quality_weights
+from lcomp.training.discriminator import Discriminator, feature_distance
+from lcomp.training.gan import GanRun
+from lcomp.training.recipe import read_recipe
+from lcomp.training.run import checkpoint_file
+from lcomp.training.statistics import LEVELS, bands, statistics_distance
+from lcomp.zoo import ModelInfo, read_model
+
+CPU = torch.device("cpu")
+
+
+def test_bands_go_from_fine_to_coarse() -> None:
+    rows = torch.arange(64.0)[:, None].expand(64, 64)
+    for period, band in ((3, 0), (8, 1), (16, 2)):
+        wave = torch.cos(rows * 2 * torch.pi / period + 0.7).expand(1, 3, 64, 64)
+        shares = [one.square().sum().item() * 4**level for level, one in enumerate(bands(wave))]
+        assert len(shares) == LEVELS
+        assert shares[band] == max(shares)
+
+
+def test_statistics_see_energy_and_not_place() -> None:
+    torch.manual_seed(0)
+    unit = torch.full((1, 1, 1, 1), 0.1)
+    first, second = torch.randn(2, 1, 3, 64, 64) * 0.1
+    assert statistics_distance(first, first, unit) == 0
+    # other noise of the same energy is nearer than no noise at all, though its error is twice as large
+    assert statistics_distance(first, second, unit) < 0.3 * statistics_distance(first, torch.zeros_like(first), unit)
+
+
+def test_the_opponent_learns_to_tell_noise() -> None:
+    torch.manual_seed(0)
+    opponent = Discriminator(8)
+    optimizer = torch.optim.AdamW(opponent.parameters(), lr=2e-3)
+    w = quality_weights(torch.full((4,), 2.0))
+    x_mse = torch.zeros(4, 3, 32, 32)
+    for _ in range(60):
+        noisy, flat = torch.randn(4, 3, 32, 32) * 0.1, torch.randn(4, 3, 1, 1).expand(4, 3, 32, 32) * 0.1
+        right, wrong = (opponent(x, x_mse, w)[-1] for x in (noisy, flat))
+        loss = torch.relu(1 - right).mean() + torch.relu(1 + wrong).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert right.shape == (4, 1, 2, 2)
+    assert right.mean() > wrong.mean() + 0.5
+    outputs = opponent(noisy, x_mse, w)
+    assert feature_distance(outputs, outputs) == 0
+    assert feature_distance(outputs, opponent(flat, x_mse, w)) > 0
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    for number in range(4):
+        noise_image(300, 280, number).save(folder / f"{number}.png")
+    return folder
+
+
+def test_a_texture_trains_resumes_and_is_exported(sr_info: ModelInfo, pictures: Path, tmp_path: Path) -> None:
+    shutil.copytree(sr_info.source.parent.parent, tmp_path / "zoo")
+    source, run = tmp_path / "zoo" / "models" / sr_info.source.name, tmp_path / "run"
+    arguments = ["train", str(source), "--data", str(pictures), "--run", str(run), "--device", "cpu", "--no-compile"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    info = read_model(source)
+    assert info.sha256 != sr_info.sha256
+    log = (run / "log.txt").read_text()
+    assert "adversarial" in log
+    assert "right" in log
+    assert "finest band" in log
+    assert (run / "samples.png").is_file()
+    again = GanRun(info, read_recipe(source), pictures, run, CPU, compiled=False)
+    assert again.progress >= 1
+    state = torch.load(checkpoint_file(run), weights_only=True)
+    for name, tensor in again.discriminator.state_dict().items():
+        assert torch.equal(tensor, state["discriminator"][name])
+    assert all(figures.energy > 0 for figures in again.figures())
