@@ -70,7 +70,10 @@ class EncodeWork:
         )
         destination.write(data)
         pixels = image.width * image.height
-        searched = "" if self.target == Target() else f", -q {info(data).quality / QUALITY_STEPS:g}"
+        header = info(data)
+        searched = "" if self.target == Target() else f", -q {header.quality / QUALITY_STEPS:g}"
+        if header.half:
+            searched = ", coded at half the size"
         details = f" [{codec.model.name}, {codec.device}]" if self.verbose else ""
         return (
             f"{destination}: {len(data)} bytes, {8 * len(data) / pixels:.3f} bpp, "
