@@ -130,6 +130,7 @@ class Codec:
         data: bytes,
         *,
         decoder: str | None = None,
+        realism: float | None = None,
         crop: tuple[int, int, int, int] | None = None,
         salvage: bool = False,
         max_pixels: int = MAX_PIXELS,
@@ -137,8 +138,8 @@ class Codec:
     ) -> Image.Image:
         """Decode `.lic` bytes; metadata is in the image's `info` (`icc_profile`, `exif`, `xmp`).
 
-        `decoder` is the one that makes the pixels, `mse` (fast) or `sr` (best PSNR); by default the one that the file
-        was made for.
+        `decoder` is the one that makes the pixels: `mse` (fast), `sr` (best PSNR) or `gan` (looks best at low rates);
+        by default the one that the file was made for. `realism`, 0 to 1, is how much invented texture `gan` adds.
         `crop` (x, y, width, height) decodes only the tiles that this area needs. `salvage` fills damaged tiles in, in
         the colour of those beside them, and logs where they are; without it they are errors.
 
@@ -158,7 +159,7 @@ class Codec:
             file, lost = container.read(data), ()
         model = model_by_number(header.model, header.fingerprint)
         codec = load_model(model.coding, self.device, self.precision)
-        chosen = load_decoder(decoder or model.decoder_name, model, codec)
+        chosen = load_decoder(decoder or model.decoder_name, model, codec, realism)
         with memory_errors():
             decoded = decode_area(codec, file, area, chosen, salvage, progress)
             alpha = None
@@ -234,13 +235,14 @@ def decode(
     device: str = "auto",
     *,
     decoder: str | None = None,
+    realism: float | None = None,
     crop: tuple[int, int, int, int] | None = None,
     salvage: bool = False,
     max_pixels: int = MAX_PIXELS,
 ) -> Image.Image:
     """Decode `.lic` bytes; see `Codec.decode`. Models stay loaded between calls."""
     codec = Codec(device=device)
-    return codec.decode(data, decoder=decoder, crop=crop, salvage=salvage, max_pixels=max_pixels)
+    return codec.decode(data, decoder=decoder, realism=realism, crop=crop, salvage=salvage, max_pixels=max_pixels)
 
 
 def info(data: bytes) -> Header:

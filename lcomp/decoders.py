@@ -65,10 +65,13 @@ class MseDecoder(Decoder):
 
 
 class EnhancedDecoder(Decoder):
-    """The same g_s and a network that adds to its picture, and is told the scales of the symbols too."""
+    """The same g_s and a network that adds to its picture, and is told the scales of the symbols too.
 
-    def __init__(self, networks: Networks, network: Enhancer, config: BackboneConfig) -> None:
-        self.networks, self.network = networks, network
+    `strength` is how much of what is added is shown, 0 to 1.
+    """
+
+    def __init__(self, networks: Networks, network: Enhancer, config: BackboneConfig, strength: float) -> None:
+        self.networks, self.network, self.strength = networks, network, strength
         self.channels = 3 * config.latents
         own = network.config
         self.margin = pixels_of_cells(
@@ -86,4 +89,4 @@ class EnhancedDecoder(Decoder):
         noise = grain(self.network.config.noise, top, left, rows, columns, known.device)
         evidence = Evidence(*known.chunk(3, 1))
         enhanced = self.network(self.networks.g_s, evidence, noise, w, self.networks.scale, half)
-        return enhanced.x_hat + enhanced.added
+        return enhanced.x_hat + self.strength * enhanced.added

@@ -1,8 +1,10 @@
-"""Distortion between 8-bit RGB pictures."""
+"""Distortion between 8-bit RGB pictures, and what is fine in a picture."""
 
 import math
 
 import numpy as np
+from torch import Tensor
+from torch.nn import functional as F
 
 from lcomp.windows import Pixels
 
@@ -20,3 +22,9 @@ def psnr(ours: Pixels, original: Pixels) -> float:
         difference = ours[row : row + ROWS].astype(np.int16) - original[row : row + ROWS]
         squares += int(np.square(difference, dtype=np.int32).sum(dtype=np.int64))
     return 10 * math.log10(255**2 * original.size / max(squares, 1))
+
+
+def finest_band(x: Tensor) -> Tensor:
+    """The finest band of the Laplacian pyramid (Burt and Adelson 1983) of pictures [B, C, H, W], odd rests left out."""
+    x = x[..., : x.shape[2] // 2 * 2, : x.shape[3] // 2 * 2]
+    return x - F.interpolate(F.avg_pool2d(x, 2), scale_factor=2, mode="bilinear")

@@ -11,7 +11,7 @@ from lcomp.errors import LcompError, ModelError
 from lcomp.networks.enhancer import Enhancer
 from lcomp.tile_codec import log
 from lcomp.windows import AUTO
-from lcomp.zoo import MSE, ModelInfo, decoder_names, model_by_name
+from lcomp.zoo import MSE, ModelInfo, decoder_names, inventive_decoders, model_by_name
 
 
 def choose_device(name: str) -> torch.device:
@@ -43,17 +43,22 @@ def load_enhancer(model: ModelInfo, device: torch.device) -> Enhancer:
     return weights.load_decoder(model, device)
 
 
-def load_decoder(name: str, model: ModelInfo, codec: ModelCodec) -> Decoder:
+def load_decoder(name: str, model: ModelInfo, codec: ModelCodec, realism: float | None = None) -> Decoder:
     """The decoder called `name` for the files of a model, whose latents `codec` decodes.
 
-    Raises ModelError where there is none.
+    Raises ModelError where there is none, LcompError for a realism out of range or where it has no meaning.
     """
     transforms = codec.transforms
-    if name == MSE:
-        return transforms.mse
-    decoder = model_by_name(name)
-    if decoder.decoder is None:
+    decoder = None if name == MSE else model_by_name(name)
+    if decoder and decoder.decoder is None:
         raise ModelError(f"'{name}' is no decoder (installed: {', '.join(decoder_names())})")
+    if realism is not None and not (decoder and decoder.inventive):
+        raise LcompError(f"decoder '{name}' knows no realism: use {' or '.join(inventive_decoders())}")
+    if realism is not None and not 0 <= realism <= 1:
+        raise LcompError(f"realism {realism} is out of range: use 0 to 1")
+    if decoder is None:
+        return transforms.mse
     if decoder.lineage[-1] != model.lineage[-1]:
         raise ModelError(f"decoder '{name}' is not for files of '{model.name}'")
-    return EnhancedDecoder(transforms.networks, load_enhancer(decoder, codec.device), decoder.architecture)
+    strength = 1.0 if realism is None else realism
+    return EnhancedDecoder(transforms.networks, load_enhancer(decoder, codec.device), decoder.architecture, strength)

@@ -145,3 +145,8 @@ def model_by_number(number: int, fingerprint: int) -> ModelInfo:
 def decoder_names() -> list[str]:
     """Names of the installed decoders."""
     return [MSE, *(model.name for model in all_models() if model.decoder)]
+
+
+def inventive_decoders() -> list[str]:
+    """Names of the installed decoders that know a realism."""
+    return [model.name for model in all_models() if model.inventive]

@@ -10,13 +10,15 @@ import pytest
 from conftest import noise_image
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image, ImageFilter
 from scipy.interpolate import PchipInterpolator
 
 from lcomp.distortion import psnr
 from lcomp.errors import LcompError
 from lcomp.evaluation import codecs, datasets
 from lcomp.evaluation.bdrate import Curve, bd_rate, efficient
-from lcomp.evaluation.metrics import decibels, ms_ssim
+from lcomp.evaluation.features import MOST, SIDE, features, frechet_distance, packed, patches, unpacked
+from lcomp.evaluation.metrics import decibels, detail, ms_ssim
 from lcomp.evaluation.published import IN_PLOTS, published_kodak
 
 
@@ -69,6 +71,50 @@ def test_ms_ssim_agrees_with_an_independent_one() -> None:
     original = np.asarray(noise_image(192, 176))
     noisy = np.clip(original + np.random.default_rng(5).normal(0, 20, original.shape), 0, 255).astype(np.uint8)
     assert ms_ssim(noisy, original) == pytest.approx(reference_ms_ssim(noisy, original), abs=2e-5)
+
+
+def test_detail_is_the_share_of_the_finest_band() -> None:
+    original = np.asarray(noise_image(99, 70))
+    blurred = np.asarray(Image.fromarray(original).filter(ImageFilter.GaussianBlur(2)))
+    assert detail(original, original) == 1
+    assert 0 < (detail(blurred, original) or 0) < 0.3
+    grey = np.full((50, 50, 3), 128, np.uint8)
+    assert detail(grey, grey) is None
+    assert detail(original[:1], original[:1]) is None
+
+
+def test_patches_cover_a_picture_twice() -> None:
+    numbered = np.arange(600 * 800 * 3, dtype=np.uint32).reshape(600, 800, 3)
+    corners = [tuple(np.argwhere(numbered[..., 0] == patch[0, 0, 0])[0]) for patch in patches(numbered)]
+    assert corners == [(0, 0), (0, 256), (0, 512), (256, 0), (256, 256), (256, 512), (128, 128), (128, 384)]
+    assert all(patch.shape == (SIDE, SIDE, 3) for patch in patches(numbered))
+    assert patches(numbered[:255]) == []
+    assert MOST / 2 < len(patches(np.zeros((5000, 4000, 3), np.uint8))) <= MOST
+
+
+def test_frechet_distance_is_that_of_gaussians() -> None:
+    random = np.random.default_rng(0)
+    originals = random.normal(3, 2, (20000, 4))
+    assert frechet_distance(originals, originals) == pytest.approx(0, abs=1e-6)
+    # in each dimension: shift and difference of the deviations, in deviations of the originals
+    assert frechet_distance(random.normal(5, 3, (20000, 4)), originals) == pytest.approx(4 * (1 + 0.25), rel=0.05)
+    # the same deviations, two of them of one another
+    tied = np.hstack([originals[:, :3], originals[:, :1]])
+    assert frechet_distance(tied, originals) == pytest.approx(4 - 2 * 2**0.5, rel=0.05)
+
+
+def test_features_see_that_detail_is_missing() -> None:
+    pictures = [noise_image(512, 400, seed) for seed in range(3)]
+
+    def all_features(radius: float) -> np.ndarray:
+        blurred = [np.asarray(picture.filter(ImageFilter.GaussianBlur(radius))) for picture in pictures]
+        return np.concatenate([unpacked(packed(features(pixels))) for pixels in blurred])
+
+    sharp, soft, softer = all_features(0), all_features(1), all_features(2)
+    assert len(sharp) == 3 * 3
+    assert np.isfinite(sharp).all()
+    assert frechet_distance(sharp, sharp) < 1e-6 < frechet_distance(soft, sharp) < frechet_distance(softer, sharp)
+    assert len(unpacked(packed(features(np.asarray(noise_image(200, 300)))))) == 0
 
 
 def test_ms_ssim_is_undefined_for_small_pictures() -> None:

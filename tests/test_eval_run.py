@@ -32,7 +32,7 @@ from lcomp.evaluation.summary import summarise
 from lcomp.evaluation.table import points_table, summary_table
 from lcomp.zoo import ModelInfo
 
-PLAN = Plan((1.0, 4.0, 8.0), "cpu", ssimulacra2=False, jobs=1)
+PLAN = Plan((1.0, 4.0, 8.0), "cpu", perceptual=False, jobs=1)
 
 
 def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -157,6 +157,31 @@ def test_finished_rows_are_kept(folder: Path, jpeg: Adapter, tmp_path: Path) -> 
     assert not calls
     evaluate(dataset, [counted(jpeg, calls)], output=tmp_path)
     assert len(calls) == 10
+
+
+def test_perceptual_columns(jpeg: Adapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lcomp.evaluation.metrics.ssimulacra2", lambda ours, original: 50.0)
+    (tmp_path / "pictures").mkdir()
+    for seed in range(2):
+        noise_image(520, 300, seed).save(tmp_path / "pictures" / f"{seed}.png")
+    noise_image(60, 50, 2).save(tmp_path / "pictures" / "tiny.png")
+    dataset, output = find_folder(tmp_path / "pictures", None), tmp_path / "out"
+    output.mkdir()
+    plain = evaluate(dataset, [jpeg], output=output)
+    assert all(mean.detail is None and mean.frechet is None for mean in plain.means)
+    results = evaluate(dataset, [jpeg], replace(PLAN, perceptual=True), output)
+    details, distances = [mean.detail for mean in results.means], [mean.frechet for mean in results.means]
+    assert details == sorted(details)
+    assert 0 < distances[2] < distances[1] < distances[0]
+    assert not any(row.features for row in results.rows)
+    shown = io.StringIO()
+    Console(file=shown, width=200).print(points_table(results))
+    assert "Frechet" in shown.getvalue()
+    # finished rows are kept
+    assert len(Journal(output).rows) == 9
+    monkeypatch.setattr("lcomp.evaluation.measure.measure_row", None)
+    again = evaluate(dataset, [jpeg], replace(PLAN, perceptual=True), output)
+    assert [mean.frechet for mean in again.means] == distances
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:

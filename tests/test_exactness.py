@@ -18,7 +18,7 @@ from lcomp import container
 from lcomp.codec import ModelCodec
 from lcomp.container import Coder
 from lcomp.tiles import Grid
-from lcomp.zoo import model_by_name
+from lcomp.zoo import all_models, model_by_name
 
 SETTINGS = {
     "default": {},
@@ -137,10 +137,14 @@ def test_golden_files_decode_to_their_latents_and_pixels(path: Path) -> None:
             load_torchac()
         except lcomp.UnsupportedError as error:
             pytest.skip(str(error))
-    codec, coded = ModelCodec(model_by_name(expected["model"]).coding, torch.device("cpu")), header.grid
-    [encoded] = file.tiles
-    y_hat = codec.tile.decode(encoded, header.quality, coded.height, coded.width, file.coder).y_hat()
-    assert hashlib.sha256(y_hat.numpy().tobytes()).hexdigest() == expected["latents_sha256"]
+    codec = ModelCodec(model_by_name(expected["model"]).coding, torch.device("cpu"))
+    digest = hashlib.sha256()
+    for number, encoded in enumerate(file.tiles):
+        assert encoded is not None
+        tile = header.grid.rectangle(number)
+        decoded = codec.tile.decode(encoded, header.quality, tile.height, tile.width, file.coder, number)
+        digest.update(decoded.y_hat().numpy().tobytes())
+    assert digest.hexdigest() == expected["latents_sha256"]
     with Image.open(path.with_name(expected["original"])) as image:
         difference = np.asarray(lcomp.decode(data, device="cpu")).astype(float) - np.asarray(image)
     psnr = 10 * np.log10(255**2 / np.square(difference).mean())
@@ -148,4 +152,9 @@ def test_golden_files_decode_to_their_latents_and_pixels(path: Path) -> None:
 
 
 def test_there_are_golden_files() -> None:
-    assert len(list(GOLDEN.glob("*.lic"))) >= 4
+    files = [container.read(path.read_bytes()) for path in GOLDEN.glob("*.lic")]
+    assert {model_by_name(model.name).number for model in all_models()} == {file.header.model for file in files}
+    assert {file.coder for file in files} == set(Coder)
+    assert any(file.alpha for file in files)
+    assert any(len(file.tiles) > 1 for file in files)
+    assert any(file.header.half for file in files)

@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 from lcomp.cli.app import app
 from lcomp.networks.blocks import quality_weights
 from lcomp.training.discriminator import Discriminator, feature_distance
-from lcomp.training.gan import GanRun
+from lcomp.training.gan import GanRun, realism_weight
 from lcomp.training.recipe import read_recipe
 from lcomp.training.run import checkpoint_file
-from lcomp.training.statistics import LEVELS, bands, statistics_distance
+from lcomp.training.statistics import WEIGHTS, bands, statistics_distance
 from lcomp.zoo import ModelInfo, read_model
 
 CPU = torch.device("cpu")
@@ -25,7 +25,7 @@ def test_bands_go_from_fine_to_coarse() -> None:
     for period, band in ((3, 0), (8, 1), (16, 2)):
         wave = torch.cos(rows * 2 * torch.pi / period + 0.7).expand(1, 3, 64, 64)
         shares = [one.square().sum().item() * 4**level for level, one in enumerate(bands(wave))]
-        assert len(shares) == LEVELS
+        assert len(shares) == len(WEIGHTS)
         assert shares[band] == max(shares)
 
 
@@ -54,8 +54,8 @@ def test_the_opponent_learns_to_tell_noise() -> None:
     assert right.shape == (4, 1, 2, 2)
     assert right.mean() > wrong.mean() + 0.5
     outputs = opponent(noisy, x_mse, w)
-    assert feature_distance(outputs, outputs) == 0
-    assert feature_distance(outputs, opponent(flat, x_mse, w)) > 0
+    assert not feature_distance(outputs, outputs).any()
+    assert (feature_distance(outputs, opponent(flat, x_mse, w)) > 0).all()
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +85,18 @@ def test_a_texture_trains_resumes_and_is_exported(sr_info: ModelInfo, pictures: 
     for name, tensor in again.discriminator.state_dict().items():
         assert torch.equal(tensor, state["discriminator"][name])
     assert all(figures.energy > 0 for figures in again.figures())
+
+
+def test_statistics_count_colours_more() -> None:
+    torch.manual_seed(0)
+    unit = torch.full((1, 1, 1, 1), 0.1)
+    grey = torch.zeros(1, 3, 64, 64)
+    luma = torch.randn(1, 1, 64, 64).expand(-1, 3, -1, -1) * 0.1
+    noise = torch.randn(1, 3, 64, 64)
+    chroma = (noise - noise.mean(1, keepdim=True)) * 0.1 * 1.5**0.5
+    assert chroma.square().mean().item() == pytest.approx(luma.square().mean().item(), rel=0.1)
+    assert statistics_distance(chroma, grey, unit) > 1.5 * statistics_distance(luma, grey, unit)
+
+
+def test_the_opponent_counts_less_where_errors_cannot_be_seen() -> None:
+    assert realism_weight(torch.tensor([0.3, 3.0, 5.5, 8.0])).tolist() == pytest.approx([1, 1, 0.5, 0.1])

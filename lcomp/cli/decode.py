@@ -58,6 +58,7 @@ class DecodeWork:
     device: str
     precision: str
     decoder: str | None
+    realism: float | None
     format: str | None
     crop: tuple[int, int, int, int] | None
     salvage: bool
@@ -76,6 +77,7 @@ class DecodeWork:
         image = codec.decode(
             data,
             decoder=self.decoder,
+            realism=self.realism,
             crop=self.crop,
             salvage=self.salvage,
             max_pixels=self.max_pixels,
@@ -101,9 +103,19 @@ def decode(
         str | None,
         typer.Option(
             "--decoder",
-            metavar="mse|sr",
-            help="What makes the pixels: mse is fast, sr is nearest to the original.",
+            metavar="mse|sr|gan",
+            help="What makes the pixels: mse is fast, sr is nearest to the original, gan invents plausible detail.",
             show_default="what the file was made for",
+        ),
+    ] = None,
+    realism: Annotated[
+        float | None,
+        typer.Option(
+            "--realism",
+            min=0,
+            max=1,
+            help="How much invented detail the gan decoder shows; it is no evidence of what was there.",
+            show_default="1",
         ),
     ] = None,
     format: Annotated[
@@ -145,5 +157,5 @@ def decode(
     if decoder is not None and decoder not in decoder_names():
         raise typer.BadParameter(f"unknown decoder '{decoder}': use {' or '.join(decoder_names())}")
     planned = plan(inputs, output, f".{format or 'png'}", LIC_SUFFIXES, recursive)
-    work = DecodeWork(device, precision, decoder, format, area, salvage, max_pixels, force, verbose)
+    work = DecodeWork(device, precision, decoder, realism, format, area, salvage, max_pixels, force, verbose)
     run(work, planned, Manner("decoding", verbose, quiet, jobs), skip_existing)

@@ -170,7 +170,10 @@ def evaluate(
             "-o", "--output", metavar="DIR", help="Folder for rows, plots and the HTML report.", show_default="none"
         ),
     ] = None,
-    ssimulacra2: Annotated[bool, typer.Option("--ssimulacra2", help="Measure SSIMULACRA2 as well (slow).")] = False,
+    perceptual: Annotated[
+        bool,
+        typer.Option("--perceptual", help="Measure SSIMULACRA2, fine detail and distance of features as well (slow)."),
+    ] = False,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes; with several, nothing is timed.")] = 1,
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the rows as CSV.")] = False,
@@ -202,10 +205,10 @@ def evaluate(
     except ModuleNotFoundError as error:
         print(f"lcomp: {error.name} is not installed: pip install 'lcomp[eval]'", file=sys.stderr)
         raise typer.Exit(1) from error
-    if ssimulacra2:
+    if perceptual:
         require_ssimulacra2()
 
-    plan = Plan(qualities, device, ssimulacra2, jobs)
+    plan = Plan(qualities, device, perceptual, jobs)
     console = Console(stderr=True)
     with progress_bar(console, quiet) as bar:
         fetching = bar.add_task("fetching Kodak", total=None, visible=False)

@@ -28,6 +28,7 @@ class Facts:
     model_number: int
     fingerprint: str
     decoder: str  # the one it was made for
+    inventive: bool  # whether that one invents detail
     decodable: bool  # the installed weights are the ones the file was written with
     coder: str
     coded_width: int  # half the width, where that is better at a very low rate
@@ -66,6 +67,7 @@ def read_facts(name: str) -> Facts:
         model_number=header.model,
         fingerprint=f"{header.fingerprint:08x}",
         decoder=model.decoder_name if model else "unknown",
+        inventive=model is not None and model.inventive,
         decodable=model is not None and model.fingerprint == header.fingerprint,
         coder=file.coder.name.lower(),
         coded_width=file.grid.width,
@@ -92,3 +94,5 @@ def info(
         return
     for key, value in facts.items():
         typer.echo(f"{key.replace('_', ' '):14} {value}")
+    if facts["inventive"]:
+        typer.echo(f"{facts['decoder']} invents plausible detail: its pictures are no evidence of what was there")

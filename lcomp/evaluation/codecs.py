@@ -4,7 +4,7 @@ import importlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import ModuleType
 
 import numpy as np
@@ -21,8 +21,20 @@ QUALITIES = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)
 """Qualities of lcomp's models that are measured by default."""
 
 
+REALISMS = (0.7, 0.4)
+"""Realisms that the report shows besides 1; at 0 it is the picture of the mse decoder."""
+
+
 class MissingLibraryError(LcompError):
     """A codec's library is not installed or was built without the codec."""
+
+
+@dataclass(frozen=True)
+class View:
+    """Another way to decode the same file, for the report."""
+
+    title: str
+    decode: Decode
 
 
 @dataclass(frozen=True)
@@ -38,6 +50,7 @@ class Adapter:
     encode: Encode
     decode: Decode
     learned: bool = False
+    views: tuple[View, ...] = ()
 
 
 def library(module: str, package: str) -> ModuleType:
@@ -160,7 +173,11 @@ def lcomp_model(name: str, qualities: tuple[float, ...], device: str) -> Adapter
     # the fingerprint covers the bitstream only: the digests cover every weight
     digests = " ".join(model.sha256[:8] for model in codec.model.lineage)
     version = f"lcomp {__version__}, weights {digests}, {codec.device}"
-    return Adapter(name, f"lcomp {name}", version, qualities, 1, 0.01, codec.encode, codec.decode, learned=True)
+    views = tuple(
+        View(f"lcomp {name}, realism {realism:g}", partial(codec.decode, realism=realism))
+        for realism in (REALISMS if codec.model.inventive else ())
+    )
+    return Adapter(name, f"lcomp {name}", version, qualities, 1, 0.01, codec.encode, codec.decode, True, views)
 
 
 BASELINES: dict[str, Callable[[], Adapter]] = {

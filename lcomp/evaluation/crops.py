@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from lcomp.distortion import psnr
-from lcomp.evaluation.codecs import Adapter
+from lcomp.evaluation.codecs import Adapter, View
 from lcomp.evaluation.datasets import Dataset
 from lcomp.evaluation.measure import read_rgb
 from lcomp.evaluation.results import Row
@@ -83,12 +83,15 @@ def largest_setting(adapter: Adapter, image: Image.Image, rows: list[Row], limit
     return round(low + fits * direction, 6)
 
 
-def render(adapter: Adapter, image: Image.Image, setting: float) -> Crop:
-    """What a codec makes of a picture."""
+def render(adapter: Adapter, image: Image.Image, setting: float) -> list[Crop]:
+    """What a codec makes of a picture, in all the ways that its file can be shown."""
     data = adapter.encode(image, setting)
-    decoded = adapter.decode(data).convert("RGB")
-    quality = psnr(np.asarray(decoded), np.asarray(image))
-    return Crop(adapter.title, setting, len(data), quality, cut(decoded))
+    crops = []
+    for view in (View(adapter.title, adapter.decode), *adapter.views):
+        decoded = view.decode(data).convert("RGB")
+        quality = psnr(np.asarray(decoded), np.asarray(image))
+        crops.append(Crop(view.title, setting, len(data), quality, cut(decoded)))
+    return crops
 
 
 def compare(path: Path, name: str, adapters: list[Adapter], rows: list[Row]) -> Comparison:
@@ -98,10 +101,11 @@ def compare(path: Path, name: str, adapters: list[Adapter], rows: list[Row]) -> 
     """
     image = read_rgb(path)
     reference = next(adapter for adapter in adapters if adapter.learned)
-    ours = render(reference, image, QUALITY)
+    crops = render(reference, image, QUALITY)
     others = [adapter for adapter in adapters if adapter is not reference]
-    crops = [render(other, image, largest_setting(other, image, rows, ours.size)) for other in others]
-    return Comparison(name, image.width * image.height, min(SIZE[0], image.width), cut(image), (ours, *crops))
+    for other in others:
+        crops += render(other, image, largest_setting(other, image, rows, crops[0].size))
+    return Comparison(name, image.width * image.height, min(SIZE[0], image.width), cut(image), tuple(crops))
 
 
 def comparisons(dataset: Dataset, adapters: list[Adapter], rows: list[Row]) -> list[Comparison]:

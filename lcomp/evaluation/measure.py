@@ -22,6 +22,7 @@ from lcomp.errors import LcompError
 from lcomp.evaluation import metrics
 from lcomp.evaluation.codecs import Adapter, open_adapter
 from lcomp.evaluation.datasets import Dataset
+from lcomp.evaluation.features import features, packed
 from lcomp.evaluation.journal import Journal
 from lcomp.evaluation.results import Row
 from lcomp.images import open_image, to_picture
@@ -36,7 +37,7 @@ class Plan:
 
     qualities: tuple[float, ...]  # of lcomp's models
     device: str
-    ssimulacra2: bool
+    perceptual: bool  # SSIMULACRA2, detail and features as well
     jobs: int
 
     @property
@@ -85,7 +86,9 @@ def measure_row(row: Row, path: Path, adapter: Adapter, plan: Plan) -> Row:
             bpp=8 * size / (image.width * image.height),
             psnr=psnr(pixels, original),
             ms_ssim=metrics.ms_ssim(pixels, original),
-            ssimulacra2=metrics.ssimulacra2(pixels, original) if plan.ssimulacra2 else None,
+            ssimulacra2=metrics.ssimulacra2(pixels, original) if plan.perceptual else None,
+            detail=metrics.detail(pixels, original) if plan.perceptual else None,
+            features=packed(features(pixels)) if plan.perceptual else None,
             encode_seconds=encode_seconds if plan.timed else None,
             decode_seconds=decode_seconds if plan.timed else None,
         )
@@ -99,7 +102,7 @@ def finished(row: Row, plan: Plan, journal: Journal) -> Row | None:
     if (
         earlier is None
         or (plan.timed and earlier.encode_seconds is None)
-        or (plan.ssimulacra2 and earlier.ssimulacra2 is None)
+        or (plan.perceptual and earlier.features is None)
     ):
         return None
     times = (earlier.encode_seconds, earlier.decode_seconds) if plan.timed else (None, None)

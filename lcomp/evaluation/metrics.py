@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from pytorch_msssim import ms_ssim as library_ms_ssim
 
+from lcomp.distortion import finest_band
 from lcomp.errors import LcompError
 from lcomp.windows import Pixels
 
@@ -47,3 +48,15 @@ def ssimulacra2(ours: Pixels, original: Pixels) -> float | None:
         streams.append(io.BytesIO())
         Image.fromarray(pixels).save(streams[-1], "PPM")
     return float(importlib.import_module("ssimulacra2").compute_ssimulacra2(*streams))
+
+
+@torch.inference_mode()
+def detail(ours: Pixels, original: Pixels) -> float | None:
+    """Energy of the finest band in relation to the original's; None where the original has none."""
+    if min(original.shape[:2]) < 2:
+        return None
+    energies = []
+    for pixels in (ours, original):
+        x = torch.from_numpy(pixels.copy())[None].permute(0, 3, 1, 2).float()
+        energies.append(finest_band(x).square().sum(dtype=torch.float64).item())
+    return energies[0] / energies[1] if energies[1] else None

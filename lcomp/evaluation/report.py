@@ -59,7 +59,7 @@ def render(results: Results, plots: list[bytes], comparisons: list[Comparison]) 
         jpeg={codec.name: results.rate(codec.name, JPEG, False) for codec in results.codecs},
         vtm={codec.name: results.rate(codec.name, VTM, True) for codec in results.codecs},
         anchors=anchors(results, models),
-        with_ssimulacra2=any(row.ssimulacra2 is not None for row in results.rows),
+        perceptual=any(row.detail is not None for row in results.rows),
         notes=pictures_line(results).splitlines(),
         plots=plots,
         comparisons=comparisons,

@@ -37,6 +37,8 @@ class Row:
     psnr: float | None = None  # dB
     ms_ssim: float | None = None  # none for pictures under 161 pixels high or wide
     ssimulacra2: float | None = None
+    detail: float | None = None  # energy of the finest band in relation to the original's
+    features: str | None = None  # of patches, see `features.packed`; not part of results
     encode_seconds: float | None = None  # none where several processes measured
     decode_seconds: float | None = None
     error: str = ""
@@ -58,6 +60,8 @@ class Mean:
     ms_ssim: float | None  # over the pictures large enough for it
     ms_ssim_bpp: float | None  # rate of the same pictures
     ssimulacra2: float | None
+    detail: float | None  # energy of the finest band in relation to the original's
+    frechet: float | None  # distance of the encoder's features on patches
     encode_mp_s: float | None  # megapixels per second
     decode_mp_s: float | None
 

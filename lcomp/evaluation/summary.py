@@ -4,12 +4,17 @@ import datetime
 import os
 import platform
 from collections.abc import Iterable
+from dataclasses import replace
 from statistics import fmean
+
+import numpy as np
 
 from lcomp import __version__
 from lcomp.evaluation.bdrate import Curve, bd_rate
 from lcomp.evaluation.codecs import Adapter
 from lcomp.evaluation.datasets import KODAK, Dataset
+from lcomp.evaluation.features import Features, features, frechet_distance, packed, unpacked
+from lcomp.evaluation.measure import read_rgb
 from lcomp.evaluation.published import published_kodak
 from lcomp.evaluation.results import CodecSummary, Mean, Rate, Results, Row, Skipped, ms_ssim_curve, psnr_curve
 
@@ -48,8 +53,8 @@ def machine() -> str:
     return f"{platform.system()} {platform.machine()}, {usable} of {total} processors"
 
 
-def mean_row(codec: str, setting: float, rows: list[Row]) -> Mean:
-    """Means of a codec at a setting."""
+def mean_row(codec: str, setting: float, rows: list[Row], originals: Features | None) -> Mean:
+    """Means of a codec at a setting; `originals` are the features of the same pictures, where they were measured."""
     bpp, psnr = mean_of(row.bpp for row in rows), mean_of(row.psnr for row in rows)
     assert bpp is not None
     assert psnr is not None
@@ -61,9 +66,26 @@ def mean_row(codec: str, setting: float, rows: list[Row]) -> Mean:
         ms_ssim=mean_of(row.ms_ssim for row in rows),
         ms_ssim_bpp=mean_of(row.bpp for row in rows if row.ms_ssim is not None),
         ssimulacra2=mean_of(row.ssimulacra2 for row in rows),
+        detail=mean_of(row.detail for row in rows),
+        frechet=None if originals is None else mean_frechet(rows, originals),
         encode_mp_s=encode_speed(rows),
         decode_mp_s=decode_speed(rows),
     )
+
+
+def mean_frechet(rows: list[Row], originals: Features) -> float:
+    """Frechet distance of the features of rows."""
+    ours = np.concatenate([unpacked(row.features) for row in rows if row.features])
+    return round(frechet_distance(ours, originals), DIGITS)
+
+
+def original_features(dataset: Dataset, common: set[str], rows: list[Row]) -> Features | None:
+    """Features of the pictures that all codecs measured; None where rows have none or there are too few patches."""
+    if not rows or any(row.features is None for row in rows):
+        return None
+    files = [file for file in dataset.files if dataset.picture_name(file) in common]
+    found = np.concatenate([unpacked(packed(features(np.asarray(read_rgb(file))))) for file in files])
+    return found if len(found) > 1 else None
 
 
 def rounded_rate(curve: Curve, anchor: Curve | None) -> float | None:
@@ -97,10 +119,12 @@ def summarise(dataset: Dataset, adapters: list[Adapter], skipped: list[Skipped],
     common = {picture for picture, its in measured.items() if len(its) == wanted}
     chosen = [row for row in rows if row.picture in common]
     by_codec = {adapter.name: [row for row in chosen if row.codec == adapter.name] for adapter in adapters}
+    originals = original_features(dataset, common, chosen)
     means: dict[str, list[Mean]] = {}
     for adapter in adapters if common else ():
+        its = by_codec[adapter.name]
         means[adapter.name] = [
-            mean_row(adapter.name, setting, [row for row in by_codec[adapter.name] if row.setting == setting])
+            mean_row(adapter.name, setting, [row for row in its if row.setting == setting], originals)
             for setting in adapter.settings
         ]
     codecs = [
@@ -128,5 +152,5 @@ def summarise(dataset: Dataset, adapters: list[Adapter], skipped: list[Skipped],
         skipped=tuple(skipped),
         means=tuple(mean for its in means.values() for mean in its),
         rates=tuple(all_rates(means, overlay)),
-        rows=tuple(rows),
+        rows=tuple(replace(row, features=None) for row in rows),
     )

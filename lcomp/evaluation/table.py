@@ -4,7 +4,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lcomp.evaluation.published import VTM
-from lcomp.evaluation.results import Results
+from lcomp.evaluation.results import Mean, Results
 
 JPEG = "jpeg"
 
@@ -29,12 +29,17 @@ def pictures_line(results: Results) -> str:
     return "\n".join([line, *(f"skipped: {skipped.name}: {skipped.reason}" for skipped in results.skipped)])
 
 
+def perceptual_cells(mean: Mean) -> list[str]:
+    """SSIMULACRA2, detail and Frechet distance."""
+    return [number(mean.ssimulacra2, 2), number(mean.detail, 3), number(mean.frechet, 3)]
+
+
 def points_table(results: Results) -> Table:
     """One line per codec and setting."""
-    with_ssimulacra2 = any(mean.ssimulacra2 is not None for mean in results.means)
+    perceptual = any(mean.detail is not None for mean in results.means)
     table = Table(title="operating points")
     table.add_column("codec")
-    names = ["setting", "bpp", "PSNR dB", "MS-SSIM", *(["SSIMULACRA2"] if with_ssimulacra2 else [])]
+    names = ["setting", "bpp", "PSNR dB", "MS-SSIM", *(["SSIMULACRA2", "detail", "Frechet"] if perceptual else [])]
     for name in (*names, "encode MP/s", "decode MP/s"):
         table.add_column(name, justify="right")
     for codec in results.codecs:
@@ -45,7 +50,7 @@ def points_table(results: Results) -> Table:
                 number(mean.bpp, 4),
                 number(mean.psnr, 3),
                 number(mean.ms_ssim, 5),
-                *([number(mean.ssimulacra2, 2)] if with_ssimulacra2 else []),
+                *(perceptual_cells(mean) if perceptual else []),
                 number(mean.encode_mp_s, 2),
                 number(mean.decode_mp_s, 2),
             )

@@ -38,6 +38,6 @@ class Discriminator(nn.Module):
 
 
 def feature_distance(ours: list[Tensor], theirs: list[Tensor]) -> Tensor:
-    """Mean distance of the hidden layers for pictures made and original (feature matching, Salimans 2016)."""
+    """Mean distance [B] of the hidden layers for pictures made and original (feature matching, Salimans 2016)."""
     pairs = zip(ours[:-1], theirs[:-1], strict=True)
-    return torch.stack([F.l1_loss(a.float(), b.float().detach()) for a, b in pairs]).mean()
+    return torch.stack([(a.float() - b.float().detach()).abs().mean((1, 2, 3)) for a, b in pairs]).mean(0)

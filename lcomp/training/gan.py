@@ -17,7 +17,7 @@ from lcomp.training.discriminator import Discriminator, feature_distance
 from lcomp.training.evidence import Coded, Store, held_out, squared_error
 from lcomp.training.recipe import Recipe
 from lcomp.training.run import Run, read_checkpoint
-from lcomp.training.statistics import bands, statistics_distance
+from lcomp.training.statistics import bands, seen, statistics_distance
 from lcomp.zoo import ModelInfo
 
 PLAIN_RANGE, HALF_RANGE = (0.3, 8.0), (0.3, 3.5)
@@ -37,6 +37,11 @@ RATE = 4e-4
 
 ERROR_WEIGHT, STATISTICS_WEIGHT, MATCHING_WEIGHT, ADVERSARIAL_WEIGHT = 0.25, 2.0, 0.5, 0.1
 
+FULL, NONE = 3.0, 8.0
+"""Qualities up to which the opponent counts in full, and from which it counts least."""
+
+LEAST = 0.1
+
 SAMPLES = 12
 """Validation crops that samples are shown of."""
 
@@ -49,6 +54,11 @@ class Trained(nn.Module):
     def __init__(self, texture: Enhancer) -> None:
         super().__init__()
         self.g_s = texture
+
+
+def realism_weight(quality: Tensor) -> Tensor:
+    """Weight [B] of the opponent at qualities [B]: where errors cannot be seen there is nothing to invent."""
+    return ((NONE - quality) / (NONE - FULL)).clamp(LEAST, 1)
 
 
 class Figures(NamedTuple):
@@ -140,9 +150,11 @@ class GanRun(Run[Trained]):
                 theirs = self.judge(x, x_mse, w)
         self.discriminator.requires_grad_(True)
         unit = expected_error(w)
-        error = (squared_error(made, x) / (squared_error(x_mse, x) + 0.5)).mean()
+        error = (squared_error(seen(made), seen(x)) / (squared_error(x_mse, x) + 0.5)).mean()
         statistics = statistics_distance(made, x, unit)
-        matching, adversarial = feature_distance(ours, theirs), -ours[-1].mean()
+        strength = realism_weight(coded.quality)
+        matching = (strength * feature_distance(ours, theirs)).mean()
+        adversarial = (strength * -ours[-1].mean((1, 2, 3))).mean()
         parts = {
             "error": error,
             "statistics": statistics,

@@ -4,20 +4,37 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-LEVELS = 3
-"""Bands of the Laplacian pyramid that are compared."""
+from lcomp.distortion import finest_band
+
+WEIGHTS = (1.6, 0.9, 0.5)
+"""Of the bands of the Laplacian pyramid, the finest first: texture costs the less PSNR the finer it is."""
 
 POOL = 8
 """Side of the squares that energies are taken of, in samples of the band."""
 
+CHROMA = 2.0
+"""Weight of the colour differences: texture that is invented per channel would be a coloured grain, which is ugly."""
+
+LUMA_CHROMA = (
+    (1 / 3**0.5, 1 / 3**0.5, 1 / 3**0.5),
+    (0.5**0.5, 0.0, -(0.5**0.5)),
+    (1 / 6**0.5, -2 / 6**0.5, 1 / 6**0.5),
+)
+"""Orthonormal luma and colour differences of RGB."""
+
+
+def seen(x: Tensor) -> Tensor:
+    """Luma and weighted colour differences [B, 3, H, W] of pictures."""
+    rows = x.new_tensor(LUMA_CHROMA) * x.new_tensor((1.0, CHROMA, CHROMA))[:, None]
+    return F.conv2d(x, rows[:, :, None, None])
+
 
 def bands(x: Tensor) -> list[Tensor]:
-    """The finest LEVELS bands of the Laplacian pyramid (Burt and Adelson 1983) of pictures [B, 3, H, W]."""
+    """The finest bands of the Laplacian pyramid of pictures [B, 3, H, W]."""
     result = []
-    for _ in range(LEVELS):
-        small = F.avg_pool2d(x, 2)
-        result.append(x - F.interpolate(small, scale_factor=2, mode="bilinear"))
-        x = small
+    for _ in WEIGHTS:
+        result.append(finest_band(x))
+        x = F.avg_pool2d(x, 2)
     return result
 
 
@@ -27,12 +44,12 @@ def energies(band: Tensor, floor: Tensor) -> Tensor:
 
 
 def statistics_distance(ours: Tensor, theirs: Tensor, unit: Tensor) -> Tensor:
-    """Mean difference of the local energies of two pictures [B, 3, H, W] in `unit` [B, 1, 1, 1], over all bands.
+    """Mean difference of the local energies of pictures [B, 3, H, W] in `unit` [B, 1, 1, 1], over bands and colours.
 
     A Wasserstein distance between zero-mean Gaussians (Vacher 2020; Wasserstein distortion, Qiu 2023).
     """
     distances = [
-        F.l1_loss(energies(a, 0.1 * unit) / unit, energies(b, 0.1 * unit) / unit)
-        for a, b in zip(bands(ours), bands(theirs), strict=True)
+        weight * F.l1_loss(energies(a, 0.1 * unit) / unit, energies(b, 0.1 * unit) / unit)
+        for weight, a, b in zip(WEIGHTS, bands(seen(ours)), bands(seen(theirs)), strict=True)
     ]
     return torch.stack(distances).mean()

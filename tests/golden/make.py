@@ -1,7 +1,7 @@
 """Write the golden files: `python tests/golden/make.py`. Only when the format or the weights change on purpose.
 
-Each NAME.lic comes with NAME.json: the picture it was made from, the SHA-256 of its exact latents (float32, [M, h, w])
-and the PSNR of its decoded pixels.
+Each NAME.lic comes with NAME.json: the picture it was made from, the SHA-256 of its exact latents (float32, [M, h, w],
+tile after tile) and the PSNR of its decoded pixels.
 """
 
 import hashlib
@@ -27,15 +27,17 @@ def write(name: str, original: str, image: Image.Image, quality: float, coder: s
     file = container.read(data)
     header = file.header
     codec = ModelCodec(model_by_name(model).coding, torch.device("cpu"))
-    [encoded] = file.tiles
-    assert encoded is not None
-    coded = header.grid
-    y_hat = codec.tile.decode(encoded, header.quality, coded.height, coded.width, file.coder).y_hat()
+    digest = hashlib.sha256()
+    for number, encoded in enumerate(file.tiles):
+        assert encoded is not None
+        tile = header.grid.rectangle(number)
+        decoded = codec.tile.decode(encoded, header.quality, tile.height, tile.width, file.coder, number)
+        digest.update(decoded.y_hat().numpy().tobytes())
     difference = np.asarray(lcomp.decode(data, device="cpu")).astype(float) - np.asarray(image)
     description = {
         "original": original,
         "model": model,
-        "latents_sha256": hashlib.sha256(y_hat.numpy().tobytes()).hexdigest(),
+        "latents_sha256": digest.hexdigest(),
         "psnr": round(float(10 * np.log10(255**2 / np.square(difference).mean())), 4),
     }
     (HERE / f"{name}.json").write_text(json.dumps(description, indent=1) + "\n")
@@ -53,9 +55,14 @@ def main() -> None:
         write(name, "colour.png", colour, quality, "constriction")
     write("context", "colour.png", colour, 4.0, "constriction", "autoregressive")
     write("sr", "colour.png", colour, 2.0, "constriction", "sr")
+    write("gan", "colour.png", colour, 2.0, "constriction", "gan")
     write("half", "colour.png", colour, 0.2, "constriction", "autoregressive")
     write("torchac", "colour.png", colour, 4.0, "torchac")
     write("grey", "grey.png", grey, 3.5, "constriction")
+    wide = colour.resize((1100, 20))
+    wide.putalpha(Image.linear_gradient("L").resize(wide.size))
+    wide.save(HERE / "wide.png")
+    write("tiles_alpha", "wide.png", wide, 3.0, "constriction", "autoregressive")
     colour.crop((0, 0, 1, 1)).save(HERE / "dot.png")
     write("dot", "dot.png", colour.crop((0, 0, 1, 1)), 5.0, "constriction")
 

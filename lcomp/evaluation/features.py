@@ -1,0 +1,82 @@
+"""Frechet distance of our encoder's features on patches: how far pictures, all together, are from looking original."""
+
+import base64
+from functools import cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from lcomp.networks.blocks import quality_weights
+from lcomp.networks.config import PATCH
+from lcomp.networks.transforms import Analysis
+from lcomp.weights import load_weights
+from lcomp.windows import Pixels
+from lcomp.zoo import all_models
+
+SIDE = 256
+"""Side of the patches."""
+
+MOST = 64
+"""Patches of one picture, evenly chosen where it has more."""
+
+QUALITY = 8.0
+"""Quality that the encoder is set to."""
+
+Features = NDArray[np.float64]
+"""Features [N, F] of N patches."""
+
+
+@cache
+def encoder() -> Analysis:
+    """The g_a of the backbone."""
+    return load_weights(all_models()[0].lineage[-1], torch.device("cpu")).networks.g_a
+
+
+def patches(pixels: Pixels) -> list[Pixels]:
+    """Patches side by side from the top left, and others half a side further (Mentzer 2020, HiFiC)."""
+    height, width = pixels.shape[:2]
+    corners = [
+        (top, left)
+        for start in (0, SIDE // 2)
+        for top in range(start, height - SIDE + 1, SIDE)
+        for left in range(start, width - SIDE + 1, SIDE)
+    ]
+    chosen = corners[:: -(-len(corners) // MOST)] if corners else []
+    return [pixels[top : top + SIDE, left : left + SIDE] for top, left in chosen]
+
+
+@torch.inference_mode()
+def features(pixels: Pixels) -> Features:
+    """Mean magnitudes of what g_a finds at 1/8 of the resolution, for the patches of a picture; none for small ones."""
+    g_a, w = encoder(), quality_weights(torch.tensor([QUALITY]))
+    rows = []
+    for patch in patches(pixels):
+        x = torch.from_numpy(patch.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+        h = g_a.high(g_a.enter(F.pixel_unshuffle(x, PATCH).contiguous(memory_format=torch.channels_last)), w)
+        rows.append(h.abs().mean((0, 2, 3)).double().numpy())
+    return np.array(rows)
+
+
+def packed(values: Features) -> str:
+    """Features as text for the journal: base64 of half precision."""
+    return base64.b64encode(values.astype("<f2").tobytes()).decode()
+
+
+def unpacked(text: str) -> Features:
+    """Features [N, F] of a text of `packed`."""
+    size = encoder().enter.out_channels
+    return np.frombuffer(base64.b64decode(text), "<f2").astype(np.float64).reshape(-1, size)
+
+
+def frechet_distance(ours: Features, originals: Features) -> float:
+    """Squared Frechet distance of two sets (Heusel 2017), in units of the originals' deviations."""
+    unit = originals.std(0) + 1e-6
+    ours, originals = ours / unit, originals / unit
+    first, second = (np.cov(values, rowvar=False, bias=True) for values in (ours, originals))
+    values, vectors = np.linalg.eigh(first)
+    root = vectors * np.sqrt(values.clip(0)) @ vectors.T
+    overlap = np.sqrt(np.linalg.eigvalsh(root @ second @ root).clip(0)).sum()
+    shift = np.square(ours.mean(0) - originals.mean(0)).sum()
+    return float(shift + np.trace(first) + np.trace(second) - 2 * overlap)
