@@ -128,13 +128,14 @@ def read_own_tensors(model: ModelInfo) -> dict[str, Tensor]:
     """The tensors of a model's weights file; raises ModelError where it is missing or another one."""
     path = model.weights_path
     try:
-        data = path.read_bytes()
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise ModelError(f"weights of '{model.name}' cannot be read: {path}: {error.strerror}") from error
-    if hashlib.sha256(data).hexdigest() != model.sha256:
+    if digest != model.sha256:
         raise ModelError(f"weights of '{model.name}' are not the ones its description names: {path}")
     try:
-        tensors: dict[str, Tensor] = safetensors.torch.load(data)
+        tensors: dict[str, Tensor] = safetensors.torch.load_file(path)  # memory-mapped
     except safetensors.SafetensorError as error:
         raise ModelError(f"weights of '{model.name}' are not usable: {path}: {error}") from error
     return tensors
@@ -146,14 +147,27 @@ def read_tensors(model: ModelInfo) -> dict[str, Tensor]:
     return tensors if model.backbone is None else read_tensors(model.backbone) | tensors
 
 
+def as_floats(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of the float networks in fp32, convolutions channels last; raises ValueError where one is not finite."""
+    floats = {
+        name: tensor.to(
+            torch.float32, memory_format=torch.channels_last if tensor.ndim == 4 else torch.preserve_format, copy=True
+        )
+        for name, tensor in tensors.items()
+    }
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in floats.values()):
+        raise ValueError("they are not finite")
+    return floats
+
+
 def load_weights(model: ModelInfo, device: torch.device) -> Weights:
     """Load and verify the weights of a model; raises ModelError where they are missing or not the right ones."""
     tensors = read_tensors(model)
     try:
         with torch.device("meta"):
             networks = Networks(model.architecture)
-        floats = {name: tensor.float() for name, tensor in tensors.items() if not name.startswith(EXACT)}
-        networks.load_state_dict(floats, assign=True)
+        floats = {name: tensor for name, tensor in tensors.items() if not name.startswith(EXACT)}
+        networks.load_state_dict(as_floats(floats), assign=True)
         tables = unpack_tables(tensors[EXACT + "tables"].numpy())
         h_s = exact_path(tensors, device)
         context = exact_context(tensors, model.context, device) if model.context else None
@@ -174,8 +188,8 @@ def load_decoder(model: ModelInfo, device: torch.device) -> Enhancer:
     try:
         with torch.device("meta"):
             network = Enhancer(model.architecture, model.decoder)
-        network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
-    except (KeyError, RuntimeError, TypeError) as error:
+        network.load_state_dict(as_floats(tensors), assign=True)
+    except (KeyError, RuntimeError, ValueError, TypeError) as error:
         raise ModelError(f"weights of '{model.name}' are not usable: {model.weights_path}: {error}") from error
     place(network, device)
     return network.eval().requires_grad_(False)

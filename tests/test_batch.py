@@ -13,7 +13,7 @@ import typer
 from command import lcomp
 from conftest import noise_image
 
-from lcomp.cli.batch import Manner, run
+from lcomp.cli.batch import Manner, Worker, run
 from lcomp.cli.files import Progress
 from lcomp.cli.inputs import Job, plan
 from lcomp.errors import FormatError, LcompError
@@ -126,6 +126,20 @@ def test_a_process_that_dies_fails_its_picture_only(tmp_path: Path, capfd: pytes
     errors = capfd.readouterr().err
     assert f"{jobs[0].source}: its process died" in errors
     assert "3 of 4 done, 1 failed" in errors
+
+
+@pytest.mark.parametrize("unread", [False, True])
+def test_a_worker_whose_parent_is_gone_ends_without_a_word(
+    unread: bool, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    worker = Worker(Copy(), Manner("copying", verbose=False, quiet=False, jobs=2))
+    worker.start(jobs_of(tmp_path, "one")[0])
+    if unread:
+        assert worker.pipe.poll(60)
+    worker.pipe.close()
+    worker.process.join(60)
+    assert worker.process.exitcode == 0
+    assert capfd.readouterr().err == ""
 
 
 def test_a_folder_on_the_command_line(tree: Path) -> None:

@@ -89,13 +89,16 @@ def serve(pipe: Connection, work: Work, manner: Manner) -> None:
     while True:
         try:
             job = pipe.recv()
-        except EOFError:
+        except (EOFError, ConnectionResetError):
             return
         # only a job has something to clean up
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         outcome = attempt(work, job, lambda done, total: None)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        pipe.send(outcome._replace(messages=tuple(messages.lines)))
+        try:
+            pipe.send(outcome._replace(messages=tuple(messages.lines)))
+        except BrokenPipeError:  # the parent was killed
+            return
         messages.lines.clear()
 
 

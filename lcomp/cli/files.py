@@ -1,6 +1,7 @@
 """Files and pipes of the commands: messages, reading an input, writing an output."""
 
 import contextlib
+import errno
 import logging
 import os
 import sys
@@ -8,6 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image
 
@@ -66,6 +68,20 @@ def read_input(name: str) -> bytes:
         raise LcompError(f"{error.strerror}") from error
 
 
+def write_all(stream: BinaryIO, data: bytes) -> None:
+    """Write everything; raises OSError where that fails.
+
+    With PYTHONUNBUFFERED stdout is a raw file, which may take a part and say how much.
+    """
+    rest = memoryview(data)
+    while rest:
+        written = stream.write(rest)
+        if not written:
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        rest = rest[written:]
+    stream.flush()
+
+
 class Destination:
     """Where one output goes. Constructing it refuses what may not be written, before any work is done."""
 
@@ -94,8 +110,7 @@ class Destination:
     def write(self, data: bytes) -> None:
         """Write everything: to stdout or a device directly, to a file by way of a temporary one beside it."""
         if self.name == STREAM:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+            write_all(sys.stdout.buffer, data)
             return
         path = Path(self.name).resolve()
         try:

@@ -62,7 +62,7 @@ WEIGHTS = [
     WeightsAttack(
         "nan-sha", "not a number among them, and not named", tensor(FLOAT, spoilt), text="are not the ones", named=False
     ),
-    WeightsAttack("nan", "not a number among those that make the pixels", tensor(FLOAT, spoilt), error=None),
+    WeightsAttack("nan", "not a number among those that make the pixels", tensor(FLOAT, spoilt), text="are not finite"),
     WeightsAttack("nan-exact", "not a number among those that decide the bitstream", tensor(ENTER, spoilt)),
     WeightsAttack("nan-tables", "not a number in the frequency tables", tensor(TABLES, spoilt)),
     WeightsAttack("no-bytes", "an empty file", lambda tensors: b""),
