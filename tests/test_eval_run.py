@@ -223,6 +223,15 @@ def test_a_model_is_measured_like_the_others(folder: Path, tiny: Adapter, jpeg: 
     assert "corrupt.png (with errors)" in page
 
 
+def test_an_inventive_model_is_shown_at_several_realisms() -> None:
+    adapter, image = lcomp_model("gan", (2.0,), "cpu"), noise_image(176, 164, 1)
+    data = adapter.encode(image, 2.0)
+    assert [view.title for view in adapter.views] == ["lcomp gan, realism 0.7", "lcomp gan, realism 0.4"]
+    whole, *parts = (np.asarray(decode(data)) for decode in (adapter.decode, *(view.decode for view in adapter.views)))
+    distances = [np.abs(part.astype(int) - whole).mean() for part in parts]
+    assert 0 < distances[0] < distances[1]
+
+
 def test_tables_name_what_was_skipped(folder: Path, jpeg: Adapter) -> None:
     dataset = find_folder(folder, None)
     rows = list(measure(dataset, [jpeg], PLAN, Journal(None)))

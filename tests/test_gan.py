@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 
 from lcomp.cli.app import app
 from lcomp.networks.blocks import quality_weights
+from lcomp.networks.enhancer import Enhancer
 from lcomp.training.discriminator import Discriminator, feature_distance
-from lcomp.training.gan import GanRun, realism_weight
+from lcomp.training.gan import BRIGHTNESS, COLOUR, GanRun, realism_weight, tone
 from lcomp.training.recipe import read_recipe
 from lcomp.training.run import checkpoint_file
 from lcomp.training.statistics import WEIGHTS, bands, statistics_distance
@@ -100,3 +101,18 @@ def test_statistics_count_colours_more() -> None:
 
 def test_the_opponent_counts_less_where_errors_cannot_be_seen() -> None:
     assert realism_weight(torch.tensor([0.3, 3.0, 5.5, 8.0])).tolist() == pytest.approx([1, 1, 0.5, 0.1])
+
+
+def test_tone_is_a_matter_of_brightness_and_colours(sr_info: ModelInfo) -> None:
+    assert sr_info.decoder is not None
+    torch.manual_seed(0)
+    layers = Enhancer(sr_info.architecture, sr_info.decoder)
+    for layer in (layers.leave, layers.fine_leave, layers.fine_twice):
+        torch.nn.init.normal_(layer.weight)
+        torch.nn.init.normal_(layer.bias)
+    h = torch.randn(1, layers.fine_leave.in_channels, 5, 6)
+    before = torch.nn.functional.pixel_shuffle(layers.fine_leave(h), 4)
+    tone(layers)
+    after = torch.nn.functional.pixel_shuffle(layers.fine_leave(h), 4)
+    grey = before.mean(1, keepdim=True)
+    assert torch.allclose(after, BRIGHTNESS * grey + COLOUR * (before - grey), atol=1e-5)

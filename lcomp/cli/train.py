@@ -101,7 +101,8 @@ def train(
         "validation_cost": f"{trainer.validate():.4f}",
     }
     if isinstance(trainer, DecoderRun | GanRun):
-        weights = [export_decoder(trainer.average.g_s, info, training)]
+        network = trainer.shown() if isinstance(trainer, GanRun) else trainer.average
+        weights = [export_decoder(network.g_s, info, training)]
     elif isinstance(trainer, ContextRun):
         weights = [export_context(trainer.average, info, training)]
     else:

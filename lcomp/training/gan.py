@@ -1,5 +1,6 @@
 """Training the texture of the `gan` decoder against a discriminator, on the frozen latents of its backbone."""
 
+import copy
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from lcomp.training.discriminator import Discriminator, feature_distance
 from lcomp.training.evidence import Coded, Store, held_out, squared_error
 from lcomp.training.recipe import Recipe
 from lcomp.training.run import Run, read_checkpoint
-from lcomp.training.statistics import bands, seen, statistics_distance
+from lcomp.training.statistics import LUMA_CHROMA, bands, seen, statistics_distance
 from lcomp.zoo import ModelInfo
 
 PLAIN_RANGE, HALF_RANGE = (0.3, 8.0), (0.3, 3.5)
@@ -42,6 +43,12 @@ FULL, NONE = 3.0, 8.0
 
 LEAST = 0.1
 
+BRIGHTNESS, COLOUR = 1.1, 0.25
+"""How much of what was learned is shown: a grain of brightness looks like detail, one of colours does not.
+
+Chosen on the validation pictures: 0.24 dB less is lost at q = 1, at the same energy of the finest band.
+"""
+
 SAMPLES = 12
 """Validation crops that samples are shown of."""
 
@@ -59,6 +66,17 @@ class Trained(nn.Module):
 def realism_weight(quality: Tensor) -> Tensor:
     """Weight [B] of the opponent at qualities [B]: where errors cannot be seen there is nothing to invent."""
     return ((NONE - quality) / (NONE - FULL)).clamp(LEAST, 1)
+
+
+@torch.no_grad()
+def tone(network: Enhancer) -> None:
+    """Have a network add BRIGHTNESS and COLOUR times what it adds, by its last layers."""
+    rows = torch.tensor(LUMA_CHROMA)
+    mix = rows.T @ torch.diag(torch.tensor((BRIGHTNESS, COLOUR, COLOUR))) @ rows
+    for layer in (network.leave, network.fine_leave, network.fine_twice):
+        assert layer.bias is not None
+        for parameter in (layer.weight, layer.bias):
+            parameter.copy_((mix.to(parameter) @ parameter.reshape(3, -1)).view_as(parameter))
 
 
 class Figures(NamedTuple):
@@ -172,13 +190,19 @@ class GanRun(Run[Trained]):
             + ramp * (MATCHING_WEIGHT * matching + ADVERSARIAL_WEIGHT * adversarial)
         )
 
+    def shown(self) -> Trained:
+        """The averaged weights, toned: what is exported."""
+        model = copy.deepcopy(self.average)
+        tone(model.g_s)
+        return model
+
     @torch.no_grad()
     def figures(self) -> list[Figures]:
-        """What the averaged weights do to validation pictures, for each quality."""
-        collected = []
+        """What the network does to validation pictures, for each quality."""
+        collected, model = [], self.shown()
         for coded in self.held_out:
             x, unit = to_signal(coded.x), expected_error(quality_weights(coded.quality))
-            x_mse, texture = self.pictures(self.average, coded, half=False)
+            x_mse, texture = self.pictures(model, coded, half=False)
             made = x_mse + texture
             energy = [bands(picture)[0].square().mean((1, 2, 3)) for picture in (made, x_mse, x)]
             distances = [
@@ -208,9 +232,9 @@ class GanRun(Run[Trained]):
     @torch.no_grad()
     def write_samples(self) -> None:
         """Validation crops in `samples.png`: the original, the mse decoder's and ours, one row each, at q = 1."""
-        rows = []
+        rows, model = [], self.shown()
         for coded in self.held_out[:SAMPLES]:
-            enhanced = self.pictures(self.average, coded, half=False)
+            enhanced = self.pictures(model, coded, half=False)
             pictures = (to_signal(coded.x), enhanced.x_hat, enhanced.x_hat + enhanced.added)
             rows.append(torch.cat([F.pad(one[:1], (0, VALIDATION_SIDE - one.shape[3])) for one in pictures], 3))
         sheet = (torch.cat([row for row in rows if row.shape[2] == VALIDATION_SIDE], 2)[0] + 1) * 127.5
