@@ -144,7 +144,7 @@ class Codec:
         the colour of those beside them, and logs where they are; without it they are errors.
 
         Raises FormatError, TruncatedError, ChecksumError, UnsupportedError, LimitError or ModelError, and LcompError
-        for a crop that is not within the picture.
+        for a crop that is not within the picture or a realism that has no meaning.
         """
         data = bytes(data)
         header = container.read_header(Reader(data))

@@ -53,7 +53,7 @@ def load_decoder(name: str, model: ModelInfo, codec: ModelCodec, realism: float 
     if decoder and decoder.decoder is None:
         raise ModelError(f"'{name}' is no decoder (installed: {', '.join(decoder_names())})")
     if realism is not None and not (decoder and decoder.inventive):
-        raise LcompError(f"decoder '{name}' knows no realism: use {' or '.join(inventive_decoders())}")
+        raise LcompError(f"decoder '{name}' knows no realism, only {' and '.join(inventive_decoders())}")
     if realism is not None and not 0 <= realism <= 1:
         raise LcompError(f"realism {realism} is out of range: use 0 to 1")
     if decoder is None:

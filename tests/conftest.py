@@ -19,6 +19,26 @@ from lcomp.zoo import ModelInfo, read_model
 
 DATA = Path(__file__).parent / "data"
 
+
+def recipe(weights: str) -> str:
+    """The tables of a tiny model that say how it is trained and where its weights are."""
+    return f"""
+[training]
+minutes = 0.05
+stages = [{{ start = 0.0, crop = 64, batch = 2 }}]
+lr_transforms = 1e-3
+lr_entropy = 1e-3
+lr_linear = 1e-4
+lr_vectors = 1e-3
+lr_small = 1e-3
+
+[weights]
+file = "{weights}"
+sha256 = ""
+fingerprint = "0"
+"""
+
+
 TINY_MODEL = """
 [model]
 number = 250
@@ -33,21 +53,7 @@ latents = 24
 hyper_latents = 8
 hyper_channels = 8
 hyper_channels_high = 8
-
-[training]
-minutes = 0.05
-stages = [{ start = 0.0, crop = 64, batch = 2 }]
-lr_transforms = 1e-3
-lr_entropy = 1e-3
-lr_linear = 1e-4
-lr_vectors = 1e-3
-lr_small = 1e-3
-
-[weights]
-file = "tiny.safetensors"
-sha256 = ""
-fingerprint = "0"
-"""
+""" + recipe("tiny.safetensors")
 
 TINY_CONTEXT = """
 [model]
@@ -60,19 +66,7 @@ width = 8
 groups = [4, 8, 12]
 parts = [4, 2, 1]
 widest = 6
-
-[training]
-minutes = 0.05
-stages = [{ start = 0.0, crop = 64, batch = 2 }]
-lr_entropy = 1e-3
-lr_vectors = 1e-3
-lr_small = 1e-3
-
-[weights]
-file = "tiny-context.safetensors"
-sha256 = ""
-fingerprint = "0"
-"""
+""" + recipe("tiny-context.safetensors")
 
 TINY_SR = """
 [model]
@@ -87,21 +81,7 @@ blocks = 2
 channels_fine = 8
 blocks_fine = 1
 noise = 2
-
-[training]
-minutes = 0.05
-stages = [{ start = 0.0, crop = 64, batch = 2 }]
-lr_transforms = 1e-3
-lr_linear = 1e-4
-lr_entropy = 1e-3
-lr_vectors = 1e-3
-lr_small = 1e-3
-
-[weights]
-file = "tiny-sr.safetensors"
-sha256 = ""
-fingerprint = "0"
-"""
+""" + recipe("tiny-sr.safetensors")
 
 
 @pytest.fixture(scope="session")
@@ -218,4 +198,16 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     image.save(path / "large.png", compress_level=1)
     assert lcomp("encode", path / "large.png", "-q", "2").returncode == 0
     assert lcomp("decode", path / "large.lic", "-o", path / "whole.png").returncode == 0
+    return path
+
+
+@pytest.fixture(scope="session")
+def mixed_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two good pictures, a tiny one in grey, and a corrupt one."""
+    path = tmp_path_factory.mktemp("pictures")
+    noise_image(176, 164, 1).save(path / "a.png")
+    noise_image(162, 170, 2).save(path / "b.png")
+    noise_image(20, 20, 3).convert("L").save(path / "tiny.png")
+    data = (path / "a.png").read_bytes()
+    (path / "corrupt.png").write_bytes(data[: len(data) // 2])
     return path

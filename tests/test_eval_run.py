@@ -3,11 +3,6 @@
 import csv
 import io
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +11,7 @@ import pytest
 from conftest import noise_image
 from PIL import Image
 from rich.console import Console
-from typer.testing import CliRunner
 
-from lcomp.cli.app import app
 from lcomp.errors import LcompError
 from lcomp.evaluation.codecs import Adapter, lcomp_model, open_adapter
 from lcomp.evaluation.crops import comparisons, largest_setting, spread
@@ -33,23 +26,6 @@ from lcomp.evaluation.table import points_table, summary_table
 from lcomp.zoo import ModelInfo
 
 PLAN = Plan((1.0, 4.0, 8.0), "cpu", perceptual=False, jobs=1)
-
-
-def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "lcomp", "eval", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, check=False, text=True, cwd=cwd)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two good pictures, a tiny one in grey, and a corrupt one."""
-    path = tmp_path_factory.mktemp("pictures")
-    noise_image(176, 164, 1).save(path / "a.png")
-    noise_image(162, 170, 2).save(path / "b.png")
-    noise_image(20, 20, 3).convert("L").save(path / "tiny.png")
-    data = (path / "a.png").read_bytes()
-    (path / "corrupt.png").write_bytes(data[: len(data) // 2])
-    return path
 
 
 @pytest.fixture
@@ -69,10 +45,10 @@ def evaluate(dataset: Dataset, adapters: list[Adapter], plan: Plan = PLAN, outpu
     return summarise(dataset, adapters, [], list(measure(dataset, adapters, plan, Journal(output))))
 
 
-def test_rows_are_what_the_files_are(folder: Path, jpeg: Adapter) -> None:
-    results = evaluate(find_folder(folder, None), [jpeg])
+def test_rows_are_what_the_files_are(mixed_folder: Path, jpeg: Adapter) -> None:
+    results = evaluate(find_folder(mixed_folder, None), [jpeg])
     row = next(row for row in results.rows if (row.picture, row.setting) == ("b.png", 50))
-    original = Image.open(folder / "b.png").convert("RGB")
+    original = Image.open(mixed_folder / "b.png").convert("RGB")
     stream = io.BytesIO()
     original.save(stream, "JPEG", quality=50, subsampling="4:2:0")
     assert row.bytes == len(stream.getvalue())
@@ -84,13 +60,13 @@ def test_rows_are_what_the_files_are(folder: Path, jpeg: Adapter) -> None:
     assert 0 < (row.decode_seconds or 0) < 1
 
 
-def test_means_are_over_the_pictures_all_codecs_measured(folder: Path, jpeg: Adapter) -> None:
+def test_means_are_over_the_pictures_all_codecs_measured(mixed_folder: Path, jpeg: Adapter) -> None:
     def fragile(image: Image.Image, setting: float) -> bytes:
         if image.width == 162:
             raise ValueError("cannot\ndo this one")
         return jpeg.encode(image, setting)
 
-    results = evaluate(find_folder(folder, None), [jpeg, replace(jpeg, name="fragile", encode=fragile)])
+    results = evaluate(find_folder(mixed_folder, None), [jpeg, replace(jpeg, name="fragile", encode=fragile)])
     assert (results.pictures, results.common) == (4, 2)
     failures = [row for row in results.rows if row.error]
     assert [(row.picture, row.codec) for row in failures] == [*[("b.png", "fragile")] * 3, ("corrupt.png", "")]
@@ -113,8 +89,8 @@ def test_means_are_over_the_pictures_all_codecs_measured(folder: Path, jpeg: Ada
     assert not any(rate.published for rate in results.rates)
 
 
-def test_results_survive_json_and_csv(folder: Path, jpeg: Adapter, tmp_path: Path) -> None:
-    results = evaluate(find_folder(folder, None), [jpeg])
+def test_results_survive_json_and_csv(mixed_folder: Path, jpeg: Adapter, tmp_path: Path) -> None:
+    results = evaluate(find_folder(mixed_folder, None), [jpeg])
     (tmp_path / "results.json").write_text(to_json(results))
     assert read_results(tmp_path / "results.json") == results
     rows = list(csv.DictReader(io.StringIO(to_csv(results))))
@@ -134,8 +110,8 @@ def counted(adapter: Adapter, calls: list[float]) -> Adapter:
     return replace(adapter, encode=encode)
 
 
-def test_finished_rows_are_kept(folder: Path, jpeg: Adapter, tmp_path: Path) -> None:
-    dataset = find_folder(folder, None)
+def test_finished_rows_are_kept(mixed_folder: Path, jpeg: Adapter, tmp_path: Path) -> None:
+    dataset = find_folder(mixed_folder, None)
     first = evaluate(dataset, [jpeg], output=tmp_path)
     # torn in the middle of the last line
     journal = tmp_path / "rows.jsonl"
@@ -173,7 +149,8 @@ def test_perceptual_columns(jpeg: Adapter, tmp_path: Path, monkeypatch: pytest.M
     details, distances = [mean.detail for mean in results.means], [mean.frechet for mean in results.means]
     assert details == sorted(details)
     assert 0 < distances[2] < distances[1] < distances[0]
-    assert not any(row.features for row in results.rows)
+    assert '"features"' not in to_json(results)
+    assert "features" not in to_csv(results).splitlines()[0]
     shown = io.StringIO()
     Console(file=shown, width=200).print(points_table(results))
     assert "Frechet" in shown.getvalue()
@@ -196,13 +173,13 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
         claim(tmp_path / "new" / "notes.txt", force=True)
 
 
-def test_a_model_is_measured_like_the_others(folder: Path, tiny: Adapter, jpeg: Adapter) -> None:
-    dataset = find_folder(folder, None)
+def test_a_model_is_measured_like_the_others(mixed_folder: Path, tiny: Adapter, jpeg: Adapter) -> None:
+    dataset = find_folder(mixed_folder, None)
     results = evaluate(dataset, [tiny, jpeg])
     assert [codec.learned for codec in results.codecs] == [True, False]
     assert results.common == 3
     row = next(row for row in results.rows if (row.codec, row.setting, row.picture) == ("tiny", 4, "a.png"))
-    image = Image.open(folder / "a.png")
+    image = Image.open(mixed_folder / "a.png")
     data = tiny.encode(image, 4)
     assert row.bytes == len(data)
     difference = np.asarray(tiny.decode(data)).astype(float) - np.asarray(image)
@@ -213,7 +190,7 @@ def test_a_model_is_measured_like_the_others(folder: Path, tiny: Adapter, jpeg: 
     for comparison in shown[:2]:
         ours, theirs = comparison.crops
         assert theirs.size <= ours.size
-        source = Image.open(folder / comparison.picture)
+        source = Image.open(mixed_folder / comparison.picture)
         assert len(jpeg.encode(source, theirs.setting + 1)) > ours.size
 
     page = render(results, [plot(results, ms_ssim=False), plot(results, ms_ssim=True)], shown)
@@ -232,8 +209,8 @@ def test_an_inventive_model_is_shown_at_several_realisms() -> None:
     assert 0 < distances[0] < distances[1]
 
 
-def test_tables_name_what_was_skipped(folder: Path, jpeg: Adapter) -> None:
-    dataset = find_folder(folder, None)
+def test_tables_name_what_was_skipped(mixed_folder: Path, jpeg: Adapter) -> None:
+    dataset = find_folder(mixed_folder, None)
     rows = list(measure(dataset, [jpeg], PLAN, Journal(None)))
     reason = "imagecodecs is not installed: pip install 'lcomp[eval]'"
     results = summarise(dataset, [jpeg], [Skipped("jxl", reason)], rows)
@@ -247,7 +224,7 @@ def test_tables_name_what_was_skipped(folder: Path, jpeg: Adapter) -> None:
     assert "VTM" not in text  # published curves hold on Kodak only
 
 
-def test_the_report_escapes_what_it_shows(folder: Path, jpeg: Adapter, tmp_path: Path) -> None:
+def test_the_report_escapes_what_it_shows(mixed_folder: Path, jpeg: Adapter, tmp_path: Path) -> None:
     noise_image(30, 30).save(tmp_path / "<script>&.png")
     results = evaluate(find_folder(tmp_path, None), [jpeg])
     page = render(results, [], [])
@@ -269,94 +246,3 @@ def test_pictures_of_the_report_are_spread() -> None:
     assert spread(names) == ["4", "12", "20"]
     assert spread(names[:2]) == ["0", "1"]
     assert spread([]) == []
-
-
-# the command
-
-
-def test_the_command_writes_documents_and_goes_on(folder: Path, tmp_path: Path) -> None:
-    output = tmp_path / "out"
-    arguments = ("--dataset", folder, "--models", "", "--codecs", "jpeg")
-    first = run(*arguments, "--json", "-o", output)
-    assert first.returncode == 3
-    assert len(first.stderr.splitlines()) == 1
-    assert "corrupt.png" in first.stderr
-    document = json.loads(first.stdout)
-    assert {row["codec"] for row in document["rows"]} == {"jpeg", ""}
-    assert json.loads((output / "results.json").read_text()) == document
-    files = ["ms_ssim.png", "psnr.png", "report.html", "results.csv", "results.json", "rows.jsonl"]
-    assert sorted(path.name for path in output.iterdir()) == files
-    before = (output / "rows.jsonl").read_bytes()
-
-    second = run(*arguments, "-o", output)
-    assert (output / "rows.jsonl").read_bytes() == before
-    assert "means over 3 of 4 pictures" in second.stdout
-    assert "JPEG 4:2:0" in second.stdout
-
-    # several processes measure the same, but for the times
-    third = run(*arguments, "--jobs", "2", "--csv")
-    with (output / "results.csv").open() as stream:
-        rows = list(csv.DictReader(stream))
-    for ours, theirs in zip(rows, csv.DictReader(io.StringIO(third.stdout)), strict=True):
-        assert bool(ours["encode_seconds"]) == (not ours["error"])
-        assert not theirs["encode_seconds"]
-        for name in set(ours) - {"encode_seconds", "decode_seconds"}:
-            assert ours[name] == theirs[name]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "text"),
-    [
-        (["--codecs", "gif"], "unknown codec"),
-        (["--models", "", "--codecs", ""], "neither a model nor a codec"),
-        (["-q", "-1,4"], "from 0 to 8"),
-        (["-q", "high"], "not a list of numbers"),
-        (["-q", ""], "from 0 to 8"),
-        (["--json", "--csv"], "exclude each other"),
-        (["--jobs", "0"], "--jobs"),
-    ],
-)
-def test_wrong_usage_is_2(folder: Path, arguments: list[str], text: str) -> None:
-    result = CliRunner().invoke(app, ["eval", "--dataset", str(folder), *arguments])
-    assert result.exit_code == 2
-    assert text in " ".join(result.stderr.replace("│", " ").split())
-
-
-def test_errors_are_one_line(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("mine")
-    for arguments, code, text in (
-        (["--dataset", "nowhere"], 1, "neither a folder"),
-        (["--models", "nothing"], 4, "unknown model"),
-        (["--models", "", "-o", tmp_path], 1, "use -f"),
-    ):
-        result = run("--dataset", folder, *arguments)
-        assert (result.returncode, result.stdout) == (code, "")
-        assert text in result.stderr
-        assert len(result.stderr.splitlines()) == 1
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process here")
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_an_interrupt_keeps_what_is_finished(tmp_path: Path, jobs: str) -> None:
-    pictures, output = tmp_path / "pictures", tmp_path / "out"
-    pictures.mkdir()
-    for number in range(40):
-        noise_image(640, 480, number).save(pictures / f"{number:02}.png")
-    command = [sys.executable, "-m", "lcomp", "eval", "--dataset", str(pictures), "--models", "", "--codecs", "webp"]
-    command += ["-o", str(output), "--jobs", jobs]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
-    journal = output / "rows.jsonl"
-    deadline = time.monotonic() + 120
-    try:
-        while not (journal.exists() and journal.read_bytes().count(b"\n") > 3) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        os.killpg(process.pid, signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=120)
-    finally:
-        process.kill()
-    assert process.returncode == 130, stderr
-    assert b"Traceback" not in stderr
-    assert b"the same command goes on" in stderr
-    assert not stdout
-    assert 3 < len(Journal(output).rows) < 360
-    assert [path.name for path in output.iterdir()] == ["rows.jsonl"]

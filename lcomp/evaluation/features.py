@@ -6,14 +6,12 @@ from functools import cache
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 from lcomp.networks.blocks import quality_weights
-from lcomp.networks.config import PATCH
 from lcomp.networks.transforms import Analysis
 from lcomp.weights import load_weights
 from lcomp.windows import Pixels
-from lcomp.zoo import all_models
+from lcomp.zoo import DEFAULT_MODEL, model_by_name
 
 SIDE = 256
 """Side of the patches."""
@@ -30,8 +28,8 @@ Features = NDArray[np.float64]
 
 @cache
 def encoder() -> Analysis:
-    """The g_a of the backbone."""
-    return load_weights(all_models()[0].lineage[-1], torch.device("cpu")).networks.g_a
+    """The g_a of the default model's backbone."""
+    return load_weights(model_by_name(DEFAULT_MODEL).lineage[-1], torch.device("cpu")).networks.g_a
 
 
 def patches(pixels: Pixels) -> list[Pixels]:
@@ -54,8 +52,7 @@ def features(pixels: Pixels) -> Features:
     rows = []
     for patch in patches(pixels):
         x = torch.from_numpy(patch.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
-        h = g_a.high(g_a.enter(F.pixel_unshuffle(x, PATCH).contiguous(memory_format=torch.channels_last)), w)
-        rows.append(h.abs().mean((0, 2, 3)).double().numpy())
+        rows.append(g_a.features(x, w).abs().mean((0, 2, 3)).double().numpy())
     return np.array(rows)
 
 

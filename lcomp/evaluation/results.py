@@ -11,6 +11,9 @@ from lcomp.errors import LcompError
 from lcomp.evaluation.bdrate import Curve
 from lcomp.evaluation.metrics import decibels
 
+FEATURES = "features"
+"""The field of a row that stays in the journal."""
+
 
 class Key(NamedTuple):
     """What identifies a measurement across runs."""
@@ -141,13 +144,17 @@ def ms_ssim_curve(means: list[Mean]) -> Curve:
 
 def to_json(results: Results) -> str:
     """Everything as a JSON document."""
-    return json.dumps(asdict(results), indent=1, allow_nan=False) + "\n"
+    document = asdict(results)
+    for row in document["rows"]:
+        del row[FEATURES]
+    return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
 def to_csv(results: Results) -> str:
     """The rows as CSV, errors included."""
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, [field.name for field in fields(Row)], lineterminator="\n")
+    names = [field.name for field in fields(Row) if field.name != FEATURES]
+    writer = csv.DictWriter(stream, names, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(row) for row in results.rows)
     return stream.getvalue()

@@ -61,12 +61,15 @@ class Analysis(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, scale: LatentScale) -> Tensor:
         """Latents y [B, M, H/16, W/16] of pictures x [B, 3, H, W] in [-1, 1]; H and W multiples of 16."""
-        h = self.enter(F.pixel_unshuffle(x, PATCH).contiguous(memory_format=torch.channels_last))
-        h = self.low(self.down(self.high(h, w)), w)
+        h = self.low(self.down(self.features(x, w)), w)
         # the block transform meets pixels in full precision: at 40 dB the DC path must be right to 1 %
         with torch.autocast(x.device.type, enabled=False):
             linear = F.conv2d(x.float(), self.linear, stride=STRIDE)
             return (linear + self.leave(h.float()) * scale.std[None, :, None, None]) * scale.gain(w)
+
+    def features(self, x: Tensor, w: Tensor) -> Tensor:
+        """What the network finds in pictures at 1/8 of the resolution [B, C, H/8, W/8]."""
+        return self.high(self.enter(F.pixel_unshuffle(x, PATCH).contiguous(memory_format=torch.channels_last)), w)
 
 
 class Synthesis(nn.Module):

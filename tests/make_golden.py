@@ -1,4 +1,4 @@
-"""Write the golden files: `python tests/golden/make.py`. Only when the format or the weights change on purpose.
+"""Write the golden files: `python tests/make_golden.py`. Only when the format or the weights change on purpose.
 
 Each NAME.lic comes with NAME.json: the picture it was made from, the SHA-256 of its exact latents (float32, [M, h, w],
 tile after tile) and the PSNR of its decoded pixels.
@@ -15,41 +15,45 @@ from PIL import Image
 import lcomp
 from lcomp import container
 from lcomp.codec import ModelCodec
+from lcomp.container import LicFile
 from lcomp.zoo import model_by_name
 
-HERE = Path(__file__).parent
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def latents_sha256(file: LicFile, model: str) -> str:
+    """SHA-256 of the exact latents of a file's tiles."""
+    codec = ModelCodec(model_by_name(model).coding, torch.device("cpu"))
+    digest = hashlib.sha256()
+    for number, encoded in enumerate(file.tiles):
+        assert encoded is not None
+        tile, quality = file.grid.rectangle(number), file.header.quality
+        decoded = codec.tile.decode(encoded, quality, tile.height, tile.width, file.coder, number)
+        digest.update(decoded.y_hat().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def write(name: str, original: str, image: Image.Image, quality: float, coder: str, model: str = "hyperprior") -> None:
     """One golden file and its description."""
     data = lcomp.encode(image, quality, model, "cpu", coder)
-    (HERE / f"{name}.lic").write_bytes(data)
-    file = container.read(data)
-    header = file.header
-    codec = ModelCodec(model_by_name(model).coding, torch.device("cpu"))
-    digest = hashlib.sha256()
-    for number, encoded in enumerate(file.tiles):
-        assert encoded is not None
-        tile = header.grid.rectangle(number)
-        decoded = codec.tile.decode(encoded, header.quality, tile.height, tile.width, file.coder, number)
-        digest.update(decoded.y_hat().numpy().tobytes())
+    (GOLDEN / f"{name}.lic").write_bytes(data)
     difference = np.asarray(lcomp.decode(data, device="cpu")).astype(float) - np.asarray(image)
     description = {
         "original": original,
         "model": model,
-        "latents_sha256": digest.hexdigest(),
+        "latents_sha256": latents_sha256(container.read(data), model),
         "psnr": round(float(10 * np.log10(255**2 / np.square(difference).mean())), 4),
     }
-    (HERE / f"{name}.json").write_text(json.dumps(description, indent=1) + "\n")
+    (GOLDEN / f"{name}.json").write_text(json.dumps(description, indent=1) + "\n")
 
 
 def main() -> None:
     """Write all golden files and the pictures they are made from."""
-    with Image.open(HERE.parent / "data" / "kodim23.png") as photo:
+    with Image.open(GOLDEN.parent / "data" / "kodim23.png") as photo:
         colour = photo.crop((300, 100, 437, 197))
-    colour.save(HERE / "colour.png")
+    colour.save(GOLDEN / "colour.png")
     grey = colour.convert("L")
-    grey.save(HERE / "grey.png")
+    grey.save(GOLDEN / "grey.png")
     grey.info["icc_profile"] = b"not a real profile, kept as it is"
     for name, quality in (("q1", 1.0), ("q4", 4.0), ("q6_283", 6.283), ("q8", 8.0)):
         write(name, "colour.png", colour, quality, "constriction")
@@ -61,9 +65,9 @@ def main() -> None:
     write("grey", "grey.png", grey, 3.5, "constriction")
     wide = colour.resize((1100, 20))
     wide.putalpha(Image.linear_gradient("L").resize(wide.size))
-    wide.save(HERE / "wide.png")
+    wide.save(GOLDEN / "wide.png")
     write("tiles_alpha", "wide.png", wide, 3.0, "constriction", "autoregressive")
-    colour.crop((0, 0, 1, 1)).save(HERE / "dot.png")
+    colour.crop((0, 0, 1, 1)).save(GOLDEN / "dot.png")
     write("dot", "dot.png", colour.crop((0, 0, 1, 1)), 5.0, "constriction")
 
 

@@ -1,0 +1,111 @@
+"""`lcomp eval` as a user runs it: documents, resuming, wrong usage, errors, interrupts."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import noise_image
+from typer.testing import CliRunner
+
+from lcomp.cli.app import app
+from lcomp.evaluation.journal import Journal
+
+
+def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "lcomp", "eval", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, check=False, text=True, cwd=cwd)
+
+
+def test_the_command_writes_documents_and_goes_on(mixed_folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    arguments = ("--dataset", mixed_folder, "--models", "", "--codecs", "jpeg")
+    first = run(*arguments, "--json", "-o", output)
+    assert first.returncode == 3
+    assert len(first.stderr.splitlines()) == 1
+    assert "corrupt.png" in first.stderr
+    document = json.loads(first.stdout)
+    assert {row["codec"] for row in document["rows"]} == {"jpeg", ""}
+    assert json.loads((output / "results.json").read_text()) == document
+    files = ["ms_ssim.png", "psnr.png", "report.html", "results.csv", "results.json", "rows.jsonl"]
+    assert sorted(path.name for path in output.iterdir()) == files
+    before = (output / "rows.jsonl").read_bytes()
+
+    second = run(*arguments, "-o", output)
+    assert (output / "rows.jsonl").read_bytes() == before
+    assert "means over 3 of 4 pictures" in second.stdout
+    assert "JPEG 4:2:0" in second.stdout
+
+    # several processes measure the same, but for the times
+    third = run(*arguments, "--jobs", "2", "--csv")
+    with (output / "results.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    for ours, theirs in zip(rows, csv.DictReader(io.StringIO(third.stdout)), strict=True):
+        assert bool(ours["encode_seconds"]) == (not ours["error"])
+        assert not theirs["encode_seconds"]
+        for name in set(ours) - {"encode_seconds", "decode_seconds"}:
+            assert ours[name] == theirs[name]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--codecs", "gif"], "unknown codec"),
+        (["--models", "", "--codecs", ""], "neither a model nor a codec"),
+        (["-q", "-1,4"], "from 0 to 8"),
+        (["-q", "high"], "not a list of numbers"),
+        (["-q", ""], "from 0 to 8"),
+        (["--json", "--csv"], "exclude each other"),
+        (["--jobs", "0"], "--jobs"),
+    ],
+)
+def test_wrong_usage_is_2(mixed_folder: Path, arguments: list[str], text: str) -> None:
+    result = CliRunner().invoke(app, ["eval", "--dataset", str(mixed_folder), *arguments])
+    assert result.exit_code == 2
+    assert text in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_errors_are_one_line(mixed_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    for arguments, code, text in (
+        (["--dataset", "nowhere"], 1, "neither a folder"),
+        (["--models", "nothing"], 4, "unknown model"),
+        (["--models", "", "-o", tmp_path], 1, "use -f"),
+    ):
+        result = run("--dataset", mixed_folder, *arguments)
+        assert (result.returncode, result.stdout) == (code, "")
+        assert text in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process here")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_interrupt_keeps_what_is_finished(tmp_path: Path, jobs: str) -> None:
+    pictures, output = tmp_path / "pictures", tmp_path / "out"
+    pictures.mkdir()
+    for number in range(40):
+        noise_image(640, 480, number).save(pictures / f"{number:02}.png")
+    command = [sys.executable, "-m", "lcomp", "eval", "--dataset", str(pictures), "--models", "", "--codecs", "webp"]
+    command += ["-o", str(output), "--jobs", jobs]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    journal = output / "rows.jsonl"
+    deadline = time.monotonic() + 120
+    try:
+        while not (journal.exists() and journal.read_bytes().count(b"\n") > 3) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 130, stderr
+    assert b"Traceback" not in stderr
+    assert b"the same command goes on" in stderr
+    assert not stdout
+    assert 3 < len(Journal(output).rows) < 360
+    assert [path.name for path in output.iterdir()] == ["rows.jsonl"]
