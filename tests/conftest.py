@@ -8,6 +8,7 @@ import torch
 from command import lcomp
 from PIL import Image
 
+from lcomp.entropy.tables import gaussian_tables
 from lcomp.networks.context import Context
 from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.family import count_features
@@ -31,6 +32,7 @@ lr_entropy = 1e-3
 lr_linear = 1e-4
 lr_vectors = 1e-3
 lr_small = 1e-3
+table_crops = 16
 
 [weights]
 file = "{weights}"
@@ -115,7 +117,7 @@ def tiny_info(tmp_path_factory: pytest.TempPathFactory) -> ModelInfo:
     source = folder / "models" / "tiny.toml"
     source.write_text(TINY_MODEL)
     info = read_model(source)
-    export(random_model(info), info, {})
+    export(random_model(info), info, {}, gaussian_tables())
     return read_model(source)
 
 
@@ -139,9 +141,9 @@ def context_info(tmp_path_factory: pytest.TempPathFactory) -> ModelInfo:
     for name, text in (("tiny", TINY_MODEL), ("context", TINY_CONTEXT)):
         (folder / f"{name}.toml").write_text(text)
     backbone = read_model(folder / "tiny.toml")
-    export(random_model(backbone), backbone, {})
+    export(random_model(backbone), backbone, {}, gaussian_tables())
     info = read_model(folder / "context.toml")
-    export_context(random_context(info), info, {})
+    export_context(random_context(info), info, {}, gaussian_tables())
     return read_model(folder / "context.toml")
 
 

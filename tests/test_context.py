@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lcomp.codec import ModelCodec
 from lcomp.container import Coder
+from lcomp.entropy.tables import gaussian_tables
 from lcomp.errors import ChecksumError, FormatError, ModelError
 from lcomp.images import to_picture
 from lcomp.networks.blocks import quality_weights
@@ -135,6 +136,6 @@ def test_a_context_model_needs_its_own_backbone(context_info: ModelInfo, tmp_pat
     backbone = read_model(root / "models" / "tiny.toml")
     other = random_model(backbone)
     torch.nn.init.normal_(other.h_s.leave.weight)
-    export(other, backbone, {})
+    export(other, backbone, {}, gaussian_tables())
     with pytest.raises(ModelError, match="fingerprint"):
         ModelCodec(read_model(root / "models" / "context.toml"), torch.device("cpu"))

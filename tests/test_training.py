@@ -5,16 +5,19 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY_CONTEXT, TINY_MODEL, noise_image
+from conftest import TINY_CONTEXT, TINY_MODEL, TINY_SR, noise_image
 from typer.testing import CliRunner
 
 from lcomp.cli.app import app
 from lcomp.codec import ModelCodec
 from lcomp.container import Coder
+from lcomp.entropy.tables import MAX_RADIUS, gaussian_tables, pack_tables, unpack_tables
 from lcomp.errors import LcompError, ModelError
 from lcomp.images import to_picture
 from lcomp.networks.blocks import lmbda, quality_weights
+from lcomp.networks.context import Base, Context
 from lcomp.networks.energy import energies, energy_transform, group_of_latent
+from lcomp.networks.family import count_features
 from lcomp.networks.hyperprior import Hyperprior, gaussian_bits
 from lcomp.tiles import Grid
 from lcomp.training.backbone import BackboneRun, trained_family
@@ -22,10 +25,11 @@ from lcomp.training.cost import VTM_COST
 from lcomp.training.data import Pool, find_pictures, to_signal
 from lcomp.training.decoder import ERROR_FLOOR, DecoderRun
 from lcomp.training.evidence import Store
-from lcomp.training.grow import grow
+from lcomp.training.grow import grow, grow_context
 from lcomp.training.recipe import Recipe, Stage, read_recipe
 from lcomp.training.run import checkpoint_file
 from lcomp.training.start import start_from_components
+from lcomp.training.tables import expected_bits, fitted_table
 from lcomp.weights import load_decoder
 from lcomp.zoo import ModelInfo, read_model
 
@@ -159,16 +163,19 @@ def test_train_resumes_exports_and_the_result_codes_pictures(model_file: Path, p
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert read_model(model_file).sha256 == info.sha256
     resumed = BackboneRun(
-        info.architecture, None, read_recipe(model_file), pictures, run, torch.device("cpu"), compiled=False
+        info.architecture, None, None, read_recipe(model_file), pictures, run, torch.device("cpu"), compiled=False
     )
     assert resumed.progress >= 1
     assert resumed.step > 0
 
 
-def test_a_context_model_trains_beside_its_backbone_and_alone(model_file: Path, pictures: Path, tmp_path: Path) -> None:
-    model_file.write_text(TINY_MODEL.replace("lr_linear", 'context = "context"\nlr_linear'))
-    context_file = model_file.with_name("context.toml")
+def test_a_context_model_and_a_decoder_train_beside_their_backbone_and_alone(
+    model_file: Path, pictures: Path, tmp_path: Path
+) -> None:
+    model_file.write_text(TINY_MODEL.replace("lr_linear", 'context = "context"\ndecoder = "sr"\nlr_linear'))
+    context_file, decoder_file = model_file.with_name("context.toml"), model_file.with_name("sr.toml")
     context_file.write_text(TINY_CONTEXT)
+    decoder_file.write_text(TINY_SR.replace("noise = 2", "noise = 0"))
     common = ["--data", str(pictures), "--device", "cpu", "--no-compile"]
     result = CliRunner().invoke(app, ["train", str(model_file), "--run", str(tmp_path / "both"), *common])
     assert result.exit_code == 0, result.output
@@ -181,6 +188,13 @@ def test_a_context_model_trains_beside_its_backbone_and_alone(model_file: Path, 
     assert beside.tile.context is not None
     layer = beside.tile.context.layers.enter
     assert torch.allclose(layer.bias * 2.0 ** -(layer.shift + 8), bias.double(), atol=1e-3)
+    assert family.enhancer is not None
+    decoder = load_decoder(read_model(decoder_file), torch.device("cpu"))
+    assert torch.equal(decoder.hints.weight, family.enhancer.hints.weight.half().float())
+    assert decoder.leave.weight.any()  # which starts at zero
+    refined = ["train", str(decoder_file), "--run", str(tmp_path / "sr"), "--from", str(tmp_path / "both"), *common]
+    result = CliRunner().invoke(app, refined)
+    assert result.exit_code == 0, result.output
 
     alone = ["train", str(context_file), "--run", str(tmp_path / "alone"), "--from", str(tmp_path / "both"), *common]
     result = CliRunner().invoke(app, alone)
@@ -236,11 +250,11 @@ def test_stores_cover_the_range_and_renew(sr_info: ModelInfo, pictures: Path) ->
 def test_checkpoints_of_other_models_are_errors(model_file: Path, pictures: Path, tmp_path: Path) -> None:
     config, recipe, device = read_model(model_file).architecture, read_recipe(model_file), torch.device("cpu")
     run = tmp_path / "run"
-    BackboneRun(config, None, recipe, pictures, run, device, compiled=False).save()
+    BackboneRun(config, None, None, recipe, pictures, run, device, compiled=False).save()
     assert trained_family(run).backbone.config == config
     other = dataclasses.replace(config, latents=32)
     with pytest.raises(LcompError, match="not of this model"):
-        BackboneRun(other, None, recipe, pictures, run, device, compiled=False)
+        BackboneRun(other, None, None, recipe, pictures, run, device, compiled=False)
     state = torch.load(checkpoint_file(run), weights_only=True)
     for damaged in (state | {"architecture": {"patents": 3}}, state | {"average": {}}, {}):
         torch.save(damaged, checkpoint_file(run))
@@ -266,7 +280,7 @@ def test_training_lowers_the_cost(model_file: Path, pictures: Path, tmp_path: Pa
         ema=0.9,
     )
     config = read_model(model_file).architecture
-    trainer = BackboneRun(config, None, recipe, pictures, tmp_path / "run", torch.device("cpu"), compiled=False)
+    trainer = BackboneRun(config, None, None, recipe, pictures, tmp_path / "run", torch.device("cpu"), compiled=False)
     before = trainer.validate()
     reports = []
     trainer.run(reports.append)
@@ -311,3 +325,49 @@ def test_a_grown_model_computes_what_the_smaller_one_does(model_file: Path, pict
     wider = Hyperprior(dataclasses.replace(config, channels=24))
     with pytest.raises(LcompError, match="cannot grow"):
         grow(wider, small, pool, random)
+
+
+def test_a_context_model_split_further_computes_what_it_did(context_info: ModelInfo) -> None:
+    assert context_info.context is not None
+    config, features = context_info.architecture, count_features(context_info.architecture)
+    small = Context(config, dataclasses.replace(context_info.context, parts=(2, 2, 1)), features).eval()
+    generator = torch.Generator().manual_seed(0)
+    for parameter in small.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.1, generator=generator)
+    model = Context(config, context_info.context, features).eval()  # parts 4, 2, 1
+    grow_context(model, small)
+    base = Base(
+        torch.randn(1, features, 6, 8, generator=generator),
+        2 * torch.randn(1, config.latents, 6, 8, generator=generator),
+        torch.randn(1, config.latents, 6, 8, generator=generator),
+    )
+    w, weight = quality_weights(torch.tensor([3.0])), torch.ones(1, config.latents, 1, 1)
+    with torch.no_grad():
+        before, after = small.refine(base, w, weight), model.refine(base, w, weight)
+    assert torch.allclose(before.residual, after.residual, atol=1e-5)
+    assert torch.allclose(before.log_scale, after.log_scale, atol=1e-5)
+    with pytest.raises(LcompError, match="two parts to four"):
+        grow_context(small, model)
+
+
+def test_fitted_tables_code_what_was_seen_in_fewer_bits() -> None:
+    import numpy as np
+
+    gaussian = gaussian_tables()
+    random = np.random.default_rng(0)
+    tables = [gaussian[0]]
+    for scale in range(1, len(gaussian)):
+        # Laplacian: more zeros and longer tails than the Gaussian of the same scale
+        symbols = np.round(random.laplace(0, 0.11 * 2 ** (scale / 6) / 1.5, 20_000)).astype(int)
+        counts = np.bincount(symbols.clip(-MAX_RADIUS, MAX_RADIUS) + MAX_RADIUS, minlength=2 * MAX_RADIUS + 1)
+        tables.append(fitted_table(counts, scale))
+        masses = counts / counts.sum()
+        assert expected_bits(tables[-1], masses) < expected_bits(gaussian[scale], masses) + 1e-3
+        if scale == 20:
+            assert expected_bits(tables[-1], masses) < 0.98 * expected_bits(gaussian[scale], masses)
+    again = unpack_tables(pack_tables(tuple(tables)))
+    assert all((a.frequencies == b.frequencies).all() for a, b in zip(tables, again, strict=True))
+    # nothing seen: nothing learned
+    nothing = fitted_table(np.zeros(2 * MAX_RADIUS + 1, np.int64), 20)
+    assert nothing.radius == gaussian[20].radius
+    assert abs(nothing.frequencies - gaussian[20].frequencies).max() <= 1

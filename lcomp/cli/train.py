@@ -1,5 +1,6 @@
 """`lcomp train`."""
 
+import functools
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -35,7 +36,7 @@ def train(
     """Train a model and export its weights.
 
     An interrupted run goes on from its checkpoint. At the end the averaged weights are written to the weights/ folder
-    beside the model's TOML, whose digest is updated; so are those of a context model trained beside a backbone.
+    beside the model's TOML, whose digest is updated; so are those of what was trained beside a backbone.
     """
     try:
         from lcomp.training.backbone import BackboneRun, trained_family
@@ -44,6 +45,7 @@ def train(
         from lcomp.training.export import export, export_context, export_decoder
         from lcomp.training.gan import GanRun
         from lcomp.training.run import Report, checkpoint_file
+        from lcomp.training.tables import export_fitted
     except ModuleNotFoundError as error:
         print(f"lcomp: {error.name} is not installed: pip install 'lcomp[train]'", file=sys.stderr)
         raise typer.Exit(1) from error
@@ -56,22 +58,27 @@ def train(
     if export_only and not checkpoint_file(folder).is_file():
         raise LcompError(f"{folder} holds no checkpoint")
     beside = read_model(model.with_name(f"{recipe.context}.toml")) if recipe.context else None
-    if info.decoder and start:
-        raise LcompError("a decoder starts from its backbone's: no --from")
+    viewer = read_model(model.with_name(f"{recipe.decoder}.toml")) if recipe.decoder else None
+    if viewer and viewer.inventive:
+        raise LcompError(f"'{viewer.name}' cannot be trained beside its backbone")
+    if info.inventive and start:
+        raise LcompError("such a decoder starts from its backbone's: no --from")
     small = trained_family(start) if start else None
-    if info.context and small and not small.context:
-        raise LcompError(f"{start} has no context model")
+    if small and ((info.context and not small.context) or (info.decoder and not small.enhancer)):
+        raise LcompError(f"{start} has no such model")
     console = Console(stderr=True)
     trainer: BackboneRun | ContextRun | DecoderRun | GanRun
     with console.status("reading the training pictures"):
-        if info.decoder:
-            kind = GanRun if info.inventive else DecoderRun
-            trainer = kind(info, recipe, data, folder, choose_device(device), compiled)
+        if info.inventive:
+            trainer = GanRun(info, recipe, data, folder, choose_device(device), compiled)
+        elif info.decoder:
+            enhancer = small.enhancer if small else None
+            trainer = DecoderRun(info, recipe, data, folder, choose_device(device), compiled, enhancer)
         elif info.context:
             context = small.context if small else None
             trainer = ContextRun(info, recipe, data, folder, choose_device(device), compiled, context)
         else:
-            sizes = info.architecture, beside.context if beside else None
+            sizes = info.architecture, beside.context if beside else None, viewer.decoder if viewer else None
             trainer = BackboneRun(*sizes, recipe, data, folder, choose_device(device), compiled, small)
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
@@ -100,15 +107,20 @@ def train(
         "minutes": f"{trainer.minutes:.1f}",
         "validation_cost": f"{trainer.validate():.4f}",
     }
+    fit = functools.partial(export_fitted, pool=trainer.pool, recipe=recipe, device=trainer.device)
     if isinstance(trainer, DecoderRun | GanRun):
         network = trainer.shown() if isinstance(trainer, GanRun) else trainer.average
         weights = [export_decoder(network.g_s, info, training)]
     elif isinstance(trainer, ContextRun):
-        weights = [export_context(trainer.average, info, training)]
+        weights = [fit(functools.partial(export_context, trainer.average, info, training), model)]
     else:
-        weights = [export(trainer.average.backbone, info, training)]
-        if beside and trainer.average.context:
-            # read again: the backbone's digest is a new one
-            weights.append(export_context(trainer.average.context, read_model(beside.source), training))
+        family = trainer.average
+        weights = [fit(functools.partial(export, family.backbone, info, training), model)]
+        # described again: the backbone's digest is a new one
+        if beside and family.context:
+            described = read_model(beside.source)
+            weights.append(fit(functools.partial(export_context, family.context, described, training), beside.source))
+        if viewer and family.enhancer:
+            weights.append(export_decoder(family.enhancer, read_model(viewer.source), training))
     for path in weights:
         print(f"{path}: {path.stat().st_size} bytes", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Integer frequency tables of the entropy model: one discretised zero-mean Gaussian per scale."""
+"""Integer frequency tables of the entropy model, one per scale: discretised Gaussians, or fitted to what is coded."""
 
 import itertools
 import math
@@ -30,25 +30,40 @@ class Table(NamedTuple):
     frequencies: NDArray[np.int64]
 
 
-def gaussian_table(sigma: float) -> Table:
-    """Table of round(N(0, sigma^2)), cut off where a symbol is rarer than 2^-PRECISION."""
-    radius = 1
-    while radius < MAX_RADIUS and math.erfc((radius + 0.5) / sigma / math.sqrt(2)) > 2.0**-PRECISION:
-        radius += 1
+def scale_deviation(scale: int) -> float:
+    """Standard deviation that a scale stands for."""
+    return float(SCALE_MIN * 2 ** (scale / STEPS_PER_OCTAVE))
+
+
+def gaussian_masses(sigma: float, radius: int) -> NDArray[np.float64]:
+    """Probabilities of the symbols -radius .. radius of round(N(0, sigma^2))."""
     edges = [math.erf((k + 0.5) / sigma / math.sqrt(2)) for k in range(radius + 1)]
     half = [(upper - lower) / 2 for lower, upper in itertools.pairwise(edges)]
-    masses = np.array([*half[::-1], edges[0], *half, 1 - edges[-1]])
+    return np.array([*half[::-1], edges[0], *half])
+
+
+def table_of_masses(masses: NDArray[np.float64]) -> Table:
+    """Table of symbols with the probabilities -radius .. radius; what they lack to 1 goes to the escape."""
+    masses = np.append(masses, max(1 - masses.sum(), 0.0))
     # every symbol gets at least 1; what rounding leaves over goes to the largest remainders
     exact = masses * (2**PRECISION - len(masses))
     frequencies = np.floor(exact).astype(np.int64) + 1
     largest = np.argsort(frequencies - exact, kind="stable")
     frequencies[largest[: 2**PRECISION - frequencies.sum()]] += 1
-    return Table(radius, frequencies)
+    return Table((len(masses) - 2) // 2, frequencies)
+
+
+def gaussian_table(sigma: float) -> Table:
+    """Table of round(N(0, sigma^2)), cut off where a symbol is rarer than 2^-PRECISION."""
+    radius = 1
+    while radius < MAX_RADIUS and math.erfc((radius + 0.5) / sigma / math.sqrt(2)) > 2.0**-PRECISION:
+        radius += 1
+    return table_of_masses(gaussian_masses(sigma, radius))
 
 
 def gaussian_tables() -> tuple[Table, ...]:
-    """The tables of all scales. Called when weights are exported; decoding uses the stored integers."""
-    return tuple(gaussian_table(SCALE_MIN * 2 ** (index / STEPS_PER_OCTAVE)) for index in range(SCALES))
+    """The tables of all scales if nothing is known but these; decoding uses the integers stored with the weights."""
+    return tuple(gaussian_table(scale_deviation(scale)) for scale in range(SCALES))
 
 
 def pack_tables(tables: tuple[Table, ...]) -> NDArray[np.uint16]:

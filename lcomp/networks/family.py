@@ -1,4 +1,4 @@
-"""Everything that is trained together: the backbone, its hyperprior and the context model on it."""
+"""Everything that is trained together: the backbone, its hyperprior, the context model and the larger decoder on it."""
 
 import math
 from typing import NamedTuple
@@ -6,10 +6,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from lcomp.entropy.tables import STEPS_PER_OCTAVE
 from lcomp.networks.blocks import lmbda, quality_weights
-from lcomp.networks.config import BackboneConfig, ContextConfig
-from lcomp.networks.context import Base, Context
+from lcomp.networks.config import BackboneConfig, ContextConfig, EnhancerConfig
+from lcomp.networks.context import LOG_SCALE_FLOOR, Base, Context, Refined
 from lcomp.networks.energy import group_of_latent
+from lcomp.networks.enhancer import Enhancer, Evidence
 from lcomp.networks.hyperprior import Hyperprior, bounded_deviation, gaussian_bits, quantise
 from lcomp.rounding import error_weight
 
@@ -17,34 +19,31 @@ from lcomp.rounding import error_weight
 class Rates(NamedTuple):
     """Result of a training pass."""
 
-    x_hat: Tensor  # [B, 3, H, W]
+    x_hat: Tensor  # [B, 3, H, W], of g_s
+    enhanced: Tensor  # [B, 3, H, W], of the larger decoder; x_hat where there is none
     bits_y: Tensor  # [B], bits of y under the hyperprior
     bits_context: Tensor  # [B], bits of y in context; bits_y where there is no context model
     bits_z: Tensor  # [B]
 
 
-def round_through(value: Tensor) -> Tensor:
-    """Round to the nearest integer with an identity gradient (Theis 2017)."""
-    return value + (torch.round(value) - value).detach()
-
-
 class Family(nn.Module):
-    """A backbone with the entropy models that code its latents.
+    """A backbone with the entropy models that code its latents and a larger decoder of them.
 
     x -> g_a -> y -> h_a -> z -> round -> z_hat -> h_s -> (mu, sigma) -> context -> (mu', sigma')
-                `-- round(y - mu') + mu' -> y_hat -> g_s -> x_hat
+                `-- choose(y - mu') + mu' -> y_hat -> g_s -> x_hat -> enhancer -> enhanced
     """
 
-    def __init__(self, config: BackboneConfig, context: ContextConfig | None) -> None:
+    def __init__(self, config: BackboneConfig, context: ContextConfig | None, decoder: EnhancerConfig | None) -> None:
         super().__init__()
         self.backbone = Hyperprior(config)
         self.context = None if context is None else Context(config, context, count_features(config))
+        self.enhancer = None if decoder is None else Enhancer(config, decoder)
 
     def forward(self, x: Tensor, q: Tensor) -> Rates:
         """Training pass on x [B, 3, H, W] in [-1, 1] (multiples of 64) at qualities q [B].
 
-        Rates and h_s see uniform noise, g_s sees rounding with a straight-through gradient (Minnen 2020), the context
-        the symbols that the encoder would choose.
+        Rates and h_s see uniform noise; the context and the decoders see the symbols that the encoder would choose, the
+        latter with a straight-through gradient (Minnen 2020).
         """
         w, backbone = quality_weights(q), self.backbone
         y = backbone.g_a(x, w, backbone.scale)
@@ -52,17 +51,29 @@ class Family(nn.Module):
         z_hat = quantise(z, self.training)
         bits_z = gaussian_bits(z_hat, backbone.z_log_scale(w).exp().expand_as(z))
         hints = backbone.hints(z_hat, w)
-        residual = y - hints.mean
-        bits_y = gaussian_bits(quantise(residual, self.training), bounded_deviation(hints.log_scale)).sum((1, 2, 3))
-        bits_context = bits_y
+        weight = error_weight(backbone.scale.gain(w).detach(), lmbda(q)[:, None, None, None])
+        coded = Refined(y - hints.mean, bounded_deviation(hints.log_scale).log2())
+        bits_y = bits_context = self.bits(coded, weight)
         if self.context is not None:
             features = torch.cat([hints.hidden.float(), hints.energies], 1)
-            weight = error_weight(backbone.scale.gain(w).detach(), lmbda(q)[:, None, None, None])
-            refined = self.context.refine(Base(features, residual, hints.log_scale / math.log(2)), w, weight)
-            residual = refined.residual
-            bits_context = gaussian_bits(quantise(residual, self.training), refined.log_scale.exp2()).sum((1, 2, 3))
-        x_hat = backbone.g_s(y - residual + round_through(residual), w, backbone.scale)
-        return Rates(x_hat, bits_y, bits_context, bits_z.sum((1, 2, 3)))
+            base = Base(features, coded.residual, hints.log_scale / math.log(2))
+            coded = self.context.refine(base, w, weight)
+            bits_context = self.bits(coded, weight)
+        symbols = coded.residual + (coded.choose(weight) - coded.residual).detach()
+        y_hat = y - coded.residual + symbols
+        if self.enhancer is None:
+            x_hat = enhanced = backbone.g_s(y_hat, w, backbone.scale)
+        else:
+            scales = torch.round((coded.log_scale.detach() - LOG_SCALE_FLOOR) * STEPS_PER_OCTAVE).clamp_min(0)
+            noise = y_hat.repeat(1, 1, 2, 2)[:, :0]
+            parts = self.enhancer(backbone.g_s, Evidence(y_hat, symbols, scales), noise, w, backbone.scale, half=False)
+            x_hat, enhanced = parts.x_hat, parts.x_hat + parts.added
+        return Rates(x_hat, enhanced, bits_y, bits_context, bits_z.sum((1, 2, 3)))
+
+    def bits(self, coded: Refined, weight: Tensor) -> Tensor:
+        """Bits [B] of latents with uniform noise (Balle 2017) in training, else of the symbols chosen."""
+        seen = quantise(coded.residual, True) if self.training else coded.choose(weight)
+        return gaussian_bits(seen, coded.log_scale.exp2()).sum((1, 2, 3))
 
 
 def count_features(config: BackboneConfig) -> int:

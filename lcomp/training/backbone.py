@@ -1,4 +1,4 @@
-"""Training the backbone, its hyperprior and, beside them, the context model."""
+"""Training the backbone, its hyperprior and, beside them, the context model and a larger decoder."""
 
 import dataclasses
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lcomp.errors import LcompError
 from lcomp.networks.blocks import place
-from lcomp.networks.config import BackboneConfig, ContextConfig
+from lcomp.networks.config import BackboneConfig, ContextConfig, EnhancerConfig
 from lcomp.networks.family import Family
 from lcomp.training.cost import relative_cost
 from lcomp.training.data import (
@@ -22,7 +22,7 @@ from lcomp.training.data import (
     to_signal,
     validation_crops,
 )
-from lcomp.training.grow import grow
+from lcomp.training.grow import grow, grow_context
 from lcomp.training.recipe import Recipe
 from lcomp.training.run import Run, checkpoint_file, read_checkpoint
 from lcomp.training.start import start_from_components
@@ -32,8 +32,9 @@ def trained_family(folder: Path) -> Family:
     """The averaged weights of the run in `folder`; raises LcompError where it holds none of a backbone."""
     state = read_checkpoint(folder, torch.device("cpu"))
     try:
-        context = None if state["context"] is None else ContextConfig(**state["context"])
-        family = Family(BackboneConfig(**state["architecture"]), context)
+        context = ContextConfig(**state["context"]) if state["context"] else None
+        decoder = EnhancerConfig(**state["decoder"]) if state["decoder"] else None
+        family = Family(BackboneConfig(**state["architecture"]), context, decoder)
         family.load_state_dict(state["average"])
     except (KeyError, TypeError, RuntimeError) as error:
         raise LcompError(f"{checkpoint_file(folder)} is not of a backbone") from error
@@ -41,7 +42,7 @@ def trained_family(folder: Path) -> Family:
 
 
 class BackboneRun(Run[Family]):
-    """Training of g_a, g_s, h_a, h_s and a context model.
+    """Training of g_a, g_s, h_a, h_s, a context model and a larger decoder.
 
     It starts from its checkpoint; without one from the trained family `small`, or from the principal components.
     """
@@ -50,6 +51,7 @@ class BackboneRun(Run[Family]):
         self,
         config: BackboneConfig,
         context: ContextConfig | None,
+        decoder: EnhancerConfig | None,
         recipe: Recipe,
         data: Path,
         folder: Path,
@@ -60,7 +62,7 @@ class BackboneRun(Run[Family]):
         torch.manual_seed(recipe.seed)
         split = find_pictures(data)
         self.pool, self.validation_pool = Pool(split.train, device), Pool(split.validation, device)
-        model = Family(config, context)
+        model = Family(config, context, decoder)
         place(model, device)
         if not checkpoint_file(folder).is_file():
             random = np.random.default_rng(recipe.seed)
@@ -69,8 +71,10 @@ class BackboneRun(Run[Family]):
             else:
                 place(small, device)
                 grow(model.backbone, small.backbone, self.pool, random)
-                if model.context and small.context and model.context.config == small.context.config:
-                    model.context.load_state_dict(small.context.state_dict())
+                if model.context and small.context:
+                    grow_context(model.context, small.context)
+                if model.enhancer and small.enhancer and model.enhancer.config == small.enhancer.config:
+                    model.enhancer.load_state_dict(small.enhancer.state_dict())
         super().__init__(model, recipe, folder, device)
         self.cost: Callable[[Tensor, Tensor], Tensor] = self.mean_cost
         if compiled:
@@ -102,8 +106,9 @@ class BackboneRun(Run[Family]):
 
     def describe(self) -> dict[str, Any]:
         """The architecture, so that other runs can start from this one."""
-        context = self.model.context
+        context, enhancer = self.model.context, self.model.enhancer
         return {
             "architecture": dataclasses.asdict(self.model.backbone.config),
-            "context": None if context is None else dataclasses.asdict(context.config),
+            "context": dataclasses.asdict(context.config) if context else None,
+            "decoder": dataclasses.asdict(enhancer.config) if enhancer else None,
         }

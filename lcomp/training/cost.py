@@ -18,8 +18,9 @@ def reference_bpp(q: Tensor) -> Tensor:
 def relative_cost(rates: Rates, x: Tensor, q: Tensor) -> Tensor:
     """Cost [B] of pictures x [B, 3, H, W] in [-1, 1] at qualities q [B], relative to VTM's on Kodak.
 
-    With a context model the mean of the costs with and without it: the latents serve both.
+    The mean over what there is of entropy models and decoders: the latents serve all.
     """
     bpp = ((rates.bits_y + rates.bits_context) / 2 + rates.bits_z) / (x.shape[2] * x.shape[3])
-    mse = ((rates.x_hat - x) * 127.5).square().mean((1, 2, 3))
+    pictures = torch.stack([rates.x_hat, rates.enhanced])
+    mse = ((pictures - x) * 127.5).square().mean((0, 2, 3, 4))
     return (bpp + lmbda(q) * mse) / reference_bpp(q)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lcomp.codec import ModelCodec
-from lcomp.errors import ModelError
+from lcomp.errors import LcompError, ModelError
 from lcomp.networks.blocks import place, quality_weights
 from lcomp.networks.enhancer import Enhancer, Evidence
 from lcomp.training.data import VALIDATION_QUALITIES, VALIDATION_SIDE, Pool, find_pictures, to_signal
@@ -48,11 +48,18 @@ class Decoder(nn.Module):
 class DecoderRun(Run[Decoder]):
     """Training of the decoder of `info`; everything else stays as it is.
 
-    It starts from its checkpoint; without one from adding nothing to the backbone's g_s.
+    It starts from its checkpoint; without one from the decoder `start`, or from adding nothing to the backbone's g_s.
     """
 
     def __init__(
-        self, info: ModelInfo, recipe: Recipe, data: Path, folder: Path, device: torch.device, compiled: bool
+        self,
+        info: ModelInfo,
+        recipe: Recipe,
+        data: Path,
+        folder: Path,
+        device: torch.device,
+        compiled: bool,
+        start: Enhancer | None = None,
     ) -> None:
         coding = info.backbone
         if coding is None or coding.backbone is None or info.decoder is None:
@@ -62,6 +69,10 @@ class DecoderRun(Run[Decoder]):
         self.pool, validation = Pool(split.train, device), Pool(split.validation, device)
         self.codec, self.plain_codec = ModelCodec(coding, device), ModelCodec(coding.backbone, device)
         model = Decoder(Enhancer(info.architecture, info.decoder))
+        if start is not None:
+            if start.config != info.decoder:
+                raise LcompError(f"the decoder to start from is not built like '{info.name}'")
+            model.g_s.load_state_dict(start.state_dict())
         place(model, device)
         super().__init__(model, recipe, folder, device)
         stage, shared = recipe.stage(0), (self.pool, self.choose_codec, self.random)

@@ -10,7 +10,7 @@ import tomlkit
 import torch
 from torch import Tensor, nn
 
-from lcomp.entropy.tables import SCALE_MIN, SCALES, STEPS_PER_OCTAVE, gaussian_tables, pack_tables
+from lcomp.entropy.tables import SCALE_MIN, SCALES, STEPS_PER_OCTAVE, Table, pack_tables
 from lcomp.errors import LcompError
 from lcomp.networks.context import FLOOR, SIGN_OFFSET, Context
 from lcomp.networks.enhancer import Enhancer
@@ -30,7 +30,7 @@ def integer_weight(weight: Tensor) -> tuple[Tensor, int]:
     return torch.round(weight * 2.0**shift).to(torch.int16), shift
 
 
-def integer_tensors(model: Hyperprior) -> dict[str, Tensor]:
+def integer_tensors(model: Hyperprior, tables: tuple[Table, ...]) -> dict[str, Tensor]:
     """The tensors that decide the bitstream: h_s in fixed point, log2 spreads, 2^x and the frequency tables."""
     tensors: dict[str, Tensor] = {}
     shifts = []
@@ -56,12 +56,12 @@ def integer_tensors(model: Hyperprior) -> dict[str, Tensor]:
     tensors["z_log_gain"] = logarithms(model.scale.z_log_gain.points)
     tensors["z_log_scale"] = logarithms(model.z_log_scale.points)
     tensors["exp2"] = torch.tensor([round(2 ** (k / 256 + EXP_BITS)) for k in range(257)], dtype=torch.int32)
-    tensors["tables"] = torch.from_numpy(pack_tables(gaussian_tables()))
+    tensors["tables"] = torch.from_numpy(pack_tables(tables))
     return {EXACT + name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
 
 
-def integer_context_tensors(model: Context) -> dict[str, Tensor]:
-    """The context network in fixed point and its integer functions."""
+def integer_context_tensors(model: Context, tables: tuple[Table, ...]) -> dict[str, Tensor]:
+    """The context network in fixed point, its integer functions, and frequency tables in place of the backbone's."""
     tensors: dict[str, Tensor] = {}
     shifts = []
     for name in context_layer_names(model.config):
@@ -85,7 +85,8 @@ def integer_context_tensors(model: Context) -> dict[str, Tensor]:
     tensors["expected"] = activations(0.5 * torch.log2(sigma.square() + FLOOR))
     tensors["sigma"] = torch.round(sigma * 2.0**SIGMA_BITS).to(torch.int32)
     tensors["sign_offset"] = activations(torch.tensor(SIGN_OFFSET))
-    return {f"{EXACT}context.{name}": tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    named = {f"{EXACT}context.{name}": tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    return named | {f"{EXACT}tables": torch.from_numpy(pack_tables(tables))}
 
 
 def half_precision(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -106,21 +107,21 @@ def replace_file(path: Path, data: bytes) -> None:
     temporary.replace(path)
 
 
-def export(model: Hyperprior, info: ModelInfo, training: dict[str, str]) -> Path:
+def export(model: Hyperprior, info: ModelInfo, training: dict[str, str], tables: tuple[Table, ...]) -> Path:
     """Write the weights file of a backbone with its hyperprior.
 
     `training` goes into the metadata of the file. Raises LcompError for weights that are not finite.
     """
     wanted = ("g_a.", "h_a.", "g_s.", "scale.")
     floats = half_precision({name: tensor for name, tensor in model.state_dict().items() if name.startswith(wanted)})
-    exact = integer_tensors(model)
+    exact = integer_tensors(model, tables)
     if not all(bool(torch.isfinite(tensor).all()) for tensor in floats.values()):
         raise LcompError("the trained weights are not finite")
     exact_path(exact, torch.device("cpu"))  # checks the bounds
     return write_weights(info, floats | exact, fingerprint(exact), training)
 
 
-def export_context(model: Context, info: ModelInfo, training: dict[str, str]) -> Path:
+def export_context(model: Context, info: ModelInfo, training: dict[str, str], tables: tuple[Table, ...]) -> Path:
     """Write the weights file of a context model, which needs that of its backbone beside it.
 
     `training` goes into the metadata of the file. Raises LcompError for weights that are not finite.
@@ -128,7 +129,7 @@ def export_context(model: Context, info: ModelInfo, training: dict[str, str]) ->
     assert info.backbone is not None
     if not all(bool(torch.isfinite(tensor).all()) for tensor in model.state_dict().values()):
         raise LcompError("the trained weights are not finite")
-    exact = integer_context_tensors(model)
+    exact = integer_context_tensors(model, tables)
     exact_context(exact, model.config, torch.device("cpu"))  # checks the bounds
     return write_weights(info, exact, fingerprint(read_tensors(info.backbone) | exact), training)
 

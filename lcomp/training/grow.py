@@ -1,7 +1,9 @@
 """Start from a smaller trained model: what it knows is kept.
 
-Added latents begin as what it leaves over, added residual blocks as identities.
+Added latents begin as what it leaves over, added residual blocks as identities, added passes as those they come from.
 """
+
+import dataclasses
 
 import numpy as np
 import torch
@@ -9,8 +11,9 @@ from torch.nn import functional as F
 
 from lcomp.entropy.tables import SCALE_MIN
 from lcomp.errors import LcompError
-from lcomp.networks.blocks import QUALITIES, quality_weights
+from lcomp.networks.blocks import QUALITIES, quality_weights, start_at_zero
 from lcomp.networks.config import HYPER_STRIDE, STRIDE, BackboneConfig
+from lcomp.networks.context import Context, known_taps, passes
 from lcomp.networks.energy import group_of_latent
 from lcomp.networks.hyperprior import Hyperprior
 from lcomp.training.data import Pool, to_signal
@@ -69,6 +72,36 @@ def grow(model: Hyperprior, small: Hyperprior, pool: Pool, random: np.random.Gen
         w = quality_weights(torch.full((len(crops),), 1.0 + point, device=crops.device))
         z = model.h_a(model.g_a(crops, w, model.scale), w, model.scale)[:, added]
         model.z_log_scale.points[point, added] = 0.5 * (z.square().mean((0, 2, 3)) + SCALE_MIN**2).log()
+
+
+@torch.no_grad()
+def grow_context(model: Context, small: Context) -> None:
+    """Set `model` to what `small` computes; it may code in four parts what `small` codes in two.
+
+    Raises LcompError where they differ otherwise.
+    """
+    old, new = small.config, model.config
+    splits = set(zip(old.parts, new.parts, strict=False))
+    if dataclasses.replace(old, parts=new.parts) != new or not splits <= {(1, 1), (2, 2), (4, 4), (2, 4)}:
+        raise LcompError("a context model can only grow from two parts to four")
+    for name in ("enter", "quality", "onward"):
+        model.get_submodule(name).load_state_dict(small.get_submodule(name).state_dict())
+    number = {(step.group, step.part): index for index, step in enumerate(passes(old))}
+    across = dict(zip((at for at in number if at[1]), small.across, strict=True))
+    layers = iter(model.across)
+    for step, parameters in zip(passes(new), model.parameters_of, strict=True):
+        parts = old.parts[step.group]
+        part = step.part * parts // step.parts
+        parameters.load_state_dict(small.parameters_of[number[step.group, part]].state_dict())
+        if step.part:
+            layer = next(layers)
+            start_at_zero(layer)
+            if part:
+                source = across[step.group, part].state_dict()
+                taps = torch.zeros_like(source["weight"])
+                for row, column in known_taps(parts, part):  # the others `small` never saw at work
+                    taps[:, :, row, column] = 1
+                layer.load_state_dict({"weight": source["weight"] * taps, "bias": source["bias"]})
 
 
 def add_leftovers(model: Hyperprior, small: Hyperprior, pool: Pool, random: np.random.Generator) -> None:

@@ -37,7 +37,9 @@ class Recipe:
     clip: float = 1.0  # largest gradient norm, per group
     ema: float = 0.9995  # decay of the averaged weights, per step
     seed: int = 0
+    table_crops: int = 1024  # crops that the frequency tables are fitted to, in each round
     context: str = ""  # of a backbone: the model whose context is trained beside it
+    decoder: str = ""  # of a backbone: the model whose decoder is trained beside it
 
     def __post_init__(self) -> None:
         if not self.minutes > 0 or not self.stages or self.stages[0].start != 0:

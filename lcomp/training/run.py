@@ -48,7 +48,7 @@ def make_optimizers(model: nn.Module, recipe: Recipe) -> list[torch.optim.Optimi
             vectors.append(parameter)
         elif parameter.ndim == 1 or ".path" in name or ".expand" in name:
             small.append(parameter)
-        elif "g_a." in name or "g_s." in name:
+        elif any(part in name for part in ("g_a.", "g_s.", "enhancer.")):
             transforms.append(parameter)
         else:
             entropy.append(parameter)

@@ -1,0 +1,102 @@
+"""Frequency tables fitted to what is coded of training pictures.
+
+Scales are learned with uniform noise in place of rounding; symbols chosen by their cost are zero more often than the
+Gaussian says. Tables and choice depend on each other (entropy-constrained quantisation, Chou 1989), hence the rounds.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lcomp.codec import ModelCodec
+from lcomp.container import QUALITY_STEPS
+from lcomp.effort import DEFAULT_EFFORT, Effort
+from lcomp.entropy.tables import (
+    MAX_RADIUS,
+    PRECISION,
+    SCALES,
+    Table,
+    gaussian_masses,
+    gaussian_table,
+    gaussian_tables,
+    scale_deviation,
+    table_of_masses,
+)
+from lcomp.rounding import Rounding
+from lcomp.training.data import Pool, stratified_qualities, to_signal
+from lcomp.training.recipe import Recipe
+from lcomp.zoo import read_model
+
+ROUNDS = 2
+
+BATCH = 8
+"""Crops that the range of qualities is spread over."""
+
+PRIOR = 64.0
+"""Symbols that the Gaussian counts for."""
+
+ESCAPE_BITS = 16
+"""Bits of a symbol that a table does not hold, besides those of its escape."""
+
+WIDER = (1.0, 1.5, 2.0, 3.0)
+"""Radii that are tried, in relation to the Gaussian's."""
+
+
+def expected_bits(table: Table, masses: NDArray[np.float64]) -> float:
+    """Mean bits of symbols with probabilities `masses` of -MAX_RADIUS .. MAX_RADIUS, coded with a table."""
+    bits = PRECISION - np.log2(table.frequencies)
+    middle = masses[MAX_RADIUS - table.radius : MAX_RADIUS + table.radius + 1]
+    return float(middle @ bits[:-1] + (1 - middle.sum()) * (bits[-1] + ESCAPE_BITS))
+
+
+def fitted_table(counts: NDArray[np.int64], scale: int) -> Table:
+    """Table of a scale whose symbols -MAX_RADIUS .. MAX_RADIUS were seen so often; the larger ones count as those."""
+    masses = counts + counts[::-1] + PRIOR * gaussian_masses(scale_deviation(scale), MAX_RADIUS)
+    masses /= masses.sum()
+    radius = gaussian_table(scale_deviation(scale)).radius
+    radii = sorted({min(round(radius * factor), MAX_RADIUS) for factor in WIDER})
+    tables = [table_of_masses(masses[MAX_RADIUS - r : MAX_RADIUS + r + 1]) for r in radii]
+    return min(tables, key=lambda table: expected_bits(table, masses))
+
+
+@torch.no_grad()
+def count_symbols(
+    codec: ModelCodec, rounding: Rounding, pool: Pool, random: np.random.Generator, crops: int, side: int
+) -> NDArray[np.int64]:
+    """How often each symbol [SCALES, 2 MAX_RADIUS + 1] is chosen in about so many random crops."""
+    effort = Effort(DEFAULT_EFFORT, codec.transforms, codec.tile, rounding)
+    width = 2 * MAX_RADIUS + 1
+    counts = np.zeros(SCALES * width, np.int64)
+    for _ in range(-(-crops // BATCH)):
+        signals = to_signal(pool.crops(BATCH, side, random))
+        for x, q in zip(signals, stratified_qualities(BATCH, random).tolist(), strict=True):
+            quality = round(q * QUALITY_STEPS)
+            choice = effort.first(codec.transforms.latents(x[None], quality), quality)
+            places = choice.parameters.scales.long() * width + choice.symbols.long().clamp(-MAX_RADIUS, MAX_RADIUS)
+            counts += np.bincount((places + MAX_RADIUS).flatten().cpu().numpy(), minlength=len(counts))
+    return counts.reshape(SCALES, width)
+
+
+def fit_tables(codec: ModelCodec, pool: Pool, recipe: Recipe) -> tuple[Table, ...]:
+    """Tables of the symbols that `codec` chooses in random crops, for every scale."""
+    random, side = np.random.default_rng(recipe.seed), recipe.stage(0).crop
+    tables = gaussian_tables()
+    for _ in range(ROUNDS):
+        counts = count_symbols(codec, Rounding(tables, codec.device), pool, random, recipe.table_crops, side)
+        # the first scale stands for symbols that are not coded
+        tables = (tables[0], *(fitted_table(counts[scale], scale) for scale in range(1, SCALES)))
+    return tables
+
+
+def export_fitted(
+    write: Callable[[tuple[Table, ...]], Path], source: Path, pool: Pool, recipe: Recipe, device: torch.device
+) -> Path:
+    """Write the weights of the model described in `source`, with tables that fit what it codes.
+
+    `write` exports it with the tables that it is given; the first are Gaussian.
+    """
+    write(gaussian_tables())
+    return write(fit_tables(ModelCodec(read_model(source), device), pool, recipe))
