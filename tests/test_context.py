@@ -139,3 +139,19 @@ def test_a_context_model_needs_its_own_backbone(context_info: ModelInfo, tmp_pat
     export(other, backbone, {}, gaussian_tables())
     with pytest.raises(ModelError, match="fingerprint"):
         ModelCodec(read_model(root / "models" / "context.toml"), torch.device("cpu"))
+
+
+def test_scales_stay_within_the_tables() -> None:
+    log_scale = torch.tensor([-90.0, -3.0, 0.0, 7.0, 90.0])[None, :, None, None]
+    base = Base(torch.zeros(1, 1, 1, 1), torch.ones_like(log_scale), log_scale)
+    shifts = torch.zeros(1, 10, 1, 1, requires_grad=True)
+    refined = base.refine(shifts)
+    index = ((refined.log_scale - LOG_SCALE_FLOOR) * 6).flatten().tolist()
+    assert index[1:4] == pytest.approx([(value - LOG_SCALE_FLOOR) * 6 for value in (-3.0, 0.0, 7.0)], abs=1e-4)
+    assert -20 < index[0] < 0
+    assert 63 < index[4] < 80
+    assert refined.residual.flatten().tolist() == [1.0] * 5
+    # beyond the bounds there still is a gradient
+    refined.log_scale.sum().backward()
+    assert shifts.grad is not None
+    assert (shifts.grad[0, 5:] > 0.02).all()

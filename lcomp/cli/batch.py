@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -12,9 +12,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NamedTuple
 
-import rich.progress
 import typer
-from rich.console import Console
 
 from lcomp.cli.files import STREAM, KeptMessages, Progress, set_up_messages
 from lcomp.cli.inputs import Job
@@ -166,38 +164,29 @@ def side_by_side(work: Work, jobs: list[Job], manner: Manner, advance: Advance) 
             worker.close()
 
 
-def overall_bar(console: Console, manner: Manner) -> rich.progress.Progress:
-    """A bar that is gone when the work is done."""
-    columns = (
-        rich.progress.SpinnerColumn(),
-        rich.progress.TextColumn("{task.description}", markup=False),
-        rich.progress.BarColumn(),
-        rich.progress.TimeRemainingColumn(),
-    )
-    bar = rich.progress.Progress(*columns, console=console, transient=True)
-    bar.add_task(manner.verb, total=None)
-    return bar
-
-
 def run(work: Work, jobs: list[Job], manner: Manner, skip_existing: bool = False) -> None:
     """Run all jobs, printing the line of each; after an error the rest is still tried.
 
     With `skip_existing` inputs whose output exists are left out. Leaves with the exit code of the failures where they
     agree on it, else with 1.
     """
-    console = Console(stderr=True)
     pending = [job for job in jobs if not (skip_existing and job.output != STREAM and Path(job.output).exists())]
     failures = []
-    bar = overall_bar(console, manner)
-    visible: AbstractContextManager[object] = bar if console.is_terminal and not manner.quiet else nullcontext()
+    bar = None
+    if sys.stderr.isatty() and not manner.quiet:
+        from lcomp.cli.bars import batch_bar
+
+        bar = batch_bar(manner.verb)
 
     def advance(done: float) -> None:
+        if bar is None:
+            return
         current = min(int(done), len(pending) - 1)
         count = f" ({current + 1} of {len(pending)})" if len(pending) > 1 else ""
         text = f"{manner.verb} {shown(pending[current])}{count}" if manner.jobs == 1 else f"{manner.verb}{count}"
         bar.update(bar.task_ids[0], description=text, completed=done, total=len(pending))
 
-    with visible:
+    with bar or nullcontext():
         # another process has no stdin of ours
         if manner.jobs > 1 and len(pending) > 1 and all(job.source != STREAM for job in pending):
             outcomes = side_by_side(work, pending, manner, advance)

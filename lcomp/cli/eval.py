@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from lcomp.cli.files import set_up_messages, temporary_beside
 from lcomp.cli.options import Device, Force, Json, Quiet
@@ -15,6 +13,8 @@ from lcomp.errors import LcompError, ModelError
 from lcomp.zoo import all_models
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from lcomp.evaluation.codecs import Adapter
     from lcomp.evaluation.datasets import Dataset
     from lcomp.evaluation.measure import Plan
@@ -40,12 +40,6 @@ def parsed_qualities(text: str) -> tuple[float, ...]:
     return tuple(qualities)
 
 
-def progress_bar(console: Console, quiet: bool) -> Progress:
-    """A progress bar on stderr, shown on terminals only."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, TimeRemainingColumn(), console=console, disable=quiet or not console.is_terminal)
-
-
 def chosen_adapters(
     models: list[str], codecs: list[str], plan: "Plan", models_named: bool
 ) -> "tuple[list[Adapter], list[Skipped]]":
@@ -66,7 +60,7 @@ def chosen_adapters(
 
 
 def measured_rows(
-    dataset: "Dataset", adapters: "list[Adapter]", plan: "Plan", output: Path | None, bar: Progress
+    dataset: "Dataset", adapters: "list[Adapter]", plan: "Plan", output: Path | None, bar: "Progress"
 ) -> "list[Row]":
     """All rows in the order of pictures, codecs and settings; each picture's and codec's first error is told."""
     from lcomp.evaluation.journal import Journal
@@ -100,16 +94,16 @@ def measured_rows(
     return sorted(rows, key=place)
 
 
-def write_outputs(
-    output: Path, results: "Results", dataset: "Dataset", adapters: "list[Adapter]", console: Console
-) -> None:
+def write_outputs(output: Path, results: "Results", dataset: "Dataset", adapters: "list[Adapter]") -> None:
     """Write everything that is derived from the rows, each file by way of a temporary one."""
+    from rich.console import Console
+
     from lcomp.evaluation.crops import comparisons
     from lcomp.evaluation.plots import plot
     from lcomp.evaluation.report import render
     from lcomp.evaluation.results import to_csv, to_json
 
-    with console.status("writing the report"):
+    with Console(stderr=True).status("writing the report"):
         plots = [plot(results, ms_ssim=False), plot(results, ms_ssim=True)]
         report = render(results, plots, comparisons(dataset, adapters, list(results.rows)))
         files = [
@@ -127,6 +121,8 @@ def write_outputs(
 
 def print_results(results: "Results", as_json: bool, as_csv: bool) -> None:
     """Print the tables or the document that was asked for."""
+    from rich.console import Console
+
     from lcomp.evaluation.results import to_csv, to_json
     from lcomp.evaluation.table import points_table, summary_table
 
@@ -196,6 +192,8 @@ def evaluate(
     if not model_names and not codec_names:
         raise typer.BadParameter("there is neither a model nor a codec to measure")
     set_up_messages(False, quiet)
+    from lcomp.cli.bars import counting_bar
+
     try:
         from lcomp.evaluation import journal
         from lcomp.evaluation.datasets import find_dataset
@@ -209,8 +207,7 @@ def evaluate(
         require_ssimulacra2()
 
     plan = Plan(qualities, device, perceptual, jobs)
-    console = Console(stderr=True)
-    with progress_bar(console, quiet) as bar:
+    with counting_bar(quiet) as bar:
         fetching = bar.add_task("fetching Kodak", total=None, visible=False)
         pictures = find_dataset(
             dataset,
@@ -226,7 +223,7 @@ def evaluate(
         rows = measured_rows(pictures, adapters, plan, output, bar)
     results = summarise(pictures, adapters, skipped, rows)
     if output:
-        write_outputs(output, results, pictures, adapters, console)
+        write_outputs(output, results, pictures, adapters)
     print_results(results, as_json, as_csv)
     if not results.common:
         print("lcomp: no picture was measured by all codecs at all settings: no means", file=sys.stderr)

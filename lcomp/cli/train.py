@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from lcomp.cli.options import Device
 from lcomp.errors import LcompError
@@ -49,6 +47,9 @@ def train(
     except ModuleNotFoundError as error:
         print(f"lcomp: {error.name} is not installed: pip install 'lcomp[train]'", file=sys.stderr)
         raise typer.Exit(1) from error
+    from rich.console import Console
+
+    from lcomp.cli.bars import training_bar
     from lcomp.loading import choose_device
     from lcomp.training.recipe import read_recipe
     from lcomp.zoo import read_model
@@ -81,8 +82,7 @@ def train(
             sizes = info.architecture, beside.context if beside else None, viewer.decoder if viewer else None
             trainer = BackboneRun(*sizes, recipe, data, folder, choose_device(device), compiled, small)
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bar:
+    with training_bar(console) as bar:
         task = bar.add_task(info.name, total=recipe.minutes)
         bar.update(task, completed=trainer.minutes)
 

@@ -13,12 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lcomp.entropy.tables import SCALE_MIN, STEPS_PER_OCTAVE
+from lcomp.entropy.tables import SCALE_MIN, SCALES, STEPS_PER_OCTAVE
 from lcomp.networks.blocks import QualityVector, start_at_zero
 from lcomp.networks.config import BackboneConfig, ContextConfig
-from lcomp.networks.hyperprior import SLOPE, gaussian_bits, quantise
+from lcomp.networks.hyperprior import SLOPE, bounded, gaussian_bits, quantise
 
 LOG_SCALE_FLOOR = math.log2(SCALE_MIN)
+LOG_SCALE_CEILING = LOG_SCALE_FLOOR + (SCALES - 1) / STEPS_PER_OCTAVE
 
 FLOOR = 0.16
 """Energy of a symbol that is zero, in squared quantisation steps."""
@@ -98,16 +99,14 @@ class Base(NamedTuple):
 
     features: Tensor  # [B, F, h, w]: hidden layer and energies of h_s
     residual: Tensor  # [B, M, h, w]: y - mu
-    log_scale: Tensor  # [B, M, h, w]: log2 of the standard deviation, not yet bounded below
+    log_scale: Tensor  # [B, M, h, w]: log2 of the standard deviation, not yet bounded
 
     def refine(self, shifts: Tensor) -> Refined:
         """The residual and scales after the shifts [B, 2G, h, w] of a pass."""
         mean, scale = shifts.float().chunk(2, 1)
-        deviation = self.log_scale.clamp_min(LOG_SCALE_FLOOR).exp2()
-        above = self.log_scale + scale - LOG_SCALE_FLOOR
-        # a small slope below the bound keeps a gradient that can bring the scale back
-        above = above.clamp_min(0) + 0.03 * above.clamp_max(0)
-        return Refined(self.residual - mean * deviation, LOG_SCALE_FLOOR + above)
+        deviation = self.log_scale.clamp(LOG_SCALE_FLOOR, LOG_SCALE_CEILING).exp2()
+        log_scale = LOG_SCALE_FLOOR + bounded(self.log_scale + scale - LOG_SCALE_FLOOR)
+        return Refined(self.residual - mean * deviation, log_scale)
 
 
 class Parameters(nn.Module):

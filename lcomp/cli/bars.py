@@ -1,0 +1,34 @@
+"""Progress bars on stderr; imported only when one may be shown, because rich takes as long as our own code."""
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+
+def batch_bar(verb: str) -> Progress:
+    """A bar with one task, which is gone when the work is done."""
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn()
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    bar.add_task(verb, total=None)
+    return bar
+
+
+def counting_bar(quiet: bool) -> Progress:
+    """A bar that counts what is done, shown on terminals only."""
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    return Progress(*columns, TimeRemainingColumn(), console=console, disable=quiet or not console.is_terminal)
+
+
+def training_bar(console: Console) -> Progress:
+    """A bar of time, shown on terminals only."""
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()
+    return Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal)
