@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lcomp.entropy.latents import MAX_SYMBOL
-from lcomp.entropy.tables import MAX_RADIUS, PRECISION, Table
+from lcomp.entropy.tables import ESCAPE_BITS, MAX_RADIUS, PRECISION, Table
 
 CAUTION = 2.5
 """Weight of the distortion: the synthesis is not the orthonormal transform that the estimate takes it for.
@@ -33,7 +33,7 @@ class Rounding:
         # bits [scale, magnitude]; magnitudes beyond a table cost what an escape does
         bits = np.empty((len(tables), MAX_RADIUS + 2), np.float32)
         for row, table in zip(bits, tables, strict=True):
-            row[:] = PRECISION - math.log2(table.frequencies[-1]) + 16
+            row[:] = PRECISION - math.log2(table.frequencies[-1]) + ESCAPE_BITS
             row[: table.radius + 1] = PRECISION - np.log2(table.frequencies[table.radius : -1])
         self.bits = torch.from_numpy(bits).to(device)
 

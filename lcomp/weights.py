@@ -78,16 +78,23 @@ def exact_path(tensors: dict[str, Tensor], device: torch.device) -> IntegerHyper
     )
 
 
+def count_mixers(config: ContextConfig) -> int:
+    """How many mixers a context model has: one between two groups, or none."""
+    return len(config.groups) - 1 if config.hidden else 0
+
+
 def context_layer_names(config: ContextConfig) -> list[str]:
     """Names of the layers of `lcomp.networks.context.Context`, in the order of `IntegerContextLayers`."""
     count, groups = len(list(passes(config))), len(config.groups)
-    later = sum(step.part > 0 for step in passes(config))
+    later, mixers = sum(step.part > 0 for step in passes(config)), count_mixers(config)
     return [
         "enter",
         *(f"parameters_of.{number}.enter" for number in range(count)),
         *(f"parameters_of.{number}.leave" for number in range(count)),
         *(f"across.{number}" for number in range(later)),
         *(f"onward.{group}" for group in range(groups - 1)),
+        *(f"mixers.{group}.enter" for group in range(mixers)),
+        *(f"mixers.{group}.leave" for group in range(mixers)),
     ]
 
 
@@ -95,7 +102,7 @@ def exact_context(tensors: dict[str, Tensor], config: ContextConfig, device: tor
     """The integer context model on a device; raises ValueError where sums could exceed 2^53."""
     prefix = EXACT + "context."
     count, groups = len(list(passes(config))), len(config.groups)
-    later = sum(step.part > 0 for step in passes(config))
+    later, mixers = sum(step.part > 0 for step in passes(config)), count_mixers(config)
     layers = iter(
         IntegerLayer(
             tensors[f"{prefix}{name}.weight"].double().to(device),
@@ -113,7 +120,9 @@ def exact_context(tensors: dict[str, Tensor], config: ContextConfig, device: tor
 
     return IntegerContext(
         config,
-        IntegerContextLayers(next(layers), take(count), take(count), take(later), take(groups - 1)),
+        IntegerContextLayers(
+            next(layers), take(count), take(count), take(later), take(groups - 1), take(mixers), take(mixers)
+        ),
         ContextTables(
             quality=tensors[prefix + "quality"].numpy().astype(np.int64),
             energy=function("energy"),

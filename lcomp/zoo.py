@@ -78,7 +78,7 @@ def read_context(sizes: dict[str, Any]) -> ContextConfig:
     """The `[context]` table."""
     groups = tuple(int(channels) for channels in sizes["groups"])
     parts = tuple(int(number) for number in sizes["parts"])
-    return ContextConfig(int(sizes["width"]), groups, parts, int(sizes["widest"]))
+    return ContextConfig(int(sizes["width"]), groups, parts, int(sizes["widest"]), int(sizes.get("hidden", 0)))
 
 
 def read_decoder(sizes: dict[str, Any]) -> EnhancerConfig:

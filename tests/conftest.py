@@ -68,6 +68,7 @@ width = 8
 groups = [4, 8, 12]
 parts = [4, 2, 1]
 widest = 6
+hidden = 6
 """ + recipe("tiny-context.safetensors")
 
 TINY_SR = """
@@ -127,9 +128,9 @@ def random_context(info: ModelInfo) -> Context:
     torch.manual_seed(3)
     model = Context(info.architecture, info.context, count_features(info.architecture)).eval()
     with torch.no_grad():
-        for parameter in model.parameters():
+        for name, parameter in model.named_parameters():
             if not parameter.any():
-                parameter.normal_(0, 0.1)
+                parameter.normal_(0, 1 if "mixers" in name else 0.1)
     return model
 
 
@@ -212,4 +213,26 @@ def mixed_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     noise_image(20, 20, 3).convert("L").save(path / "tiny.png")
     data = (path / "a.png").read_bytes()
     (path / "corrupt.png").write_bytes(data[: len(data) // 2])
+    return path
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of six small pictures, two of them held out by an index."""
+    folder = tmp_path_factory.mktemp("pictures")
+    (folder / "images").mkdir()
+    rows = ["file,split"]
+    for number in range(6):
+        noise_image(300, 280, number, noise=3).save(folder / "images" / f"{number}.png")
+        rows.append(f"{number}.png,{'val' if number < 2 else 'train'}")
+    (folder / "index.csv").write_text("\n".join(rows))
+    return folder
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> Path:
+    """A description of the tiny model that has not been trained."""
+    (tmp_path / "models").mkdir()
+    path = tmp_path / "models" / "tiny.toml"
+    path.write_text(TINY_MODEL)
     return path

@@ -71,6 +71,19 @@ def test_closed_pipe_is_quiet(folder: Path) -> None:
     assert b"Traceback" not in result.stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no descriptors to close here")
+def test_a_closed_stderr_does_not_matter(folder: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "lcomp", "encode", str(folder / "photo.png"), "-q", "4", "-o"]
+    closed = ["sh", "-c", 'exec "$@" 2>&-', "sh"]
+    result = subprocess.run([*closed, *command, "-"], stdout=subprocess.PIPE, check=False)
+    assert result.returncode == 0
+    assert result.stdout == (folder / "photo.lic").read_bytes()
+    missing = [*command[:4], str(tmp_path / "nothing.png"), "-o", "-"]
+    result = subprocess.run([*closed, *missing], stdout=subprocess.PIPE, check=False)
+    assert result.returncode == 1
+    assert result.stdout == b""
+
+
 def test_a_bar_shows_on_a_terminal(large: Path, tmp_path: Path) -> None:
     pty = pytest.importorskip("pty", reason="no pseudo-terminals here")
     master, slave = pty.openpty()

@@ -1,4 +1,5 @@
 import hashlib
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +16,8 @@ from lcomp.entropy.tables import SCALE_MIN, STEPS_PER_OCTAVE
 from lcomp.errors import ChecksumError, FormatError, LcompError
 from lcomp.images import to_picture
 from lcomp.networks.blocks import quality_weights
-from lcomp.networks.hyperprior import bounded_deviation, gaussian_bits
+from lcomp.networks.context import bounded
+from lcomp.networks.hyperprior import gaussian_bits
 from lcomp.networks.integer import LOG_BITS, LOG_SCALE_MIN, interpolate
 from lcomp.tiles import Grid, Rectangle
 from lcomp.weights import load_weights
@@ -120,7 +122,7 @@ def test_exact_path_follows_the_float_path(codec: ModelCodec, tiny_info: ModelIn
         w = quality_weights(torch.tensor([quality / 1000]))
         with torch.no_grad():
             hints = model.hints(z.float(), w)
-        mean, sigma = hints.mean, bounded_deviation(hints.log_scale)
+        mean, sigma = hints.mean, bounded(hints.log_scale / math.log(2)).exp2()
         exact = codec.tile.h_s(z, quality).entropy_parameters()
         deviation = model.scale.deviation(w)
         assert ((exact.mean / 64 - mean).abs() / (deviation + 1)).max() < 0.02

@@ -92,30 +92,31 @@ def test_the_context_reaches_the_stream(codec: ModelCodec, context_info: ModelIn
 
 
 def test_the_exact_passes_follow_the_float_network(codec: ModelCodec, context_info: ModelInfo) -> None:
-    """The integer network predicts what the trained one does, symbol for symbol of the same picture."""
+    """The integer network predicts what the trained one does, given the same symbols."""
     network = random_context(context_info)
     quality, shape = 3700, (7, 6)
     z = torch.randint(-5, 6, (1, context_info.architecture.hyper_latents, 2, 2)).double()
     hyper = HyperOutput(*(tensor[..., : shape[0], : shape[1]] for tensor in codec.tile.h_s(z, quality)))
-    log_scale = hyper.log_scale * 2.0**-OUTPUT_BITS + LOG_SCALE_MIN * 2.0**-LOG_BITS
-    y = torch.randn(hyper.mean.shape, dtype=torch.float64) * 4
-    base = Base((hyper.features() * 2.0**-ACTIVATION_BITS).float(), (y - hyper.mean / 64).float(), log_scale.float())
+    symbols = torch.round(torch.randn(hyper.mean.shape, dtype=torch.float64) * 4)
+    flat = symbols.flatten(2)
 
+    def code(step: Pass, places: Places, parameters: EntropyParameters) -> Tensor:
+        return flat[:, step.first : step.last, places]
+
+    exact = codec.tile.run_passes(hyper, quality, code)
+    # the latents whose symbols these are: the float network finds the same ones
+    y = symbols + exact.mean * 2.0**-MEAN_BITS
+    log_scale = hyper.log_scale * 2.0**-OUTPUT_BITS + LOG_SCALE_MIN * 2.0**-LOG_BITS
+    base = Base((hyper.features() * 2.0**-ACTIVATION_BITS).float(), (y - hyper.mean / 64).float(), log_scale.float())
     weight = torch.full((1, 24, 1, 1), 1e9)  # plain rounding
     with torch.no_grad():
         expected = network.refine(base, quality_weights(torch.tensor([quality / 1000])), weight)
-
-    flat = y.flatten(2)
-
-    def code(step: Pass, places: Places, parameters: EntropyParameters) -> Tensor:
-        return torch.round(flat[:, step.first : step.last, places] - parameters.mean * 2.0**-MEAN_BITS)
-
-    exact = codec.tile.run_passes(hyper, quality, code)
-    residual = y[0] - exact.mean[0] * 2.0**-MEAN_BITS
-    index = torch.round((expected.log_scale[0] - LOG_SCALE_FLOOR) * 6).clamp(0, 63)
-    # a symbol that rounds the other way may change what follows: nearly all agree
-    assert ((residual - expected.residual[0]).abs() < 0.1).double().mean() > 0.97
-    assert ((index - exact.scales[0].double()).abs() <= 1).double().mean() > 0.97
+    index = torch.round((expected.log_scale - LOG_SCALE_FLOOR) * 6).clamp(0, 63)
+    coded = exact.scales > 0
+    assert coded.double().mean() > 0.5
+    off = (expected.residual - symbols).abs() / (1 + expected.log_scale.exp2())
+    assert off[coded].max() < 0.05
+    assert ((index - exact.scales.double()).abs() <= 1).double().mean() > 0.99
 
 
 def test_a_damaged_stream_is_noticed(codec: ModelCodec) -> None:

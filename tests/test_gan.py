@@ -14,7 +14,7 @@ from lcomp.networks.enhancer import Enhancer
 from lcomp.training.discriminator import Discriminator, feature_distance
 from lcomp.training.gan import BRIGHTNESS, COLOUR, GanRun, realism_weight, tone
 from lcomp.training.recipe import read_recipe
-from lcomp.training.run import checkpoint_file
+from lcomp.training.run import Setting, checkpoint_file
 from lcomp.training.statistics import WEIGHTS, bands, statistics_distance
 from lcomp.zoo import ModelInfo, read_model
 
@@ -80,7 +80,7 @@ def test_a_texture_trains_resumes_and_is_exported(sr_info: ModelInfo, pictures: 
     assert "right" in log
     assert "finest band" in log
     assert (run / "samples.png").is_file()
-    again = GanRun(info, read_recipe(source), pictures, run, CPU, compiled=False)
+    again = GanRun(info, Setting(read_recipe(source), pictures, run, CPU, compiled=False))
     assert again.progress >= 1
     state = torch.load(checkpoint_file(run), weights_only=True)
     for name, tensor in again.discriminator.state_dict().items():

@@ -11,48 +11,24 @@ from typer.testing import CliRunner
 from lcomp.cli.app import app
 from lcomp.codec import ModelCodec
 from lcomp.container import Coder
-from lcomp.entropy.tables import MAX_RADIUS, gaussian_tables, pack_tables, unpack_tables
 from lcomp.errors import LcompError, ModelError
 from lcomp.images import to_picture
-from lcomp.networks.blocks import lmbda, quality_weights
-from lcomp.networks.context import Base, Context
+from lcomp.networks.blocks import lmbda
 from lcomp.networks.energy import energies, energy_transform, group_of_latent
-from lcomp.networks.family import count_features
 from lcomp.networks.hyperprior import Hyperprior, gaussian_bits
 from lcomp.tiles import Grid
 from lcomp.training.backbone import BackboneRun, trained_family
 from lcomp.training.cost import VTM_COST
-from lcomp.training.data import Pool, find_pictures, to_signal
+from lcomp.training.data import Pool, find_pictures
 from lcomp.training.decoder import ERROR_FLOOR, DecoderRun
 from lcomp.training.evidence import Store
-from lcomp.training.grow import grow, grow_context
 from lcomp.training.recipe import Recipe, Stage, read_recipe
-from lcomp.training.run import checkpoint_file
+from lcomp.training.run import Setting, checkpoint_file
 from lcomp.training.start import start_from_components
-from lcomp.training.tables import expected_bits, fitted_table
 from lcomp.weights import load_decoder
 from lcomp.zoo import ModelInfo, read_model
 
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of six small pictures, two of them held out by an index."""
-    folder = tmp_path_factory.mktemp("pictures")
-    (folder / "images").mkdir()
-    rows = ["file,split"]
-    for number in range(6):
-        noise_image(300, 280, number, noise=3).save(folder / "images" / f"{number}.png")
-        rows.append(f"{number}.png,{'val' if number < 2 else 'train'}")
-    (folder / "index.csv").write_text("\n".join(rows))
-    return folder
-
-
-@pytest.fixture
-def model_file(tmp_path: Path) -> Path:
-    (tmp_path / "models").mkdir()
-    path = tmp_path / "models" / "tiny.toml"
-    path.write_text(TINY_MODEL)
-    return path
+CPU = torch.device("cpu")
 
 
 def test_the_index_decides_the_split(pictures: Path) -> None:
@@ -162,9 +138,8 @@ def test_train_resumes_exports_and_the_result_codes_pictures(model_file: Path, p
     # the time is spent: going on trains no further and exports the same tensors
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert read_model(model_file).sha256 == info.sha256
-    resumed = BackboneRun(
-        info.architecture, None, None, read_recipe(model_file), pictures, run, torch.device("cpu"), compiled=False
-    )
+    setting = Setting(read_recipe(model_file), pictures, run, CPU, compiled=False)
+    resumed = BackboneRun(info.architecture, None, None, setting)
     assert resumed.progress >= 1
     assert resumed.step > 0
 
@@ -221,7 +196,7 @@ def test_a_decoder_trains_on_frozen_latents(sr_info: ModelInfo, pictures: Path, 
     assert trained.fingerprint == sr_info.fingerprint
     assert load_decoder(trained, torch.device("cpu")).config == trained.decoder
     # learning means less error than the backbone's own decoder on what was just seen
-    decoder = DecoderRun(trained, read_recipe(source), pictures, tmp_path / "run", torch.device("cpu"), compiled=False)
+    decoder = DecoderRun(trained, Setting(read_recipe(source), pictures, tmp_path / "run", CPU, compiled=False))
     assert decoder.progress >= 1
     with torch.no_grad():
         coded = decoder.plain.draw()
@@ -248,13 +223,13 @@ def test_stores_cover_the_range_and_renew(sr_info: ModelInfo, pictures: Path) ->
 
 
 def test_checkpoints_of_other_models_are_errors(model_file: Path, pictures: Path, tmp_path: Path) -> None:
-    config, recipe, device = read_model(model_file).architecture, read_recipe(model_file), torch.device("cpu")
-    run = tmp_path / "run"
-    BackboneRun(config, None, None, recipe, pictures, run, device, compiled=False).save()
+    config, run = read_model(model_file).architecture, tmp_path / "run"
+    setting = Setting(read_recipe(model_file), pictures, run, CPU, compiled=False)
+    BackboneRun(config, None, None, setting).save()
     assert trained_family(run).backbone.config == config
     other = dataclasses.replace(config, latents=32)
     with pytest.raises(LcompError, match="not of this model"):
-        BackboneRun(other, None, None, recipe, pictures, run, device, compiled=False)
+        BackboneRun(other, None, None, setting)
     state = torch.load(checkpoint_file(run), weights_only=True)
     for damaged in (state | {"architecture": {"patents": 3}}, state | {"average": {}}, {}):
         torch.save(damaged, checkpoint_file(run))
@@ -280,94 +255,8 @@ def test_training_lowers_the_cost(model_file: Path, pictures: Path, tmp_path: Pa
         ema=0.9,
     )
     config = read_model(model_file).architecture
-    trainer = BackboneRun(config, None, None, recipe, pictures, tmp_path / "run", torch.device("cpu"), compiled=False)
+    trainer = BackboneRun(config, None, None, Setting(recipe, pictures, tmp_path / "run", CPU, compiled=False))
     before = trainer.validate()
     reports = []
     trainer.run(reports.append)
     assert reports[-1].validation_cost < 0.99 * before
-
-
-def test_a_grown_model_computes_what_the_smaller_one_does(model_file: Path, pictures: Path) -> None:
-    import numpy as np
-
-    pool, random = Pool(find_pictures(pictures).train, torch.device("cpu")), np.random.default_rng(0)
-    torch.manual_seed(0)
-    # whole groups of energies, whole frequencies
-    config = dataclasses.replace(read_model(model_file).architecture, latents=32, hyper_latents=6)
-    small = Hyperprior(config).eval()
-    start_from_components(small, pool, random)
-    torch.nn.init.normal_(small.g_s.leave.weight, 0, 0.001)
-    torch.nn.init.normal_(small.h_s.leave.weight, 0, 0.01)
-    model = Hyperprior(dataclasses.replace(config, latents=64, hyper_latents=7)).eval()
-    grow(model, small, pool, random)
-    x, w = to_signal(pool.crops(2, 64, random)), quality_weights(torch.tensor([2.0, 8.0]))
-    with torch.no_grad():
-        y, y_small = model.g_a(x, w, model.scale), small.g_a(x, w, small.scale)
-        assert torch.allclose(y[:, :32], y_small, atol=1e-4)
-        without = torch.cat([y_small, torch.zeros_like(y[:, 32:])], 1)
-        x_small = small.g_s(y_small, w, small.scale)
-        assert torch.allclose(model.g_s(without, w, model.scale), x_small, atol=1e-4)
-        # the added latents carry what was left over
-        assert (model.g_s(y, w, model.scale) - x).square().mean() < 0.99 * (x_small - x).square().mean()
-        # of the same latents: logarithms of energies magnify rounding
-        y[:, :32] = y_small
-        z, z_small = model.h_a(y, w, model.scale), small.h_a(y_small, w, small.scale)
-        ours, theirs = model.h_s(z, w, model.scale), small.h_s(z_small, w, small.scale)
-        assert torch.allclose(ours.mean[:, :32], theirs.mean, atol=1e-3)
-        assert torch.allclose(ours.log_scale[:, :32], theirs.log_scale, atol=1e-3)
-    deeper = Hyperprior(dataclasses.replace(config, blocks=2, blocks_low=3)).eval()
-    grow(deeper, small, pool, random)
-    with torch.no_grad():
-        assert torch.equal(deeper.g_s(y_small, w, deeper.scale), x_small)
-        assert torch.equal(deeper.g_a(x, w, deeper.scale), y_small)
-    with pytest.raises(LcompError, match="cannot lose"):
-        grow(small, deeper, pool, random)
-    wider = Hyperprior(dataclasses.replace(config, channels=24))
-    with pytest.raises(LcompError, match="cannot grow"):
-        grow(wider, small, pool, random)
-
-
-def test_a_context_model_split_further_computes_what_it_did(context_info: ModelInfo) -> None:
-    assert context_info.context is not None
-    config, features = context_info.architecture, count_features(context_info.architecture)
-    small = Context(config, dataclasses.replace(context_info.context, parts=(2, 2, 1)), features).eval()
-    generator = torch.Generator().manual_seed(0)
-    for parameter in small.parameters():
-        torch.nn.init.normal_(parameter, 0, 0.1, generator=generator)
-    model = Context(config, context_info.context, features).eval()  # parts 4, 2, 1
-    grow_context(model, small)
-    base = Base(
-        torch.randn(1, features, 6, 8, generator=generator),
-        2 * torch.randn(1, config.latents, 6, 8, generator=generator),
-        torch.randn(1, config.latents, 6, 8, generator=generator),
-    )
-    w, weight = quality_weights(torch.tensor([3.0])), torch.ones(1, config.latents, 1, 1)
-    with torch.no_grad():
-        before, after = small.refine(base, w, weight), model.refine(base, w, weight)
-    assert torch.allclose(before.residual, after.residual, atol=1e-5)
-    assert torch.allclose(before.log_scale, after.log_scale, atol=1e-5)
-    with pytest.raises(LcompError, match="two parts to four"):
-        grow_context(small, model)
-
-
-def test_fitted_tables_code_what_was_seen_in_fewer_bits() -> None:
-    import numpy as np
-
-    gaussian = gaussian_tables()
-    random = np.random.default_rng(0)
-    tables = [gaussian[0]]
-    for scale in range(1, len(gaussian)):
-        # Laplacian: more zeros and longer tails than the Gaussian of the same scale
-        symbols = np.round(random.laplace(0, 0.11 * 2 ** (scale / 6) / 1.5, 20_000)).astype(int)
-        counts = np.bincount(symbols.clip(-MAX_RADIUS, MAX_RADIUS) + MAX_RADIUS, minlength=2 * MAX_RADIUS + 1)
-        tables.append(fitted_table(counts, scale))
-        masses = counts / counts.sum()
-        assert expected_bits(tables[-1], masses) < expected_bits(gaussian[scale], masses) + 1e-3
-        if scale == 20:
-            assert expected_bits(tables[-1], masses) < 0.98 * expected_bits(gaussian[scale], masses)
-    again = unpack_tables(pack_tables(tuple(tables)))
-    assert all((a.frequencies == b.frequencies).all() for a, b in zip(tables, again, strict=True))
-    # nothing seen: nothing learned
-    nothing = fitted_table(np.zeros(2 * MAX_RADIUS + 1, np.int64), 20)
-    assert nothing.radius == gaussian[20].radius
-    assert abs(nothing.frequencies - gaussian[20].frequencies).max() <= 1

@@ -1,8 +1,10 @@
 """The Typer application and its entry point. Commands import torch only when they run a network."""
 
 import io
+import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -58,6 +60,8 @@ def terminate(signum: int, frame: FrameType | None) -> NoReturn:
 def main() -> None:
     """Run the command line; every error becomes one line on stderr and an exit code."""
     signal.signal(signal.SIGTERM, terminate)
+    if sys.stderr is None:  # closed: messages go nowhere, least of all to stdout, which print would take instead
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     # names of files need not be text
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

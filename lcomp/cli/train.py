@@ -2,13 +2,17 @@
 
 import functools
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lcomp.cli.options import Device
 from lcomp.errors import LcompError
+
+if TYPE_CHECKING:
+    from lcomp.entropy.tables import Table
 
 
 def train(
@@ -20,7 +24,11 @@ def train(
     ] = None,
     start: Annotated[
         Path | None,
-        typer.Option("--from", metavar="DIR", help="Start from another run's model, which may be smaller."),
+        typer.Option(
+            "--from",
+            metavar="DIR|TOML",
+            help="Start from another run's models, or from installed ones (the backbone's TOML); they may be smaller.",
+        ),
     ] = None,
     device: Device = "auto",
     every: Annotated[float, typer.Option("--every", help="Minutes between checkpoints.")] = 5.0,
@@ -42,7 +50,8 @@ def train(
         from lcomp.training.decoder import DecoderRun
         from lcomp.training.export import export, export_context, export_decoder
         from lcomp.training.gan import GanRun
-        from lcomp.training.run import Report, checkpoint_file
+        from lcomp.training.restore import installed_family
+        from lcomp.training.run import Report, Setting, checkpoint_file
         from lcomp.training.tables import export_fitted
     except ModuleNotFoundError as error:
         print(f"lcomp: {error.name} is not installed: pip install 'lcomp[train]'", file=sys.stderr)
@@ -63,24 +72,27 @@ def train(
     if viewer and viewer.inventive:
         raise LcompError(f"'{viewer.name}' cannot be trained beside its backbone")
     if info.inventive and start:
-        raise LcompError("such a decoder starts from its backbone's: no --from")
-    small = trained_family(start) if start else None
-    if small and ((info.context and not small.context) or (info.decoder and not small.enhancer)):
-        raise LcompError(f"{start} has no such model")
+        raise LcompError(f"'{info.name}' starts from its backbone's decoder: no --from")
+    small = None
+    if start:
+        small = installed_family(start) if start.suffix == ".toml" else trained_family(start)
+    if small and info.decoder and not small.enhancer:
+        raise LcompError(f"{start} has no decoder of its own")
+    if small and info.context and not info.decoder and not small.context:
+        raise LcompError(f"{start} has no context model")
     console = Console(stderr=True)
+    setting = Setting(recipe, data, folder, choose_device(device), compiled)
     trainer: BackboneRun | ContextRun | DecoderRun | GanRun
     with console.status("reading the training pictures"):
         if info.inventive:
-            trainer = GanRun(info, recipe, data, folder, choose_device(device), compiled)
+            trainer = GanRun(info, setting)
         elif info.decoder:
-            enhancer = small.enhancer if small else None
-            trainer = DecoderRun(info, recipe, data, folder, choose_device(device), compiled, enhancer)
+            trainer = DecoderRun(info, setting, small.enhancer if small else None)
         elif info.context:
-            context = small.context if small else None
-            trainer = ContextRun(info, recipe, data, folder, choose_device(device), compiled, context)
+            trainer = ContextRun(info, setting, small.context if small else None)
         else:
             sizes = info.architecture, beside.context if beside else None, viewer.decoder if viewer else None
-            trainer = BackboneRun(*sizes, recipe, data, folder, choose_device(device), compiled, small)
+            trainer = BackboneRun(*sizes, setting, small)
 
     with training_bar(console) as bar:
         task = bar.add_task(info.name, total=recipe.minutes)
@@ -107,7 +119,11 @@ def train(
         "minutes": f"{trainer.minutes:.1f}",
         "validation_cost": f"{trainer.validate():.4f}",
     }
-    fit = functools.partial(export_fitted, pool=trainer.pool, recipe=recipe, device=trainer.device)
+
+    def fit(write: "Callable[[tuple[Table, ...]], Path]", source: Path) -> Path:
+        with console.status(f"fitting the frequency tables of {source.stem}"):
+            return export_fitted(write, source, trainer.pool, recipe, setting.device)
+
     if isinstance(trainer, DecoderRun | GanRun):
         network = trainer.shown() if isinstance(trainer, GanRun) else trainer.average
         weights = [export_decoder(network.g_s, info, training)]

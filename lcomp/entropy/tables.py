@@ -19,6 +19,9 @@ STEPS_PER_OCTAVE = 6
 PRECISION = 16
 """Frequencies of a table sum to 2^PRECISION."""
 
+ESCAPE_BITS = 16
+"""Bits of a symbol that a table does not hold, besides those of its escape."""
+
 MAX_RADIUS = 1023
 """Largest magnitude of a symbol that a table holds; beyond it, symbols are escaped."""
 

@@ -37,6 +37,7 @@ class ContextConfig:
     groups: tuple[int, ...]  # channels of y per group, in coding order; they add up to M
     parts: tuple[int, ...]  # 1, 2 or 4 per group: in how many parts its positions are coded
     widest: int  # groups of more channels than this reach the next ones through 1x1 convolutions
+    hidden: int = 0  # width of the residual network that looks around in the state between groups; 0: none
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from lcomp.entropy.tables import SCALE_MIN, SCALES, STEPS_PER_OCTAVE
 from lcomp.networks.blocks import QualityVector, start_at_zero
 from lcomp.networks.config import BackboneConfig, ContextConfig
-from lcomp.networks.hyperprior import SLOPE, bounded, gaussian_bits, quantise
+from lcomp.networks.hyperprior import SLOPE, gaussian_bits, quantise
 
 LOG_SCALE_FLOOR = math.log2(SCALE_MIN)
 LOG_SCALE_CEILING = LOG_SCALE_FLOOR + (SCALES - 1) / STEPS_PER_OCTAVE
@@ -75,11 +75,29 @@ def surprise(symbols: Tensor, log_scale: Tensor) -> Tensor:
     return torch.cat([energy, symbols.sign() * (energy + SIGN_OFFSET).clamp_min(0)], 1)
 
 
+def bounded(log_scale: Tensor) -> Tensor:
+    """Log2 standard deviations kept within the range of the tables, as the integer path does.
+
+    A small slope beyond the bounds leaves a gradient that can bring them back.
+    """
+    within = log_scale.clamp(LOG_SCALE_FLOOR, LOG_SCALE_CEILING)
+    return within + 0.03 * (log_scale - within)
+
+
 class Refined(NamedTuple):
     """What is left to code of a channel group, and how."""
 
     residual: Tensor  # [B, G, h, w]: y - mu
     log_scale: Tensor  # [B, G, h, w]: log2 of the standard deviation
+
+    def bits(self, weight: Tensor, training: bool) -> Tensor:
+        """Bits [B]: with uniform noise in training (Balle 2017), else of the symbols that `choose` takes."""
+        seen = quantise(self.residual, True) if training else self.choose(weight)
+        return gaussian_bits(seen, self.log_scale.exp2()).sum((1, 2, 3))
+
+    def scales(self) -> Tensor:
+        """Scale indexes [B, G, h, w], as floats."""
+        return torch.round((self.log_scale.detach() - LOG_SCALE_FLOOR) * STEPS_PER_OCTAVE).clamp(0, SCALES - 1)
 
     def choose(self, weight: Tensor) -> Tensor:
         """Symbols [B, G, h, w]: the nearest, or one towards zero where that saves more bits than it costs."""
@@ -90,8 +108,8 @@ class Refined(NamedTuple):
             lower = nearest - nearest.sign()
             saved = gaussian_bits(nearest, sigma) - gaussian_bits(lower, sigma)
             added = weight * ((self.residual - lower).square() - (self.residual - nearest).square())
-            coded = self.log_scale > LOG_SCALE_FLOOR + 0.5 / STEPS_PER_OCTAVE  # the first scale stands for zeros
-            return torch.where(saved > added, lower, nearest) * coded
+            # the first scale stands for zeros
+            return torch.where(saved > added, lower, nearest) * (self.scales() > 0)
 
 
 class Base(NamedTuple):
@@ -101,12 +119,15 @@ class Base(NamedTuple):
     residual: Tensor  # [B, M, h, w]: y - mu
     log_scale: Tensor  # [B, M, h, w]: log2 of the standard deviation, not yet bounded
 
+    def unrefined(self) -> Refined:
+        """The same as far as it can be coded."""
+        return Refined(self.residual, bounded(self.log_scale))
+
     def refine(self, shifts: Tensor) -> Refined:
         """The residual and scales after the shifts [B, 2G, h, w] of a pass."""
         mean, scale = shifts.float().chunk(2, 1)
         deviation = self.log_scale.clamp(LOG_SCALE_FLOOR, LOG_SCALE_CEILING).exp2()
-        log_scale = LOG_SCALE_FLOOR + bounded(self.log_scale + scale - LOG_SCALE_FLOOR)
-        return Refined(self.residual - mean * deviation, log_scale)
+        return Refined(self.residual - mean * deviation, bounded(self.log_scale + scale))
 
 
 class Parameters(nn.Module):
@@ -123,12 +144,28 @@ class Parameters(nn.Module):
         return self.leave(F.leaky_relu(self.enter(F.leaky_relu(state, SLOPE)), SLOPE))
 
 
+class Mixer(nn.Module):
+    """What a state says about its neighbours: [B, W, h, w] -> LeakyReLU - 3x3 - LeakyReLU - 1x1 -> to be added."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(width, hidden, 3, padding=1)
+        self.leave = nn.Conv2d(hidden, width, 1)
+        start_at_zero(self.leave)
+
+    def forward(self, state: Tensor) -> Tensor:
+        """Change of the state."""
+        return self.leave(F.leaky_relu(self.enter(F.leaky_relu(state, SLOPE)), SLOPE))
+
+
 class Context(nn.Module):
     """The context network.
 
     features of h_s [B, F, h, w] -- 1x1 - + vector(q) --> state [B, W, h, w] -- Parameters --> refined means, scales
                                                            ^                                          |
                     3x3 or, for groups with many channels, 1x1 -- surprise of the decoded symbols <---'
+
+    Between groups a Mixer, where there is one, adds to the state.
     """
 
     def __init__(self, backbone: BackboneConfig, config: ContextConfig, features: int) -> None:
@@ -148,6 +185,7 @@ class Context(nn.Module):
             nn.Conv2d(2 * channels, config.width, kernel, padding=kernel // 2)
             for channels, kernel in zip(config.groups[:-1], kernels, strict=False)
         )
+        self.mixers = nn.ModuleList(Mixer(config.width, config.hidden) for _ in config.groups[:-1] if config.hidden)
         with torch.no_grad():
             for layer in (*self.across, *self.onward):
                 layer.weight.mul_(0.3)
@@ -158,8 +196,7 @@ class Context(nn.Module):
         `weight` [B, M, 1, 1] is what a squared error of one step costs in bits: the symbols that later passes see are
         chosen as the encoder does (`lcomp.rounding`), without a gradient.
         """
-        refined = self.refine(base, w, weight)
-        return gaussian_bits(quantise(refined.residual, self.training), refined.log_scale.exp2()).sum((1, 2, 3))
+        return self.refine(base, w, weight).bits(weight, self.training)
 
     def refine(self, base: Base, w: Tensor, weight: Tensor) -> Refined:
         """What every symbol is coded with, all passes in order."""
@@ -183,5 +220,7 @@ class Context(nn.Module):
                 continue
             if step.group < len(self.onward):
                 state = state + self.onward[step.group](surprise(refined.choose(cost), refined.log_scale.detach()))
+                if self.mixers:
+                    state = state + self.mixers[step.group](state)
             finished.append(refined)
         return Refined(*(torch.cat(tensors, 1) for tensors in zip(*finished, strict=True)))

@@ -66,6 +66,12 @@ def grain(channels: int, top: int, left: int, rows: int, columns: int, device: t
     return ((place.double() / 2**31 - 1) * 3**0.5).float()[None]
 
 
+def no_noise(y_hat: Tensor) -> Tensor:
+    """The noise [B, 0, 2h, 2w] of a network without any, for latents [B, M, h, w]."""
+    batch, _, height, width = y_hat.shape
+    return y_hat.new_empty(batch, 0, 2 * height, 2 * width)
+
+
 class Enhancer(nn.Module):
     """The network of a decoder of its own.
 

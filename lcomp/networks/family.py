@@ -6,13 +6,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from lcomp.entropy.tables import STEPS_PER_OCTAVE
 from lcomp.networks.blocks import lmbda, quality_weights
 from lcomp.networks.config import BackboneConfig, ContextConfig, EnhancerConfig
-from lcomp.networks.context import LOG_SCALE_FLOOR, Base, Context, Refined
+from lcomp.networks.context import Base, Context
 from lcomp.networks.energy import group_of_latent
-from lcomp.networks.enhancer import Enhancer, Evidence
-from lcomp.networks.hyperprior import Hyperprior, bounded_deviation, gaussian_bits, quantise
+from lcomp.networks.enhancer import Enhancer, Evidence, no_noise
+from lcomp.networks.hyperprior import Hyperprior, gaussian_bits, quantise
 from lcomp.rounding import error_weight
 
 
@@ -52,28 +51,22 @@ class Family(nn.Module):
         bits_z = gaussian_bits(z_hat, backbone.z_log_scale(w).exp().expand_as(z))
         hints = backbone.hints(z_hat, w)
         weight = error_weight(backbone.scale.gain(w).detach(), lmbda(q)[:, None, None, None])
-        coded = Refined(y - hints.mean, bounded_deviation(hints.log_scale).log2())
-        bits_y = bits_context = self.bits(coded, weight)
+        features = torch.cat([hints.hidden.float(), hints.energies], 1)
+        base = Base(features, y - hints.mean, hints.log_scale / math.log(2))
+        coded = base.unrefined()
+        bits_y = bits_context = coded.bits(weight, self.training)
         if self.context is not None:
-            features = torch.cat([hints.hidden.float(), hints.energies], 1)
-            base = Base(features, coded.residual, hints.log_scale / math.log(2))
             coded = self.context.refine(base, w, weight)
-            bits_context = self.bits(coded, weight)
+            bits_context = coded.bits(weight, self.training)
         symbols = coded.residual + (coded.choose(weight) - coded.residual).detach()
         y_hat = y - coded.residual + symbols
         if self.enhancer is None:
             x_hat = enhanced = backbone.g_s(y_hat, w, backbone.scale)
         else:
-            scales = torch.round((coded.log_scale.detach() - LOG_SCALE_FLOOR) * STEPS_PER_OCTAVE).clamp_min(0)
-            noise = y_hat.repeat(1, 1, 2, 2)[:, :0]
-            parts = self.enhancer(backbone.g_s, Evidence(y_hat, symbols, scales), noise, w, backbone.scale, half=False)
+            evidence = Evidence(y_hat, symbols, coded.scales())
+            parts = self.enhancer(backbone.g_s, evidence, no_noise(y_hat), w, backbone.scale, half=False)
             x_hat, enhanced = parts.x_hat, parts.x_hat + parts.added
         return Rates(x_hat, enhanced, bits_y, bits_context, bits_z.sum((1, 2, 3)))
-
-    def bits(self, coded: Refined, weight: Tensor) -> Tensor:
-        """Bits [B] of latents with uniform noise (Balle 2017) in training, else of the symbols chosen."""
-        seen = quantise(coded.residual, True) if self.training else coded.choose(weight)
-        return gaussian_bits(seen, coded.log_scale.exp2()).sum((1, 2, 3))
 
 
 def count_features(config: BackboneConfig) -> int:

@@ -1,13 +1,11 @@
 """The mean-scale hyperprior (Balle 2018, Minnen 2018)."""
 
-import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lcomp.entropy.tables import SCALE_MIN, SCALES, STEPS_PER_OCTAVE
 from lcomp.networks.blocks import QualityVector, start_at_zero
 from lcomp.networks.config import HYPER_STRIDE, BackboneConfig
 from lcomp.networks.energy import energies, energy_transform, group_of_latent
@@ -107,20 +105,6 @@ def gaussian_bits(value: Tensor, sigma: Tensor) -> Tensor:
 def quantise(value: Tensor, training: bool) -> Tensor:
     """What the entropy models see: uniform noise in training (Balle 2017), else integers."""
     return value + torch.rand_like(value) - 0.5 if training else torch.round(value)
-
-
-def bounded(octaves: Tensor) -> Tensor:
-    """Log2 standard deviations above the smallest, kept within the tables' range as the integer path does.
-
-    A small slope beyond the bounds leaves a gradient that can bring them back.
-    """
-    within = octaves.clamp(0, (SCALES - 1) / STEPS_PER_OCTAVE)
-    return within + 0.03 * (octaves - within)
-
-
-def bounded_deviation(log_scale: Tensor) -> Tensor:
-    """Standard deviations of natural logarithms, within bounds."""
-    return SCALE_MIN * bounded((log_scale - math.log(SCALE_MIN)) / math.log(2)).exp2()
 
 
 class Hyperprior(nn.Module):

@@ -50,10 +50,13 @@ class IntegerContextLayers:
     parameters_leave: tuple[IntegerLayer, ...]
     across: tuple[IntegerLayer, ...]
     onward: tuple[IntegerLayer, ...]
+    mixers_enter: tuple[IntegerLayer, ...]  # none where the model has no mixers
+    mixers_leave: tuple[IntegerLayer, ...]
 
     def all(self) -> tuple[IntegerLayer, ...]:
         """Every layer."""
-        return (self.enter, *self.parameters_enter, *self.parameters_leave, *self.across, *self.onward)
+        parameters, mixers = (*self.parameters_enter, *self.parameters_leave), (*self.mixers_enter, *self.mixers_leave)
+        return (self.enter, *parameters, *self.across, *self.onward, *mixers)
 
 
 @dataclass(frozen=True)
@@ -136,8 +139,17 @@ class IntegerContext:
                 seen = self.surprise(symbols, scales[:, channels]).view(1, -1, height, width)
                 state = state + convolve(seen, ACTIVATION_BITS, layer, ACTIVATION_BITS, ACTIVATION_MAX).flatten(2)
                 state = state.clamp_(-ACTIVATION_MAX, ACTIVATION_MAX)
+                if self.layers.mixers_enter:
+                    state = self.mix(state, step.group, height, width)
         shape = (1, latents, height, width)
         return EntropyParameters(mean.view(shape), scales.view(shape))
+
+    def mix(self, state: Tensor, group: int, height: int, width: int) -> Tensor:
+        """The state [1, W, h * w] with what its Mixer adds after a group."""
+        bits, enter, leave = ACTIVATION_BITS, self.layers.mixers_enter[group], self.layers.mixers_leave[group]
+        h = leaky(convolve(leaky(state).view(1, -1, height, width), bits, enter, bits, ACTIVATION_MAX)).flatten(2)
+        h = pointwise(h, bits, leave, bits, ACTIVATION_MAX).add_(state)
+        return h.clamp_(-ACTIVATION_MAX, ACTIVATION_MAX)
 
     def refine(self, state: Tensor, number: int, mean: Tensor, log_scale: Tensor) -> EntropyParameters:
         """Parameters [1, G, n] of a pass from the state [1, W, n] and the mean and log2 scale of `HyperOutput`."""

@@ -16,15 +16,12 @@ from lcomp.networks.family import Family
 from lcomp.training.cost import relative_cost
 from lcomp.training.data import (
     VALIDATION_QUALITIES,
-    Pool,
-    find_pictures,
     stratified_qualities,
     to_signal,
     validation_crops,
 )
-from lcomp.training.grow import grow, grow_context
-from lcomp.training.recipe import Recipe
-from lcomp.training.run import Run, checkpoint_file, read_checkpoint
+from lcomp.training.grow import copy_decoder, grow, grow_context
+from lcomp.training.run import Run, Setting, checkpoint_file, read_checkpoint
 from lcomp.training.start import start_from_components
 
 
@@ -52,32 +49,26 @@ class BackboneRun(Run[Family]):
         config: BackboneConfig,
         context: ContextConfig | None,
         decoder: EnhancerConfig | None,
-        recipe: Recipe,
-        data: Path,
-        folder: Path,
-        device: torch.device,
-        compiled: bool,
+        setting: Setting,
         small: Family | None = None,
     ) -> None:
-        torch.manual_seed(recipe.seed)
-        split = find_pictures(data)
-        self.pool, self.validation_pool = Pool(split.train, device), Pool(split.validation, device)
+        self.pool, self.validation_pool = setting.start()
         model = Family(config, context, decoder)
-        place(model, device)
-        if not checkpoint_file(folder).is_file():
-            random = np.random.default_rng(recipe.seed)
+        place(model, setting.device)
+        if not checkpoint_file(setting.folder).is_file():
+            random = np.random.default_rng(setting.recipe.seed)
             if small is None:
                 start_from_components(model.backbone, self.pool, random)
             else:
-                place(small, device)
+                place(small, setting.device)
                 grow(model.backbone, small.backbone, self.pool, random)
                 if model.context and small.context:
                     grow_context(model.context, small.context)
-                if model.enhancer and small.enhancer and model.enhancer.config == small.enhancer.config:
-                    model.enhancer.load_state_dict(small.enhancer.state_dict())
-        super().__init__(model, recipe, folder, device)
+                if model.enhancer and small.enhancer:
+                    copy_decoder(model.enhancer, small.enhancer)
+        super().__init__(model, setting)
         self.cost: Callable[[Tensor, Tensor], Tensor] = self.mean_cost
-        if compiled:
+        if setting.compiled:
             self.cost = torch.compile(self.mean_cost, dynamic=False)
 
     def mean_cost(self, x: Tensor, q: Tensor) -> Tensor:

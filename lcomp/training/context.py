@@ -1,32 +1,28 @@
 """Training the context model on the frozen latents of its backbone, as the codec computes them."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from lcomp.container import QUALITY_STEPS
-from lcomp.errors import LcompError, ModelError
+from lcomp.errors import ModelError
 from lcomp.networks.blocks import lmbda, place, quality_weights
 from lcomp.networks.config import STRIDE
-from lcomp.networks.context import LOG_SCALE_FLOOR, Base, Context
+from lcomp.networks.context import Base, Context
 from lcomp.networks.family import count_features
-from lcomp.networks.hyperprior import gaussian_bits
 from lcomp.networks.integer import ACTIVATION_BITS, LOG_BITS, LOG_SCALE_MIN, MEAN_BITS, OUTPUT_BITS, HyperOutput
 from lcomp.rounding import error_weight
 from lcomp.training.cost import reference_bpp
 from lcomp.training.data import (
     VALIDATION_QUALITIES,
-    Pool,
-    find_pictures,
     stratified_qualities,
     to_signal,
     validation_crops,
 )
-from lcomp.training.recipe import Recipe
-from lcomp.training.run import Run
+from lcomp.training.grow import grow_context
+from lcomp.training.run import Run, Setting
 from lcomp.weights import Weights, load_weights
 from lcomp.zoo import ModelInfo
 
@@ -69,38 +65,30 @@ def analyse(backbone: Weights, x: Tensor, quality: Tensor) -> Latents:
 class ContextRun(Run[Context]):
     """Training of the context model of `info`; the backbone's exported weights stay as they are.
 
-    It starts from its checkpoint; without one from the context model `start`, or anew.
+    It starts from its checkpoint; without one from the context model `start`, which may have fewer passes, or anew.
     """
 
     def __init__(
         self,
         info: ModelInfo,
-        recipe: Recipe,
-        data: Path,
-        folder: Path,
-        device: torch.device,
-        compiled: bool,
+        setting: Setting,
         start: Context | None = None,
     ) -> None:
         if info.backbone is None or info.context is None:
             raise ModelError(f"'{info.name}' has no context model on a backbone")
-        torch.manual_seed(recipe.seed)
-        split = find_pictures(data)
-        self.pool = Pool(split.train, device)
-        self.backbone = load_weights(info.backbone, device)
-        self.held_out = [self.held_out_latents(crop) for crop in validation_crops(Pool(split.validation, device))]
+        self.pool, validation = setting.start()
+        self.backbone = load_weights(info.backbone, setting.device)
+        self.held_out = [self.held_out_latents(crop) for crop in validation_crops(validation)]
         model = Context(info.architecture, info.context, count_features(info.architecture))
         if start is not None:
-            if start.config != info.context:
-                raise LcompError(f"the context model to start from is not built like '{info.name}'")
-            model.load_state_dict(start.state_dict())
-        place(model, device)
-        super().__init__(model, recipe, folder, device)
+            grow_context(model, start)
+        place(model, setting.device)
+        super().__init__(model, setting)
         stage = self.recipe.stage(0)
         fresh = [self.new_latents(stage.batch, stage.crop) for _ in range(STORED // stage.batch)]
         self.latents = Latents(*(torch.cat(parts) for parts in zip(*fresh, strict=True)))
         self.cost: Callable[[Latents], Tensor] = self.bits
-        if compiled:
+        if setting.compiled:
             self.cost = torch.compile(self.bits, dynamic=False)
 
     def held_out_latents(self, crop: Tensor) -> Latents:
@@ -147,6 +135,5 @@ class ContextRun(Run[Context]):
             weight = self.weight(latents.quality)
             with torch.autocast(self.device.type, torch.bfloat16):
                 in_context += self.average(base, quality_weights(latents.quality), weight)
-            alone = base.log_scale.clamp_min(LOG_SCALE_FLOOR).exp2()
-            without += gaussian_bits(torch.round(base.residual), alone).sum((1, 2, 3))
+            without += base.unrefined().bits(weight, training=False)
         return (in_context / without).mean().item()

@@ -1,19 +1,18 @@
 """Training a decoder of its own on the frozen latents of its backbone."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from lcomp.codec import ModelCodec
-from lcomp.errors import LcompError, ModelError
+from lcomp.errors import ModelError
 from lcomp.networks.blocks import place, quality_weights
-from lcomp.networks.enhancer import Enhancer, Evidence
-from lcomp.training.data import VALIDATION_QUALITIES, VALIDATION_SIDE, Pool, find_pictures, to_signal
+from lcomp.networks.enhancer import Enhancer, Evidence, no_noise
+from lcomp.training.data import VALIDATION_QUALITIES, VALIDATION_SIDE, to_signal
 from lcomp.training.evidence import Coded, Store, held_out, squared_error
-from lcomp.training.recipe import Recipe
-from lcomp.training.run import Run
+from lcomp.training.grow import copy_decoder
+from lcomp.training.run import Run, Setting
 from lcomp.zoo import ModelInfo
 
 PLAIN_RANGE = (0.3, 8.0)
@@ -54,28 +53,21 @@ class DecoderRun(Run[Decoder]):
     def __init__(
         self,
         info: ModelInfo,
-        recipe: Recipe,
-        data: Path,
-        folder: Path,
-        device: torch.device,
-        compiled: bool,
+        setting: Setting,
         start: Enhancer | None = None,
     ) -> None:
         coding = info.backbone
         if coding is None or coding.backbone is None or info.decoder is None:
             raise ModelError(f"'{info.name}' has no decoder of its own on a context model")
-        torch.manual_seed(recipe.seed)
-        split = find_pictures(data)
-        self.pool, validation = Pool(split.train, device), Pool(split.validation, device)
+        self.pool, validation = setting.start()
+        device, stage = setting.device, setting.recipe.stage(0)
         self.codec, self.plain_codec = ModelCodec(coding, device), ModelCodec(coding.backbone, device)
         model = Decoder(Enhancer(info.architecture, info.decoder))
         if start is not None:
-            if start.config != info.decoder:
-                raise LcompError(f"the decoder to start from is not built like '{info.name}'")
-            model.g_s.load_state_dict(start.state_dict())
+            copy_decoder(model.g_s, start)
         place(model, device)
-        super().__init__(model, recipe, folder, device)
-        stage, shared = recipe.stage(0), (self.pool, self.choose_codec, self.random)
+        super().__init__(model, setting)
+        shared = self.pool, self.choose_codec, self.random
         self.plain = Store(*shared, stage.batch, stage.crop, PLAIN_RANGE, half=False, rounds=ROUNDS)
         self.half = Store(*shared, stage.batch, 2 * stage.crop, HALF_RANGE, half=True, rounds=ROUNDS // HALF_EVERY)
         self.held_out = [
@@ -87,7 +79,7 @@ class DecoderRun(Run[Decoder]):
             for coded in held_out(validation, self.codec, qualities, side, half)
         ]
         self.errors: Callable[[Coded, bool], Tensor] = self.error
-        if compiled:
+        if setting.compiled:
             self.errors = torch.compile(self.error, dynamic=False)
 
     def choose_codec(self) -> ModelCodec:
@@ -101,7 +93,7 @@ class DecoderRun(Run[Decoder]):
     def relative_error(self, model: Decoder, coded: Coded, half: bool) -> Tensor:
         """Squared error of crops [B] under a decoder, relative to that of the backbone's."""
         evidence, networks = Evidence(*(tensor.float() for tensor in coded.evidence)), self.codec.transforms.networks
-        w, nothing = quality_weights(coded.quality), evidence.y_hat.repeat(1, 1, 2, 2)[:, :0]
+        w, nothing = quality_weights(coded.quality), no_noise(evidence.y_hat)
         with torch.autocast(self.device.type, torch.bfloat16):
             enhanced = model.g_s(networks.g_s, evidence, nothing, w, networks.scale, half)
         return squared_error(enhanced.x_hat + enhanced.added, to_signal(coded.x)) / (coded.error + ERROR_FLOOR)

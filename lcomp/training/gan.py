@@ -1,7 +1,6 @@
 """Training the texture of the `gan` decoder against a discriminator, on the frozen latents of its backbone."""
 
 import copy
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -13,11 +12,10 @@ from lcomp.codec import ModelCodec
 from lcomp.errors import ModelError
 from lcomp.networks.blocks import place, quality_weights
 from lcomp.networks.enhancer import Enhanced, Enhancer, Evidence, expected_error
-from lcomp.training.data import VALIDATION_SIDE, Pool, find_pictures, to_signal
+from lcomp.training.data import VALIDATION_SIDE, to_signal
 from lcomp.training.discriminator import Discriminator, feature_distance
 from lcomp.training.evidence import Coded, Store, held_out, squared_error
-from lcomp.training.recipe import Recipe
-from lcomp.training.run import Run, read_checkpoint
+from lcomp.training.run import Run, Setting, read_checkpoint
 from lcomp.training.statistics import LUMA_CHROMA, bands, seen, statistics_distance
 from lcomp.zoo import ModelInfo
 
@@ -97,14 +95,11 @@ class Figures(NamedTuple):
 class GanRun(Run[Trained]):
     """Training of the texture of `info`; everything else stays as it is."""
 
-    def __init__(
-        self, info: ModelInfo, recipe: Recipe, data: Path, folder: Path, device: torch.device, compiled: bool
-    ) -> None:
+    def __init__(self, info: ModelInfo, setting: Setting) -> None:
         if info.backbone is None or info.decoder is None:
             raise ModelError(f"'{info.name}' has no texture")
-        torch.manual_seed(recipe.seed)
-        split = find_pictures(data)
-        self.pool, validation = Pool(split.train, device), Pool(split.validation, device)
+        self.pool, validation = setting.start()
+        device, stage = setting.device, setting.recipe.stage(0)
         self.codec = ModelCodec(info.backbone, device)
         self.networks = self.codec.transforms.networks
         model = Trained(Enhancer(info.architecture, info.decoder))
@@ -116,8 +111,7 @@ class GanRun(Run[Trained]):
         )
         self.log: dict[str, list[Tensor]] = {}
         self.latest: list[Figures] = []
-        super().__init__(model, recipe, folder, device)
-        stage = recipe.stage(0)
+        super().__init__(model, setting)
 
         def store(side: int, range_: tuple[float, float], half: bool, rounds: int) -> Store:
             return Store(self.pool, lambda: self.codec, self.random, stage.batch, side, range_, half, rounds)
@@ -126,7 +120,7 @@ class GanRun(Run[Trained]):
         self.half = store(2 * stage.crop, HALF_RANGE, True, ROUNDS // HALF_EVERY)
         self.held_out = list(held_out(validation, self.codec, VALIDATION_QUALITIES, VALIDATION_SIDE, half=False))
         self.make, self.judge = self.pictures, self.discriminator.forward
-        if compiled:
+        if setting.compiled:
             self.make = torch.compile(self.pictures, dynamic=False)
             self.judge = torch.compile(self.discriminator.forward, dynamic=False)
 

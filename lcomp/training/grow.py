@@ -15,6 +15,7 @@ from lcomp.networks.blocks import QUALITIES, quality_weights, start_at_zero
 from lcomp.networks.config import HYPER_STRIDE, STRIDE, BackboneConfig
 from lcomp.networks.context import Context, known_taps, passes
 from lcomp.networks.energy import group_of_latent
+from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.hyperprior import Hyperprior
 from lcomp.training.data import Pool, to_signal
 
@@ -76,14 +77,17 @@ def grow(model: Hyperprior, small: Hyperprior, pool: Pool, random: np.random.Gen
 
 @torch.no_grad()
 def grow_context(model: Context, small: Context) -> None:
-    """Set `model` to what `small` computes; it may code in four parts what `small` codes in two.
+    """Set `model` to what `small` computes; it may code in four parts what `small` codes in two, and have mixers.
 
     Raises LcompError where they differ otherwise.
     """
     old, new = small.config, model.config
     splits = set(zip(old.parts, new.parts, strict=False))
-    if dataclasses.replace(old, parts=new.parts) != new or not splits <= {(1, 1), (2, 2), (4, 4), (2, 4)}:
-        raise LcompError("a context model can only grow from two parts to four")
+    alike = dataclasses.replace(old, parts=new.parts, hidden=new.hidden) == new
+    if not alike or old.hidden not in (0, new.hidden) or not splits <= {(1, 1), (2, 2), (4, 4), (2, 4)}:
+        raise LcompError("a context model can only grow from two parts to four and by mixers")
+    if old.hidden:
+        model.mixers.load_state_dict(small.mixers.state_dict())
     for name in ("enter", "quality", "onward"):
         model.get_submodule(name).load_state_dict(small.get_submodule(name).state_dict())
     number = {(step.group, step.part): index for index, step in enumerate(passes(old))}
@@ -102,6 +106,13 @@ def grow_context(model: Context, small: Context) -> None:
                 for row, column in known_taps(parts, part):  # the others `small` never saw at work
                     taps[:, :, row, column] = 1
                 layer.load_state_dict({"weight": source["weight"] * taps, "bias": source["bias"]})
+
+
+def copy_decoder(model: Enhancer, small: Enhancer) -> None:
+    """Set `model` to what `small` computes; raises LcompError where they are not built alike."""
+    if model.config != small.config:
+        raise LcompError("a decoder can only start from one of its own size")
+    model.load_state_dict(small.state_dict())
 
 
 def add_leftovers(model: Hyperprior, small: Hyperprior, pool: Pool, random: np.random.Generator) -> None:

@@ -5,6 +5,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lcomp.errors import LcompError
+from lcomp.training.data import Pool, find_pictures
 from lcomp.training.recipe import Recipe
 from lcomp.training.soap import Soap
 
@@ -31,6 +33,30 @@ class Report(NamedTuple):
     train_cost: float  # mean since the last report
     validation_cost: float  # of the averaged weights
     notes: str = ""  # what else there is to know
+
+
+class Pools(NamedTuple):
+    """Pictures of a run."""
+
+    train: Pool
+    validation: Pool
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a run works with, whatever it trains."""
+
+    recipe: Recipe
+    data: Path  # folder of pictures
+    folder: Path  # of the checkpoint
+    device: torch.device
+    compiled: bool  # whether steps are compiled, which needs a C++ compiler
+
+    def start(self) -> Pools:
+        """Seed the random numbers of torch and read the pictures."""
+        torch.manual_seed(self.recipe.seed)
+        split = find_pictures(self.data)
+        return Pools(Pool(split.train, self.device), Pool(split.validation, self.device))
 
 
 def parameter_group(parameters: Sequence[nn.Parameter], rate: float) -> Group:
@@ -84,21 +110,16 @@ def read_checkpoint(folder: Path, device: torch.device) -> dict[str, Any]:
 class Run(ABC, Generic[Model]):
     """One training run in one folder: `checkpoint.pt` holds everything needed to go on."""
 
-    def __init__(
-        self,
-        model: Model,
-        recipe: Recipe,
-        folder: Path,
-        device: torch.device,
-    ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.model, self.recipe, self.folder, self.device = model, recipe, folder, device
-        self.optimizers = make_optimizers(model, recipe)
+    def __init__(self, model: Model, setting: Setting) -> None:
+        self.recipe, self.folder, self.device = setting.recipe, setting.folder, setting.device
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.model = model
+        self.optimizers = make_optimizers(model, self.recipe)
         self.average = copy.deepcopy(model).eval()
         self.step, self.minutes = 0, 0.0
-        if checkpoint_file(folder).is_file():
+        if checkpoint_file(self.folder).is_file():
             self.load()
-        self.random = np.random.default_rng([recipe.seed, self.step])
+        self.random = np.random.default_rng([self.recipe.seed, self.step])
 
     @abstractmethod
     def train_cost(self) -> Tensor:

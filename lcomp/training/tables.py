@@ -15,6 +15,7 @@ from lcomp.codec import ModelCodec
 from lcomp.container import QUALITY_STEPS
 from lcomp.effort import DEFAULT_EFFORT, Effort
 from lcomp.entropy.tables import (
+    ESCAPE_BITS,
     MAX_RADIUS,
     PRECISION,
     SCALES,
@@ -37,9 +38,6 @@ BATCH = 8
 
 PRIOR = 64.0
 """Symbols that the Gaussian counts for."""
-
-ESCAPE_BITS = 16
-"""Bits of a symbol that a table does not hold, besides those of its escape."""
 
 WIDER = (1.0, 1.5, 2.0, 3.0)
 """Radii that are tried, in relation to the Gaussian's."""

@@ -1,9 +1,12 @@
 """Attempts with what the entropy coder reads."""
 
+import contextlib
+
 import numpy as np
 from attacks.steps import DIFFERS, OUT_OF_STEP, Attack, Build, first, stream
 from attacks.tools import agreeing, forged, noise, split
 
+import lcomp
 from lcomp.binary import write_varint
 from lcomp.entropy.latents import Indexes, Symbols
 from lcomp.errors import ChecksumError, FormatError
@@ -16,6 +19,16 @@ def escape_bomb(value: int) -> Build:
         return np.where(indexes > 0, value, 0).astype(np.int16)
 
     return lambda data: forged(split(data), pick, escape=True).write()
+
+
+def agreeing_half(data: bytes) -> bytes:
+    """Half a stream with the checksum of its symbols; shorter by words until it ends where the coder may end."""
+    for size in range(len(data) // 2 // 4 * 4, 0, -4):
+        with contextlib.suppress(FormatError):
+            made = agreeing(split(stream(lambda old, size=size: old[:size])(data))).write()
+            lcomp.decode(made)
+            return made
+    raise ValueError("the coder may end nowhere")
 
 
 STREAMS = [
@@ -62,8 +75,14 @@ STREAMS = [
         DIFFERS,
     ),
     Attack(
+        "agreeing-half",
+        "half a stream with the checksum of its symbols, which nothing contradicts",
+        agreeing_half,
+        None,
+    ),
+    Attack(
         "agreeing-void",
-        "a stream of no bytes with the checksum of its symbols, which nothing contradicts",
+        "a stream of no bytes with the checksum of its symbols",
         lambda data: agreeing(split(stream(lambda old: b"")(data))).write(),
         None,
     ),

@@ -1,0 +1,81 @@
+"""The inverse of export: installed weights as float networks that training can go on from.
+
+What was rounded for the file stays rounded: 12 bits of the entropy networks, fp16 of the others.
+"""
+
+import math
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from lcomp.errors import ModelError
+from lcomp.networks.context import Context
+from lcomp.networks.family import Family
+from lcomp.networks.hyperprior import Hyperprior
+from lcomp.networks.integer import ACTIVATION_BITS, LAYER_NAMES, LOG_BITS, OUTPUT_BITS
+from lcomp.training.recipe import read_recipe
+from lcomp.weights import EXACT, context_layer_names, load_decoder, read_tensors
+from lcomp.zoo import read_model
+
+CPU = torch.device("cpu")
+
+
+@torch.no_grad()
+def restore_layer(layer: nn.Conv2d, weight: Tensor, bias: Tensor, shift: int, input_bits: int) -> None:
+    """Set a convolution to what its integer form computes."""
+    assert layer.bias is not None
+    layer.weight.copy_(weight.double() / 2.0**shift)
+    layer.bias.copy_(bias.double() / 2.0 ** (shift + input_bits))
+
+
+@torch.no_grad()
+def restore_hyperprior(model: Hyperprior, tensors: dict[str, Tensor]) -> None:
+    """Set the backbone to the tensors of its weights file."""
+    floats = {name: tensor.float() for name, tensor in tensors.items() if not name.startswith(EXACT)}
+    model.load_state_dict(floats, strict=False)
+    for name, shift in zip(LAYER_NAMES, tensors[EXACT + "h_s.shifts"].tolist(), strict=True):
+        layer: nn.Conv2d = getattr(model.h_s, name)
+        weight, bias = tensors[f"{EXACT}h_s.{name}.weight"], tensors[f"{EXACT}h_s.{name}.bias"]
+        restore_layer(layer, weight, bias, shift, OUTPUT_BITS if name == "expand" else ACTIVATION_BITS)
+        if name in ("leave", "expand"):
+            # the log-scale half is in octaves in the file, natural in training
+            assert layer.bias is not None
+            layer.weight[len(layer.weight) // 2 :] *= math.log(2)
+            layer.bias[len(layer.bias) // 2 :] *= math.log(2)
+    model.z_log_scale.points.copy_(tensors[EXACT + "z_log_scale"].double() * (math.log(2) / 2**LOG_BITS))
+
+
+@torch.no_grad()
+def restore_context(model: Context, tensors: dict[str, Tensor]) -> None:
+    """Set a context model to the tensors of its weights file."""
+    prefix = EXACT + "context."
+    for name, shift in zip(context_layer_names(model.config), tensors[prefix + "shifts"].tolist(), strict=True):
+        layer = model.get_submodule(name)
+        assert isinstance(layer, nn.Conv2d)
+        restore_layer(layer, tensors[f"{prefix}{name}.weight"], tensors[f"{prefix}{name}.bias"], shift, ACTIVATION_BITS)
+    model.quality.points.copy_(tensors[prefix + "quality"].double() / 2**ACTIVATION_BITS)
+
+
+def installed_family(path: Path) -> Family:
+    """The installed backbone that a TOML describes, with the context model and the decoder that its recipe names.
+
+    Raises ModelError where one is missing.
+    """
+    info, recipe = read_model(path), read_recipe(path)
+    if info.backbone:
+        raise ModelError(f"'{info.name}' is no backbone: start from '{info.lineage[-1].name}'")
+    context, viewer = (
+        read_model(path.with_name(f"{name}.toml")) if name else None for name in (recipe.context, recipe.decoder)
+    )
+    sizes = context.context if context else None, viewer.decoder if viewer else None
+    family = Family(info.architecture, *sizes)
+    try:
+        restore_hyperprior(family.backbone, read_tensors(info))
+        if context and family.context:
+            restore_context(family.context, read_tensors(context))
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise ModelError(f"the weights of '{info.name}' do not fit its description: {error}") from error
+    if viewer and family.enhancer:
+        family.enhancer.load_state_dict(load_decoder(viewer, CPU).state_dict())
+    return family.eval()
