@@ -14,8 +14,11 @@ from timing import median_seconds
 
 from lcomp.codec import ModelCodec
 from lcomp.container import Coder
+from lcomp.entropy.tables import SCALES
 from lcomp.entropy.torchac_coder import cumulative_row, load_torchac
 from lcomp.images import to_picture
+from lcomp.networks.integer import EntropyParameters
+from lcomp.tile_codec import side_indexes
 from lcomp.tiles import Grid
 from lcomp.zoo import model_by_name
 
@@ -32,8 +35,13 @@ def main() -> None:
     rows, columns = -(-pixels.shape[0] // 16), -(-pixels.shape[1] // 16)
     coder = codec.tile.coder(Coder.CONSTRICTION)
     decoder = coder.decoder(encoded.stream)
-    z = decoder.decode(codec.tile.z_scales(quality, rows, columns))
-    scales = np.asarray(codec.tile.hyper(z, quality, rows, columns).entropy_parameters().scales.flatten())
+
+    def code(places: torch.Tensor, parameters: EntropyParameters) -> torch.Tensor:
+        z = decoder.decode(side_indexes(parameters.scales))
+        return torch.from_numpy(z).view(parameters.scales.shape)
+
+    hyper = codec.tile.run_side(rows, columns, quality, code)
+    scales = np.asarray(hyper.entropy_parameters().scales.flatten())
     symbols = np.clip(decoder.decode(scales), -RADIUS, RADIUS).astype(np.int16)
 
     stream = coder.encode([(symbols, scales)])
@@ -42,7 +50,7 @@ def main() -> None:
 
     # one row per symbol: every table cut or padded to the symbols -RADIUS .. RADIUS
     torchac = load_torchac()
-    table = torch.stack([centred_row(codec, index) for index in range(len(codec.tile.tables))])
+    table = torch.stack([centred_row(codec, index) for index in range(SCALES)])
     coded = np.flatnonzero(scales)
     bins = torch.from_numpy(symbols[coded] + np.int16(RADIUS))
     index = torch.from_numpy(scales[coded].astype(np.int64))

@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--every", type=int, default=1, help="take every n-th picture")
     parser.add_argument("--efforts", default="0,1,2,3,4,5,6,7,8,9")
-    parser.add_argument("--models", default=",".join(model.name for model in all_models() if not model.decoder))
+    parser.add_argument("--models", default=",".join(model.name for model in all_models() if not model.inventive))
     arguments = parser.parse_args()
     files = sorted(path for path in arguments.pictures.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
     images = [Image.open(file).convert("RGB") for file in files[:: arguments.every]]

@@ -108,7 +108,11 @@ class Codec:
                 number, mark = self.model.number, self.model.fingerprint
                 header = Header(width, height, picture.mode, steps, number, mark, half)
                 pixels = halve(picture.pixels) if half else picture.pixels
-                tiles = codec.encode(pixels, steps, header.grid, self.coder, effort, progress)
+                # a search works for the decoder that shows the picture, but knows neither invented detail nor doubling
+                served = None
+                if LEVELS[effort].rounds and not half and not self.model.inventive:
+                    served = load_decoder(self.model.decoder_name, self.model, codec)
+                tiles = codec.encode(pixels, steps, header.grid, self.coder, effort, progress, served)
                 return container.write(LicFile(header, self.coder, tiles, picture.icc, exif, xmp, alpha))
 
             def measure(data: bytes) -> float:

@@ -57,10 +57,14 @@ class ModelCodec:
         coder: Coder,
         effort: int = DEFAULT_EFFORT,
         progress: Progress | None = None,
+        decoder: Decoder | None = None,
     ) -> tuple[Encoded, ...]:
-        """Encode a picture [H, W, 3] at a quality in thousandths and an effort of 0 .. 9, one stream per tile."""
+        """Encode a picture [H, W, 3] at a quality in thousandths and an effort of 0 .. 9, one stream per tile.
+
+        `decoder` is the one that a search works for, by default the backbone's own.
+        """
         self.watch.start()
-        search = Effort(effort, self.transforms, self.tile, self.rounding)
+        search = Effort(effort, self.transforms, self.tile, self.rounding, decoder)
         streams: dict[int, Encoded] = {}
         done = 0
         for window in grid.windows(grid.picture, WINDOW):

@@ -1,7 +1,8 @@
 """The encoder's search: which symbols to write for a picture. The decoder does not know about it.
 
 0: the nearest symbols. 1: rate-distortion optimised rounding (`lcomp.rounding`). 2 .. 9: from there on, single symbols
-are moved up or down by one where the synthesis network's gradient and the bits of the entropy model say that it pays.
+are moved up or down by one where the gradient of the decoder that the file is made for and the entropy model's bits say
+that it pays.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,11 +12,12 @@ import torch
 from torch import Tensor
 
 from lcomp.container import QUALITY_STEPS
-from lcomp.entropy.latents import Symbols
+from lcomp.decoders import Decoder
 from lcomp.networks.blocks import lmbda
 from lcomp.networks.config import HYPER_STRIDE
+from lcomp.networks.integer import MEAN_BITS, EntropyParameters
 from lcomp.rounding import Rounding
-from lcomp.tile_codec import Choice, TileCodec, as_symbols, flat_symbols
+from lcomp.tile_codec import Choice, TileCodec, as_symbols
 from lcomp.tiles import Rectangle
 from lcomp.windows import Pixels, Transforms, pad_to, surroundings
 
@@ -24,7 +26,7 @@ class Level(NamedTuple):
     """What an effort means."""
 
     optimised: bool  # whether the first symbols are chosen by their cost or to be nearest
-    rounds: int = 0  # of the search; one is a pass through g_s, back, and through the entropy model
+    rounds: int = 0  # of the search; one is a pass through the decoder, back, and through the entropy model
     share: float = 0.0
     """Chance of a move that saves half its curvature, in the first round; it falls to 0 at the end. All moves at once
     would overshoot, because their errors overlap; it takes many rounds to make good for that."""
@@ -57,39 +59,46 @@ SEED = 6
 """Of the random numbers that decide which moves are made."""
 
 
-class Scene:
-    """An area of the picture as the synthesis sees it: how its squared error, in bits, depends on the latents."""
+class Latents(NamedTuple):
+    """Latents of an area, as decoders are told of them."""
 
-    def __init__(self, transforms: Transforms, x: Tensor, quality: int) -> None:
+    symbols: Tensor  # [1, M, h, w], float32
+    parameters: EntropyParameters  # [1, M, h, w]
+
+
+class Scene:
+    """An area of the picture as a decoder sees it: how its squared error, in bits, depends on the symbols."""
+
+    def __init__(self, transforms: Transforms, decoder: Decoder, x: Tensor, place: Rectangle, quality: int) -> None:
         """X [1, 3, H, W] in [-1, 1], at a quality in thousandths."""
-        self.transforms, self.x = transforms, x
+        self.transforms, self.decoder, self.x, self.place = transforms, decoder, x, place
         self.w = transforms.quality_weights(quality)
         self.weight = trade_off(quality) * 127.5**2 / 3  # bits for a squared error in [-1, 1]
 
-    def synthesize(self, y_hat: Tensor) -> Tensor:
-        """What g_s makes of y_hat [1, M, h, w], cut to the size of x."""
-        networks = self.transforms.networks
+    def synthesize(self, latents: Latents) -> Tensor:
+        """What the decoder makes of latents, cut to the size of x."""
+        known = self.decoder.gather(*latents).contiguous(memory_format=torch.channels_last)
         with self.transforms.autocast():
-            x_hat: Tensor = networks.g_s(y_hat, self.w, networks.scale)
+            x_hat = self.decoder.synthesize(known, self.place, self.w, half=False)
         return x_hat[..., : self.x.shape[2], : self.x.shape[3]]
 
-    def distortion(self, y_hat: Tensor) -> Tensor:
+    def distortion(self, latents: Latents) -> Tensor:
         """Squared error in bits."""
-        return self.weight * (self.synthesize(y_hat) - self.x).square().sum()
+        return self.weight * (self.synthesize(latents) - self.x).square().sum()
 
-    def slope(self, y_hat: Tensor) -> tuple[float, Tensor]:
-        """The distortion in bits and its gradient [1, M, h, w]."""
-        y_hat = y_hat.clone(memory_format=torch.channels_last).requires_grad_()
-        distortion = self.distortion(y_hat)
-        (gradient,) = torch.autograd.grad(distortion, y_hat)
+    def slope(self, latents: Latents) -> tuple[float, Tensor]:
+        """The distortion in bits and its gradient with respect to the symbols [1, M, h, w]."""
+        symbols = latents.symbols.clone().requires_grad_()
+        distortion = self.distortion(latents._replace(symbols=symbols))
+        (gradient,) = torch.autograd.grad(distortion, symbols)
         return distortion.item(), gradient
 
-    def curvature(self, y_hat: Tensor, random: torch.Generator) -> Tensor:
+    def curvature(self, latents: Latents, random: torch.Generator) -> Tensor:
         """Second derivatives [1, M, 1, 1] of the distortion, mean of each channel, by one random probe (Hutchinson)."""
-        y_hat = y_hat.clone(memory_format=torch.channels_last).requires_grad_()
-        x_hat = self.synthesize(y_hat)
+        symbols = latents.symbols.clone().requires_grad_()
+        x_hat = self.synthesize(latents._replace(symbols=symbols))
         probe = torch.randint(0, 2, x_hat.shape, generator=random).float() * 2 - 1
-        (gradient,) = torch.autograd.grad((x_hat * probe.to(x_hat.device)).sum(), y_hat)
+        (gradient,) = torch.autograd.grad((x_hat * probe.to(x_hat.device)).sum(), symbols)
         return 2 * self.weight * gradient.square().mean((2, 3), keepdim=True)
 
 
@@ -107,8 +116,12 @@ def ripple(groups: tuple[int, ...]) -> Tensor:
 class Effort:
     """Chooses the symbols of windows at one effort."""
 
-    def __init__(self, effort: int, transforms: Transforms, tile: TileCodec, rounding: Rounding) -> None:
+    def __init__(
+        self, effort: int, transforms: Transforms, tile: TileCodec, rounding: Rounding, decoder: Decoder | None = None
+    ) -> None:
+        """The search is for `decoder`, by default the backbone's own."""
         self.level, self.transforms, self.tile, self.rounding = LEVELS[effort], transforms, tile, rounding
+        self.decoder = decoder or transforms.mse
         self.ripple = ripple(tile.context.config.groups if tile.context else ()).to(transforms.device)
 
     def choose(
@@ -124,14 +137,15 @@ class Effort:
         `progress` is told which share of the window is done.
         """
         picture = Rectangle(0, 0, pixels.shape[1], pixels.shape[0])
-        around = surroundings(window, picture, self.transforms.mse.margin)
+        around = surroundings(window, picture, max(self.transforms.mse.margin, self.decoder.margin))
         x = self.transforms.signal(pixels, around)
         y = self.transforms.latents(x, quality)
         self.tile.watch.lap("analysis")
         places = [tile.latents().within(around.latents()) for tile in tiles]
         if self.level.rounds:
             choices = [self.first(y[..., rows, columns], quality) for rows, columns in places]
-            yield from self.search(Scene(self.transforms, x, quality), y, places, choices, quality, progress)
+            scene = Scene(self.transforms, self.decoder, x, around, quality)
+            yield from self.search(scene, y, places, choices, quality, progress)
             return
         for number, (rows, columns) in enumerate(places, 1):
             yield self.first(y[..., rows, columns], quality)
@@ -143,15 +157,14 @@ class Effort:
         w, scale = self.transforms.quality_weights(quality), self.transforms.networks.scale
         with self.transforms.autocast():
             z = self.transforms.networks.h_a(pad_to(y, HYPER_STRIDE), w, scale)
-        symbols: Symbols = flat_symbols(as_symbols(torch.round(z)))
-        symbols[self.tile.z_scales(quality, *y.shape[-2:]) == 0] = 0
+        rows, columns = y.shape[2:]
+        side = self.tile.choose_side(z, rows, columns, quality)
         gain, weight = scale.gain(w)[..., 0], trade_off(quality)
 
         def optimised(residual: Tensor, scales: Tensor, channels: slice) -> Tensor:
             return self.rounding.optimised(residual, scales, gain[:, channels], weight)
 
-        hyper = self.tile.hyper(symbols, quality, *y.shape[-2:])
-        return self.tile.choose(y, symbols, hyper, quality, optimised if self.level.optimised else self.nearest)
+        return self.tile.choose(y, side, quality, optimised if self.level.optimised else self.nearest)
 
     def nearest(self, residual: Tensor, scales: Tensor, channels: slice) -> Tensor:
         """The nearest symbols, whatever they cost."""
@@ -172,10 +185,10 @@ class Effort:
         best, least = choices, float("inf")
         curvature: Tensor | None = None
         for number in range(rounds):
-            y_hat = self.assemble(y, places, choices)
+            latents = self.assemble(y, places, choices)
             if curvature is None:
-                curvature = scene.curvature(y_hat, random)
-            distortion, slope = scene.slope(y_hat)
+                curvature = scene.curvature(latents, random)
+            distortion, slope = scene.slope(latents)
             cost = distortion + sum(map(self.bits, choices))
             if cost < least:
                 best, least = choices, cost
@@ -190,12 +203,15 @@ class Effort:
         self.tile.watch.lap("search")
         return choices if cost < least else best
 
-    def assemble(self, y: Tensor, places: Sequence[tuple[slice, slice]], choices: list[Choice]) -> Tensor:
-        """What the decoder sees of the tiles, in their surroundings."""
-        y_hat = y.clone()
+    def assemble(self, y: Tensor, places: Sequence[tuple[slice, slice]], choices: list[Choice]) -> Latents:
+        """What the decoder is told of the tiles, in their surroundings."""
+        # what is beyond them: all mean, no symbols
+        symbols, mean = torch.zeros_like(y), y.double() * 2.0**MEAN_BITS
+        scales = torch.zeros_like(y, dtype=torch.uint8)
         for (rows, columns), choice in zip(places, choices, strict=True):
-            y_hat[..., rows, columns] = choice.y_hat()
-        return y_hat
+            symbols[..., rows, columns] = choice.symbols.float()
+            mean[..., rows, columns], scales[..., rows, columns] = choice.parameters
+        return Latents(symbols, EntropyParameters(mean, scales))
 
     def bits(self, choice: Choice) -> float:
         """What y costs."""
@@ -215,4 +231,4 @@ class Effort:
         step = torch.where(up < down, 1, -1) * ((draw < chance) & (scales > 0))
         moved = as_symbols(symbols + step)
         y = choice._replace(symbols=moved).y_hat()
-        return self.tile.choose(y, choice.z, choice.hyper, quality, self.nearest)
+        return self.tile.choose(y, choice.side, quality, self.nearest)

@@ -15,11 +15,13 @@ from lcomp.container import Coder, Encoded
 from lcomp.entropy.backend import Backend
 from lcomp.entropy.latents import MAX_SYMBOL, Indexes, LatentCoder, Symbols, coder_tables
 from lcomp.entropy.range_coder import RangeCoder
+from lcomp.entropy.tables import SCALES
 from lcomp.errors import ChecksumError
 from lcomp.networks.config import HYPER_STRIDE
-from lcomp.networks.context import Pass
 from lcomp.networks.integer import MEAN_BITS, EntropyParameters, HyperOutput
 from lcomp.networks.integer_context import CodePass, Places
+from lcomp.networks.integer_hyper_context import CodePart, nearest_symbols
+from lcomp.networks.passes import Pass
 from lcomp.tiles import Rectangle
 from lcomp.weights import Weights
 
@@ -77,12 +79,25 @@ def flat_indexes(index: Tensor) -> Indexes:
     return np.asarray(index.contiguous().flatten().cpu())
 
 
+def side_indexes(scales: Tensor) -> Indexes:
+    """Tables of z's symbols by their scale indexes, in row-major order: they follow those of y."""
+    indexes = flat_indexes(scales)
+    return np.where(indexes > 0, indexes + np.uint8(SCALES), np.uint8(0))
+
+
+class Side(NamedTuple):
+    """The side information of a tile: z, and what it says about y."""
+
+    symbols: Symbols  # of z, in row-major order
+    groups: list[tuple[Symbols, Indexes]]  # the same and their tables in coding order
+    hyper: HyperOutput
+
+
 class Choice(NamedTuple):
     """The symbols of a tile and what they are coded with."""
 
-    z: Symbols
-    groups: list[tuple[Symbols, Indexes]]  # all symbols and their scales in coding order
-    hyper: HyperOutput  # what z says about y
+    side: Side
+    groups: list[tuple[Symbols, Indexes]]  # symbols of y and their scales in coding order
     symbols: Tensor  # int16 [1, M, h, w]
     parameters: EntropyParameters  # [1, M, h, w]
 
@@ -111,7 +126,8 @@ class TileCodec:
     """The entropy side of a model: what y is coded with, its symbols, the stream."""
 
     def __init__(self, weights: Weights, device: torch.device) -> None:
-        self.h_s, self.context, self.tables = weights.h_s, weights.context, weights.tables
+        self.h_c, self.h_s, self.context = weights.h_c, weights.h_s, weights.context
+        self.tables = weights.tables
         self.device = device
         self.coders: dict[Coder, LatentCoder] = {}
         self.watch = Stopwatch(device)
@@ -130,16 +146,26 @@ class TileCodec:
             self.coders[kind] = LatentCoder(self.tables, backend)
         return self.coders[kind]
 
-    def z_scales(self, quality: int, rows: int, columns: int) -> Indexes:
-        """Flat scale indexes of z for a latent size."""
-        area = -(-rows // HYPER_STRIDE) * -(-columns // HYPER_STRIDE)
-        return np.repeat(self.h_s.z_scales(quality), area)
-
-    def hyper(self, z: Symbols, quality: int, rows: int, columns: int) -> HyperOutput:
-        """What h_s says about y [1, M, rows, columns] for flat symbols of z."""
-        shape = (1, -1, -(-rows // HYPER_STRIDE), -(-columns // HYPER_STRIDE))
-        z_hat = torch.from_numpy(z.astype(np.float64)).view(shape).to(self.device)
+    def run_side(self, rows: int, columns: int, quality: int, code: CodePart) -> HyperOutput:
+        """What z, coded by way of `code`, says about y [1, M, rows, columns]."""
+        z_hat = self.h_c(-(-rows // HYPER_STRIDE), -(-columns // HYPER_STRIDE), quality, code)
         return HyperOutput(*(tensor[..., :rows, :columns] for tensor in self.h_s(z_hat, quality)))
+
+    @torch.inference_mode()
+    def choose_side(self, z: Tensor, rows: int, columns: int, quality: int) -> Side:
+        """The nearest symbols of z [1, Z, h, w], for y [1, M, rows, columns]."""
+        groups: list[tuple[Symbols, Indexes]] = []
+        symbols = torch.empty_like(z, dtype=torch.int16).flatten(2)
+        pick = nearest_symbols(z)
+
+        def code(places: Tensor, parameters: EntropyParameters) -> Tensor:
+            chosen = pick(places, parameters)
+            symbols[:, :, places] = chosen
+            groups.append((flat_symbols(chosen), side_indexes(parameters.scales)))
+            return chosen
+
+        hyper = self.run_side(rows, columns, quality, code)
+        return Side(flat_symbols(symbols), groups, hyper)
 
     def run_passes(self, hyper: HyperOutput, quality: int, code: CodePass) -> EntropyParameters:
         """Code all of y by way of `code`: in context passes where the model has them, else at once."""
@@ -151,10 +177,9 @@ class TileCodec:
         return parameters
 
     @torch.inference_mode()
-    def choose(self, y: Tensor, z: Symbols, hyper: HyperOutput, quality: int, pick: Pick) -> Choice:
-        """The symbols of y [1, M, rows, columns] as `pick` chooses them, z and what it says being known."""
-        rows, columns = y.shape[-2:]
-        groups = [(z, self.z_scales(quality, rows, columns))]
+    def choose(self, y: Tensor, side: Side, quality: int, pick: Pick) -> Choice:
+        """The symbols of y [1, M, rows, columns] as `pick` chooses them, z being known."""
+        groups: list[tuple[Symbols, Indexes]] = []
         flat = y.flatten(2)
         symbols = torch.empty_like(flat, dtype=torch.int16)
 
@@ -166,15 +191,15 @@ class TileCodec:
             groups.append((flat_symbols(chosen), flat_indexes(parameters.scales)))
             return chosen
 
-        parameters = self.run_passes(hyper, quality, code)
+        parameters = self.run_passes(side.hyper, quality, code)
         self.watch.lap("entropy model")
-        return Choice(z, groups, hyper, symbols.view(y.shape), parameters)
+        return Choice(side, groups, symbols.view(y.shape), parameters)
 
     def encode(self, choice: Choice, coder: Coder, number: int = 0) -> Encoded:
         """The stream of the tile `number`."""
-        stream = self.coder(coder).encode(choice.groups)
+        stream = self.coder(coder).encode([*choice.side.groups, *choice.groups])
         self.watch.lap("entropy coding")
-        return Encoded(stream, symbols_crc(choice.z, flat_symbols(choice.symbols), number))
+        return Encoded(stream, symbols_crc(choice.side.symbols, flat_symbols(choice.symbols), number))
 
     @torch.inference_mode()
     def decode(
@@ -186,8 +211,16 @@ class TileCodec:
         """
         tile = Rectangle(0, 0, width, height).latents()
         decoder = self.coder(coder).decoder(encoded.stream)
-        z_symbols = decoder.decode(self.z_scales(quality, tile.height, tile.width))
-        hyper = self.hyper(z_symbols, quality, tile.height, tile.width)
+        area = -(-tile.height // HYPER_STRIDE) * -(-tile.width // HYPER_STRIDE)
+        z = torch.empty(1, self.h_c.channels, area, dtype=torch.int16)
+
+        def code_side(places: Tensor, parameters: EntropyParameters) -> Tensor:
+            decoded = torch.from_numpy(decoder.decode(side_indexes(parameters.scales)))
+            decoded = decoded.view(parameters.scales.shape)
+            z[:, :, places.cpu()] = decoded
+            return decoded.to(self.device)
+
+        hyper = self.run_side(tile.height, tile.width, quality, code_side)
         symbols = torch.empty(hyper.mean.flatten(2).shape, dtype=torch.int16, device=self.device)
         self.watch.lap("hyperprior")
 
@@ -200,6 +233,6 @@ class TileCodec:
         parameters = self.run_passes(hyper, quality, code)
         decoder.finish()
         self.watch.lap("entropy decoding")
-        if symbols_crc(z_symbols, flat_symbols(symbols), number) != encoded.symbols_crc:
+        if symbols_crc(flat_symbols(z), flat_symbols(symbols), number) != encoded.symbols_crc:
             raise ChecksumError("decoded latents do not match the encoder's: wrong or damaged decoder")
         return DecodedTile(symbols.view(parameters.mean.shape), parameters)

@@ -15,11 +15,13 @@ from lcomp.entropy.tables import Table, unpack_tables
 from lcomp.errors import ModelError
 from lcomp.networks.blocks import place
 from lcomp.networks.config import BackboneConfig, ContextConfig
-from lcomp.networks.context import passes
 from lcomp.networks.enhancer import Enhancer
+from lcomp.networks.hyper_context import PARTS
 from lcomp.networks.hyperprior import HyperAnalysis
 from lcomp.networks.integer import LAYER_NAMES, IntegerHyperSynthesis, IntegerLayer, IntegerLayers
 from lcomp.networks.integer_context import ContextTables, IntegerContext, IntegerContextLayers
+from lcomp.networks.integer_hyper_context import IntegerHyperContext
+from lcomp.networks.passes import passes
 from lcomp.networks.transforms import Analysis, LatentScale, Synthesis
 from lcomp.zoo import ModelInfo
 
@@ -43,6 +45,7 @@ class Weights(NamedTuple):
 
     networks: Networks
     h_s: IntegerHyperSynthesis
+    h_c: IntegerHyperContext
     context: IntegerContext | None
     tables: tuple[Table, ...]
 
@@ -57,18 +60,29 @@ def fingerprint(tensors: dict[str, Tensor]) -> int:
     return crc
 
 
+HYPER_CONTEXT_LAYERS = tuple(f"{name}.{part}" for name in ("enter", "leave") for part in range(PARTS - 1))
+"""Layers of `lcomp.networks.hyper_context.HyperContext`."""
+
+
+def integer_layer(tensors: dict[str, Tensor], name: str, shift: int, device: torch.device) -> IntegerLayer:
+    """The layer of a name, in float64 on a device."""
+    weight, bias = tensors[name + ".weight"], tensors[name + ".bias"]
+    return IntegerLayer(weight.double().to(device), bias.double().to(device), shift)
+
+
 def exact_path(tensors: dict[str, Tensor], device: torch.device) -> IntegerHyperSynthesis:
     """The integer h_s on a device; raises ValueError where sums could exceed 2^53."""
     shifts = tensors[EXACT + "h_s.shifts"].tolist()
 
-    def layer(name: str, shift: int) -> IntegerLayer:
-        weight, bias = tensors[f"{EXACT}h_s.{name}.weight"], tensors[f"{EXACT}h_s.{name}.bias"]
-        return IntegerLayer(weight.double().to(device), bias.double().to(device), shift)
-
     def integers(name: str) -> NDArray[np.int64]:
         return tensors[EXACT + name].numpy().astype(np.int64)
 
-    layers = IntegerLayers(*(layer(name, shift) for name, shift in zip(LAYER_NAMES, shifts, strict=True)))
+    layers = IntegerLayers(
+        *(
+            integer_layer(tensors, f"{EXACT}h_s.{name}", shift, device)
+            for name, shift in zip(LAYER_NAMES, shifts, strict=True)
+        )
+    )
     return IntegerHyperSynthesis(
         layers,
         log_deviation=integers("log_deviation"),
@@ -78,23 +92,31 @@ def exact_path(tensors: dict[str, Tensor], device: torch.device) -> IntegerHyper
     )
 
 
-def count_mixers(config: ContextConfig) -> int:
-    """How many mixers a context model has: one between two groups, or none."""
-    return len(config.groups) - 1 if config.hidden else 0
+def exact_hyper_context(
+    tensors: dict[str, Tensor], h_s: IntegerHyperSynthesis, device: torch.device
+) -> IntegerHyperContext:
+    """The integer h_c on a device; raises ValueError where sums could exceed 2^53."""
+    prefix = EXACT + "h_c."
+    layers = [
+        integer_layer(tensors, prefix + name, shift, device)
+        for name, shift in zip(HYPER_CONTEXT_LAYERS, tensors[prefix + "shifts"].tolist(), strict=True)
+    ]
+    quality = tensors[prefix + "quality"].numpy().astype(np.int64)
+    return IntegerHyperContext(h_s, tuple(layers[: PARTS - 1]), tuple(layers[PARTS - 1 :]), quality)
 
 
 def context_layer_names(config: ContextConfig) -> list[str]:
     """Names of the layers of `lcomp.networks.context.Context`, in the order of `IntegerContextLayers`."""
     count, groups = len(list(passes(config))), len(config.groups)
-    later, mixers = sum(step.part > 0 for step in passes(config)), count_mixers(config)
+    later, between = sum(step.part > 0 for step in passes(config)), groups - 1
     return [
         "enter",
         *(f"parameters_of.{number}.enter" for number in range(count)),
         *(f"parameters_of.{number}.leave" for number in range(count)),
         *(f"across.{number}" for number in range(later)),
-        *(f"onward.{group}" for group in range(groups - 1)),
-        *(f"mixers.{group}.enter" for group in range(mixers)),
-        *(f"mixers.{group}.leave" for group in range(mixers)),
+        *(f"onward.{group}" for group in range(between)),
+        *(f"mixers.{group}.enter" for group in range(between)),
+        *(f"mixers.{group}.leave" for group in range(between)),
     ]
 
 
@@ -102,13 +124,9 @@ def exact_context(tensors: dict[str, Tensor], config: ContextConfig, device: tor
     """The integer context model on a device; raises ValueError where sums could exceed 2^53."""
     prefix = EXACT + "context."
     count, groups = len(list(passes(config))), len(config.groups)
-    later, mixers = sum(step.part > 0 for step in passes(config)), count_mixers(config)
+    later, between = sum(step.part > 0 for step in passes(config)), groups - 1
     layers = iter(
-        IntegerLayer(
-            tensors[f"{prefix}{name}.weight"].double().to(device),
-            tensors[f"{prefix}{name}.bias"].double().to(device),
-            shift,
-        )
+        integer_layer(tensors, prefix + name, shift, device)
         for name, shift in zip(context_layer_names(config), tensors[prefix + "shifts"].tolist(), strict=True)
     )
 
@@ -121,7 +139,7 @@ def exact_context(tensors: dict[str, Tensor], config: ContextConfig, device: tor
     return IntegerContext(
         config,
         IntegerContextLayers(
-            next(layers), take(count), take(count), take(later), take(groups - 1), take(mixers), take(mixers)
+            next(layers), take(count), take(count), take(later), take(between), take(between), take(between)
         ),
         ContextTables(
             quality=tensors[prefix + "quality"].numpy().astype(np.int64),
@@ -179,13 +197,14 @@ def load_weights(model: ModelInfo, device: torch.device) -> Weights:
         networks.load_state_dict(as_floats(floats), assign=True)
         tables = unpack_tables(tensors[EXACT + "tables"].numpy())
         h_s = exact_path(tensors, device)
+        h_c = exact_hyper_context(tensors, h_s, device)
         context = exact_context(tensors, model.context, device) if model.context else None
     except (KeyError, RuntimeError, ValueError, TypeError, IndexError) as error:
         raise ModelError(f"weights of '{model.name}' are not usable: {model.weights_path}: {error}") from error
     if fingerprint(tensors) != model.fingerprint:
         raise ModelError(f"weights of '{model.name}' do not match the fingerprint of its description")
     place(networks, device)
-    return Weights(networks.eval().requires_grad_(False), h_s, context, tables)
+    return Weights(networks.eval().requires_grad_(False), h_s, h_c, context, tables)
 
 
 def load_decoder(model: ModelInfo, device: torch.device) -> Enhancer:

@@ -9,7 +9,8 @@ from typing import Any
 from lcomp.errors import ModelError
 from lcomp.networks.config import BackboneConfig, ContextConfig, EnhancerConfig
 
-DEFAULT_MODEL = "autoregressive"
+DEFAULT_MODEL = "sr"
+"""Its files are those of `autoregressive`: only the decoder that they are made for is a better one."""
 
 MSE = "mse"
 """Name of the decoder that is part of every backbone."""
@@ -78,7 +79,7 @@ def read_context(sizes: dict[str, Any]) -> ContextConfig:
     """The `[context]` table."""
     groups = tuple(int(channels) for channels in sizes["groups"])
     parts = tuple(int(number) for number in sizes["parts"])
-    return ContextConfig(int(sizes["width"]), groups, parts, int(sizes["widest"]), int(sizes.get("hidden", 0)))
+    return ContextConfig(int(sizes["width"]), groups, parts, int(sizes["widest"]), int(sizes["hidden"]))
 
 
 def read_decoder(sizes: dict[str, Any]) -> EnhancerConfig:

@@ -55,6 +55,7 @@ latents = 24
 hyper_latents = 8
 hyper_channels = 8
 hyper_channels_high = 8
+hyper_context = 4
 """ + recipe("tiny.safetensors")
 
 TINY_CONTEXT = """
@@ -102,7 +103,7 @@ def random_model(info: ModelInfo) -> Hyperprior:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if not parameter.any():
-                parameter.normal_(0, 0.05, generator=generator)
+                parameter.normal_(0, 0.5 if "h_c" in name else 0.05, generator=generator)
             if name.endswith(".linear"):
                 parameter.normal_(0, 16 / 768**0.5, generator=generator)
         model.scale.std.copy_(torch.logspace(0.7, -1, len(model.scale.std)))

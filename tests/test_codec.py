@@ -12,13 +12,14 @@ import lcomp
 from lcomp.codec import Decoded, ModelCodec
 from lcomp.container import Coder, Encoded
 from lcomp.distortion import psnr
-from lcomp.entropy.tables import SCALE_MIN, STEPS_PER_OCTAVE
+from lcomp.entropy.latents import LatentDecoder
+from lcomp.entropy.tables import SCALE_MIN, SCALES, STEPS_PER_OCTAVE
 from lcomp.errors import ChecksumError, FormatError, LcompError
 from lcomp.images import to_picture
 from lcomp.networks.blocks import quality_weights
-from lcomp.networks.context import bounded
-from lcomp.networks.hyperprior import gaussian_bits
-from lcomp.networks.integer import LOG_BITS, LOG_SCALE_MIN, interpolate
+from lcomp.networks.integer import LOG_BITS, LOG_SCALE_MIN, EntropyParameters, interpolate
+from lcomp.networks.rates import bounded, gaussian_bits
+from lcomp.tile_codec import side_indexes
 from lcomp.tiles import Grid, Rectangle
 from lcomp.weights import load_weights
 from lcomp.windows import surroundings
@@ -98,17 +99,24 @@ def test_actual_bytes_match_the_rate_estimate(shipped: ModelCodec, photo: Image.
         [encoded] = shipped.encode(pixels, quality, Grid(photo.width, photo.height), Coder.CONSTRICTION)
         rows, columns = -(-pixels.shape[0] // 16), -(-pixels.shape[1] // 16)
         decoder = shipped.tile.coder(Coder.CONSTRICTION).decoder(encoded.stream)
-        z_scales = shipped.tile.z_scales(quality, rows, columns)
-        z = decoder.decode(z_scales)
-        parameters = shipped.tile.hyper(z, quality, rows, columns).entropy_parameters()
-        y_scales = np.asarray(parameters.scales.flatten())
-        y = decoder.decode(y_scales)
         bits, gaussian = 0.0, 0.0
-        for symbols, scales in ((z, z_scales), (y, y_scales)):
-            values, coded = torch.from_numpy(symbols).double(), torch.from_numpy(scales > 0)
-            sigma = SCALE_MIN * 2 ** (torch.from_numpy(scales).double() / STEPS_PER_OCTAVE)
+
+        def count(symbols: np.ndarray, tables: np.ndarray) -> None:
+            nonlocal bits, gaussian
+            values, coded = torch.from_numpy(symbols).double(), torch.from_numpy(tables > 0)
+            sigma = SCALE_MIN * 2 ** (torch.from_numpy(tables % SCALES).double() / STEPS_PER_OCTAVE)
             gaussian += gaussian_bits(values, sigma)[coded].sum().item()
-            bits += shipped.rounding.cost(values, torch.from_numpy(scales))[coded].sum().item()
+            bits += shipped.rounding.cost(values, torch.from_numpy(tables))[coded].sum().item()
+
+        def code(places: torch.Tensor, parameters: EntropyParameters, decoder: LatentDecoder = decoder) -> torch.Tensor:
+            tables = side_indexes(parameters.scales)
+            symbols = decoder.decode(tables)
+            count(symbols, tables)
+            return torch.from_numpy(symbols).view(parameters.scales.shape)
+
+        hyper = shipped.tile.run_side(rows, columns, quality, code)
+        y_scales = np.asarray(hyper.entropy_parameters().scales.flatten())
+        count(decoder.decode(y_scales), y_scales)
         # the coder ends with up to two 32-bit words
         assert bits * 0.999 < 8 * len(encoded.stream) < bits * 1.001 + 64
         # tables that are fitted to what is coded do better than those that training takes for granted
@@ -123,11 +131,35 @@ def test_exact_path_follows_the_float_path(codec: ModelCodec, tiny_info: ModelIn
         with torch.no_grad():
             hints = model.hints(z.float(), w)
         mean, sigma = hints.mean, bounded(hints.log_scale / math.log(2)).exp2()
-        exact = codec.tile.h_s(z, quality).entropy_parameters()
+        exact = codec.tile.h_s(64 * z, quality).entropy_parameters()
         deviation = model.scale.deviation(w)
         assert ((exact.mean / 64 - mean).abs() / (deviation + 1)).max() < 0.02
         index = (torch.log2(sigma / SCALE_MIN) * STEPS_PER_OCTAVE).clamp(0, 63)
         assert (exact.scales - index)[sigma > 1.1 * SCALE_MIN].abs().max() < 0.75
+
+
+def test_exact_parts_of_z_follow_the_float_path(codec: ModelCodec, tiny_info: ModelInfo) -> None:
+    model = random_model(tiny_info)
+    symbols = torch.randint(-2, 3, (1, 8, 35), generator=torch.Generator().manual_seed(0))
+    for quality in (1000, 4321, 8000):
+        scales = torch.empty_like(symbols)
+
+        def code(places: torch.Tensor, parameters: EntropyParameters, scales: torch.Tensor = scales) -> torch.Tensor:
+            scales[:, :, places] = parameters.scales.long()
+            return symbols[:, :, places]
+
+        exact = codec.tile.h_c(5, 7, quality, code)
+        assert torch.equal(exact, exact.round())
+        z = exact.float() / 64  # its symbols are these
+        with torch.no_grad():
+            coded = model.code_z(z, quality_weights(torch.tensor([quality / 1000])))
+        assert (coded.z_hat - z).abs().max() < 0.02
+        # not for want of shifts
+        assert (z.flatten(2) - symbols).abs().max() > 0.1
+        bits = gaussian_bits(symbols.float(), SCALE_MIN * (scales / STEPS_PER_OCTAVE).exp2()).sum()
+        assert coded.bits.item() == pytest.approx(bits.item(), rel=0.01)
+        plain = gaussian_bits(symbols.float(), SCALE_MIN * (scales[:, :, :1] / STEPS_PER_OCTAVE).exp2()).sum()
+        assert coded.bits.item() != pytest.approx(plain.item(), rel=0.01)
 
 
 def test_fixed_point_constants() -> None:

@@ -13,7 +13,7 @@ from lcomp.errors import ChecksumError, FormatError, ModelError
 from lcomp.images import to_picture
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.config import ContextConfig
-from lcomp.networks.context import LOG_SCALE_FLOOR, Base, Pass, known_taps, part_numbers, passes, surprise
+from lcomp.networks.context import Base, surprise
 from lcomp.networks.integer import (
     ACTIVATION_BITS,
     LOG_BITS,
@@ -24,6 +24,8 @@ from lcomp.networks.integer import (
     HyperOutput,
 )
 from lcomp.networks.integer_context import Places
+from lcomp.networks.passes import Pass, known_taps, part_numbers, passes
+from lcomp.networks.rates import LOG_SCALE_FLOOR
 from lcomp.tiles import Grid
 from lcomp.training.export import export
 from lcomp.zoo import ModelInfo, read_model
@@ -44,7 +46,7 @@ def test_taps_meet_what_is_known() -> None:
 
 
 def test_passes_cover_every_latent_once() -> None:
-    config = ContextConfig(width=8, groups=(4, 8, 12), parts=(4, 2, 1), widest=6)
+    config = ContextConfig(width=8, groups=(4, 8, 12), parts=(4, 2, 1), widest=6, hidden=4)
     rows, columns = 5, 6
     seen = np.zeros((24, rows, columns), int)
     for step in passes(config):
@@ -96,7 +98,7 @@ def test_the_exact_passes_follow_the_float_network(codec: ModelCodec, context_in
     network = random_context(context_info)
     quality, shape = 3700, (7, 6)
     z = torch.randint(-5, 6, (1, context_info.architecture.hyper_latents, 2, 2)).double()
-    hyper = HyperOutput(*(tensor[..., : shape[0], : shape[1]] for tensor in codec.tile.h_s(z, quality)))
+    hyper = HyperOutput(*(tensor[..., : shape[0], : shape[1]] for tensor in codec.tile.h_s(64 * z, quality)))
     symbols = torch.round(torch.randn(hyper.mean.shape, dtype=torch.float64) * 4)
     flat = symbols.flatten(2)
 

@@ -14,10 +14,13 @@ import lcomp
 from lcomp.cli.app import app
 from lcomp.codec import ModelCodec
 from lcomp.container import Coder
+from lcomp.decoders import Decoder, EnhancedDecoder
 from lcomp.distortion import psnr
-from lcomp.effort import DEFAULT_EFFORT, LEVELS, Effort, Scene, trade_off
+from lcomp.effort import DEFAULT_EFFORT, LEVELS, Effort, Latents, Scene, trade_off
 from lcomp.errors import LcompError
+from lcomp.networks.integer import EntropyParameters
 from lcomp.tiles import Grid, Rectangle
+from lcomp.weights import load_decoder
 from lcomp.windows import Pixels
 from lcomp.zoo import ModelInfo, model_by_name
 
@@ -49,24 +52,56 @@ def test_more_effort_makes_better_files(model: str, photo: Image.Image) -> None:
         assert searched < 0.992 * optimised
 
 
-def test_the_slope_is_that_of_the_squared_error(codec: ModelCodec) -> None:
+def served(codec: ModelCodec, sr_info: ModelInfo, name: str) -> Decoder:
+    if name == "mse":
+        return codec.transforms.mse
+    return EnhancedDecoder(codec.transforms.networks, load_decoder(sr_info, CPU), sr_info.architecture, 1.0)
+
+
+@pytest.mark.parametrize("name", ["mse", "sr"])
+def test_the_slope_is_that_of_the_squared_error(name: str, codec: ModelCodec, sr_info: ModelInfo) -> None:
     quality, area = 4000, Rectangle(0, 0, 70, 50)
     x = codec.transforms.signal(np.asarray(noise_image(70, 50)), area)
     y = codec.transforms.latents(x, quality).clone()
-    scene = Scene(codec.transforms, x, quality)
-    distortion, slope = scene.slope(y)
-    error = ((scene.synthesize(y) - x) * 127.5).square().mean()
+    scene = Scene(codec.transforms, served(codec, sr_info, name), x, area, quality)
+    mean = torch.round(16 * torch.randn(y.shape, generator=torch.Generator().manual_seed(3))).double()
+    parameters = EntropyParameters(mean, torch.full_like(y, 20, dtype=torch.uint8))
+    symbols = y - mean.float() / 64
+    distortion, slope = scene.slope(Latents(symbols, parameters))
+
+    def off(step: torch.Tensor) -> float:
+        return float(scene.distortion(Latents(symbols + step, parameters)))
+
+    error = ((scene.synthesize(Latents(symbols, parameters)) - x) * 127.5).square().mean()
     assert distortion == pytest.approx(trade_off(quality) * float(error) * 70 * 50, rel=1e-4)
     step = 0.05 * torch.randn(y.shape, generator=torch.Generator().manual_seed(0))
-    rise = float(scene.distortion(y + step) - scene.distortion(y - step)) / 2
-    assert rise == pytest.approx(float((slope * step).sum()), rel=0.02)
+    assert (off(step) - off(-step)) / 2 == pytest.approx(float((slope * step).sum()), rel=0.02)
     # along random directions the second derivative is the sum of those of the channels, on average
-    curvature = scene.curvature(y, torch.Generator().manual_seed(0))
+    curvature = scene.curvature(Latents(symbols, parameters), torch.Generator().manual_seed(0))
     bend = 0.0
     for seed in range(20):
         step = 0.05 * torch.randn(y.shape, generator=torch.Generator().manual_seed(seed))
-        bend += float(scene.distortion(y + step) + scene.distortion(y - step) - 2 * scene.distortion(y)) / 20
+        bend += (off(step) + off(-step) - 2 * distortion) / 20
     assert bend == pytest.approx(float((curvature * 0.05**2).expand_as(y).sum()), rel=0.3)
+
+
+def test_a_search_works_for_the_decoder_of_the_file(
+    codec: ModelCodec, sr_info: ModelInfo, monkeypatch: pytest.MonkeyPatch, photo: Image.Image
+) -> None:
+    grid, pixels = Grid(150, 90, tile=64), np.asarray(noise_image(150, 90))
+    for_sr = codec.encode(pixels, 5000, grid, Coder.CONSTRICTION, 3, decoder=served(codec, sr_info, "sr"))
+    assert for_sr != codec.encode(pixels, 5000, grid, Coder.CONSTRICTION, 3)
+    asked: list[Decoder | None] = []
+    encode = ModelCodec.encode
+
+    def spy(self: ModelCodec, *arguments: object) -> object:
+        asked.append(arguments[-1])  # type: ignore[arg-type]
+        return encode(self, *arguments[:4])  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ModelCodec, "encode", spy)
+    for model, effort in (("sr", 2), ("sr", 1), ("gan", 2), ("hyperprior", 2)):
+        lcomp.encode(photo, 4, model, effort=effort)
+    assert [type(decoder).__name__ for decoder in asked] == ["EnhancedDecoder", "NoneType", "NoneType", "MseDecoder"]
 
 
 def test_the_same_file_every_time_and_tile_by_tile(codec: ModelCodec) -> None:

@@ -42,7 +42,7 @@ def coder(request: pytest.FixtureRequest) -> LatentCoder:
 
 
 def test_tables_are_normalised_symmetric_and_positive() -> None:
-    assert len(TABLES) == SCALES
+    assert len(TABLES) == 2 * SCALES
     for table in TABLES:
         inner = table.frequencies[:-1]
         assert table.frequencies.sum() == 2**PRECISION

@@ -29,6 +29,8 @@ def test_a_grown_model_computes_what_the_smaller_one_does(model_file: Path, pict
     start_from_components(small, pool, random)
     torch.nn.init.normal_(small.g_s.leave.weight, 0, 0.001)
     torch.nn.init.normal_(small.h_s.leave.weight, 0, 0.01)
+    for parameter in small.h_c.leave.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.1)
     model = Hyperprior(dataclasses.replace(config, latents=64, hyper_latents=7)).eval()
     grow(model, small, pool, random)
     x, w = to_signal(pool.crops(2, 64, random)), quality_weights(torch.tensor([2.0, 8.0]))
@@ -46,6 +48,10 @@ def test_a_grown_model_computes_what_the_smaller_one_does(model_file: Path, pict
         ours, theirs = model.h_s(z, w, model.scale), small.h_s(z_small, w, small.scale)
         assert torch.allclose(ours.mean[:, :32], theirs.mean, atol=1e-3)
         assert torch.allclose(ours.log_scale[:, :32], theirs.log_scale, atol=1e-3)
+        z = 5 * torch.randn(2, 7, 3, 4)  # six features of the first frequency, and one more
+        coded, expected = model.code_z(z, w), small.code_z(z[:, :6], w)
+        assert torch.allclose(coded.z_hat[:, :6], expected.z_hat, atol=1e-3)
+        assert not torch.allclose(expected.z_hat, expected.z_hat.round())  # parts are predicted
     deeper = Hyperprior(dataclasses.replace(config, blocks=2, blocks_low=3)).eval()
     grow(deeper, small, pool, random)
     with torch.no_grad():

@@ -10,6 +10,7 @@ from lcomp.errors import ModelError
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.context import Base
 from lcomp.training.restore import installed_family
+from lcomp.weights import load_decoder
 from lcomp.zoo import ModelInfo
 
 
@@ -40,8 +41,12 @@ def test_restored_networks_compute_what_was_exported(source: Path, sr_info: Mode
         assert torch.allclose(hints.log_scale, wanted.log_scale, atol=0.01)
         assert ((hints.mean - wanted.mean) / wanted.log_scale.exp()).abs().max() < 0.01
         assert torch.allclose(family.backbone.z_log_scale(w), backbone.z_log_scale(w), atol=1e-4)
+        coded, expected = family.backbone.code_z(z, w), backbone.code_z(z, w)
+        assert torch.allclose(coded.z_hat, expected.z_hat, atol=0.01)
+        assert torch.allclose(coded.bits, expected.bits, rtol=1e-3)
         base = Base(torch.cat([hints.hidden, hints.energies], 1), hints.mean * 3, hints.log_scale)
         weight = torch.full((2, 24, 1, 1), 1e9)
+        assert torch.equal(family.enhancer.hints.weight, load_decoder(sr_info, torch.device("cpu")).hints.weight)
         one, other = (model(base, w, weight) for model in (family.context, context))
         assert torch.allclose(one, other, rtol=1e-3)
 
@@ -49,6 +54,9 @@ def test_restored_networks_compute_what_was_exported(source: Path, sr_info: Mode
 def test_only_a_backbone_can_be_restored(source: Path, sr_info: ModelInfo) -> None:
     with pytest.raises(ModelError, match="no backbone: start from 'tiny'"):
         installed_family(sr_info.source)
-    source.write_text(source.read_text().replace("hyper_channels = 8", "hyper_channels = 12"))
-    with pytest.raises(ModelError, match="do not fit"):
-        installed_family(source)
+    text = source.read_text()
+    for there, wrong in (("hyper_channels = 8", "hyper_channels = 12"), ("\nblocks = 1", "\nblocks = 2")):
+        assert there in text
+        source.write_text(text.replace(there, wrong))
+        with pytest.raises(ModelError, match="do not fit"):
+            installed_family(source)

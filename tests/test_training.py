@@ -15,7 +15,8 @@ from lcomp.errors import LcompError, ModelError
 from lcomp.images import to_picture
 from lcomp.networks.blocks import lmbda
 from lcomp.networks.energy import energies, energy_transform, group_of_latent
-from lcomp.networks.hyperprior import Hyperprior, gaussian_bits
+from lcomp.networks.hyperprior import Hyperprior
+from lcomp.networks.rates import gaussian_bits
 from lcomp.tiles import Grid
 from lcomp.training.backbone import BackboneRun, trained_family
 from lcomp.training.cost import VTM_COST
@@ -170,6 +171,13 @@ def test_a_context_model_and_a_decoder_train_beside_their_backbone_and_alone(
     refined = ["train", str(decoder_file), "--run", str(tmp_path / "sr"), "--from", str(tmp_path / "both"), *common]
     result = CliRunner().invoke(app, refined)
     assert result.exit_code == 0, result.output
+
+    # the exported weights are as good a start as the run itself
+    again = ["train", str(model_file), "--run", str(tmp_path / "again"), "--from", str(model_file), *common]
+    result = CliRunner().invoke(app, again)
+    assert result.exit_code == 0, result.output
+    first, second = (float((tmp_path / name / "log.txt").read_text().split()[-1]) for name in ("both", "again"))
+    assert second < first
 
     alone = ["train", str(context_file), "--run", str(tmp_path / "alone"), "--from", str(tmp_path / "both"), *common]
     result = CliRunner().invoke(app, alone)

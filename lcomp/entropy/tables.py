@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 SCALES = 64
 """Number of scales; scale 0 marks symbols that are always zero and are not coded."""
 
+TABLES = 2 * SCALES
+"""Number of tables: those of y, then those of z."""
+
 SCALE_MIN = 0.11
 """Smallest standard deviation, in quantisation steps."""
 
@@ -65,8 +68,11 @@ def gaussian_table(sigma: float) -> Table:
 
 
 def gaussian_tables() -> tuple[Table, ...]:
-    """The tables of all scales if nothing is known but these; decoding uses the integers stored with the weights."""
-    return tuple(gaussian_table(scale_deviation(scale)) for scale in range(SCALES))
+    """The tables of all scales, for y and again for z, if nothing is known but these.
+
+    Decoding uses the integers stored with the weights.
+    """
+    return 2 * tuple(gaussian_table(scale_deviation(scale)) for scale in range(SCALES))
 
 
 def pack_tables(tables: tuple[Table, ...]) -> NDArray[np.uint16]:
@@ -78,8 +84,8 @@ def unpack_tables(packed: NDArray[np.uint16]) -> tuple[Table, ...]:
     """Inverse of `pack_tables`; raises ValueError for anything that is not a row of valid tables."""
     frequencies = packed.astype(np.int64)
     ends = np.cumsum(frequencies)
-    positions = np.searchsorted(ends, np.arange(1, SCALES + 1) << PRECISION) + 1
-    if positions[-1] != len(packed) or ends[-1] != SCALES << PRECISION or frequencies.min() < 1:
+    positions = np.searchsorted(ends, np.arange(1, TABLES + 1) << PRECISION) + 1
+    if positions[-1] != len(packed) or ends[-1] != TABLES << PRECISION or frequencies.min() < 1:
         raise ValueError("damaged frequency tables")
     tables = []
     for start, stop in zip([0, *positions[:-1]], positions, strict=True):

@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+SLOPE = 0.125
+"""Negative slope of the entropy networks' activation: a power of two, so that the integer path is exact."""
+
 QUALITIES = 8
 """Learned quality points: q = 1 .. 8."""
 

@@ -27,6 +27,7 @@ class BackboneConfig:
     hyper_latents: int  # Z: channels of z
     hyper_channels: int  # H: width of h_a and of the first stage of h_s
     hyper_channels_high: int  # width of the second stage of h_s
+    hyper_context: int  # width of the network between the parts of z
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class ContextConfig:
     groups: tuple[int, ...]  # channels of y per group, in coding order; they add up to M
     parts: tuple[int, ...]  # 1, 2 or 4 per group: in how many parts its positions are coded
     widest: int  # groups of more channels than this reach the next ones through 1x1 convolutions
-    hidden: int = 0  # width of the residual network that looks around in the state between groups; 0: none
+    hidden: int  # width of the networks that look around in the state between groups
 
 
 @dataclass(frozen=True)

@@ -5,65 +5,22 @@ Channel groups are coded one after the other (Minnen 2020), the first of them in
 per latent position.
 """
 
-import math
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lcomp.entropy.tables import SCALE_MIN, SCALES, STEPS_PER_OCTAVE
-from lcomp.networks.blocks import QualityVector, start_at_zero
+from lcomp.networks.blocks import SLOPE, QualityVector, start_at_zero
 from lcomp.networks.config import BackboneConfig, ContextConfig
-from lcomp.networks.hyperprior import SLOPE, gaussian_bits, quantise
-
-LOG_SCALE_FLOOR = math.log2(SCALE_MIN)
-LOG_SCALE_CEILING = LOG_SCALE_FLOOR + (SCALES - 1) / STEPS_PER_OCTAVE
+from lcomp.networks.passes import part_numbers, passes
+from lcomp.networks.rates import LOG_SCALE_CEILING, LOG_SCALE_FLOOR, bounded, gaussian_bits, quantise, scale_indexes
 
 FLOOR = 0.16
 """Energy of a symbol that is zero, in squared quantisation steps."""
 
 SIGN_OFFSET = 3.0
 """Added to a symbol's surprise before its sign is put on; below it the sign says nothing."""
-
-
-PATTERNS = {1: ((0,),), 2: ((0, 1), (1, 0)), 4: ((0, 2), (3, 1))}
-"""The part that a position belongs to, repeated over the latents: all, checkerboard, corners of squares."""
-
-
-class Pass(NamedTuple):
-    """One step of the coding order: a channel group, or one part of its positions."""
-
-    group: int
-    first: int  # channels first .. last - 1 of y
-    last: int
-    part: int  # 0 .. parts - 1
-    parts: int  # a key of PATTERNS
-
-
-def passes(config: ContextConfig) -> Iterator[Pass]:
-    """The coding order of y."""
-    first = 0
-    for group, (channels, parts) in enumerate(zip(config.groups, config.parts, strict=True)):
-        for part in range(parts):
-            yield Pass(group, first, first + channels, part, parts)
-        first += channels
-
-
-def part_numbers(rows: int, columns: int, parts: int) -> Tensor:
-    """The part that every position [rows, columns] belongs to."""
-    pattern = torch.tensor(PATTERNS[parts])
-    size = len(pattern)
-    return pattern.repeat(-(-rows // size), -(-columns // size))[:rows, :columns]
-
-
-def known_taps(parts: int, part: int) -> list[tuple[int, int]]:
-    """Rows and columns of a 3x3 kernel that meet parts before `part`, around a position of that part."""
-    pattern = PATTERNS[parts]
-    size = len(pattern)
-    row, column = next((r, c) for r in range(size) for c in range(size) if pattern[r][c] == part)
-    return [(r, c) for r in range(3) for c in range(3) if pattern[(row + r - 1) % size][(column + c - 1) % size] < part]
 
 
 def surprise(symbols: Tensor, log_scale: Tensor) -> Tensor:
@@ -73,15 +30,6 @@ def surprise(symbols: Tensor, log_scale: Tensor) -> Tensor:
     """
     energy = 0.5 * (torch.log2(symbols.square() + FLOOR) - torch.log2((2 * log_scale).exp2() + FLOOR))
     return torch.cat([energy, symbols.sign() * (energy + SIGN_OFFSET).clamp_min(0)], 1)
-
-
-def bounded(log_scale: Tensor) -> Tensor:
-    """Log2 standard deviations kept within the range of the tables, as the integer path does.
-
-    A small slope beyond the bounds leaves a gradient that can bring them back.
-    """
-    within = log_scale.clamp(LOG_SCALE_FLOOR, LOG_SCALE_CEILING)
-    return within + 0.03 * (log_scale - within)
 
 
 class Refined(NamedTuple):
@@ -97,7 +45,7 @@ class Refined(NamedTuple):
 
     def scales(self) -> Tensor:
         """Scale indexes [B, G, h, w], as floats."""
-        return torch.round((self.log_scale.detach() - LOG_SCALE_FLOOR) * STEPS_PER_OCTAVE).clamp(0, SCALES - 1)
+        return scale_indexes(self.log_scale)
 
     def choose(self, weight: Tensor) -> Tensor:
         """Symbols [B, G, h, w]: the nearest, or one towards zero where that saves more bits than it costs."""
@@ -165,7 +113,7 @@ class Context(nn.Module):
                                                            ^                                          |
                     3x3 or, for groups with many channels, 1x1 -- surprise of the decoded symbols <---'
 
-    Between groups a Mixer, where there is one, adds to the state.
+    Between groups a Mixer adds to the state.
     """
 
     def __init__(self, backbone: BackboneConfig, config: ContextConfig, features: int) -> None:
@@ -185,7 +133,7 @@ class Context(nn.Module):
             nn.Conv2d(2 * channels, config.width, kernel, padding=kernel // 2)
             for channels, kernel in zip(config.groups[:-1], kernels, strict=False)
         )
-        self.mixers = nn.ModuleList(Mixer(config.width, config.hidden) for _ in config.groups[:-1] if config.hidden)
+        self.mixers = nn.ModuleList(Mixer(config.width, config.hidden) for _ in config.groups[:-1])
         with torch.no_grad():
             for layer in (*self.across, *self.onward):
                 layer.weight.mul_(0.3)
@@ -220,7 +168,6 @@ class Context(nn.Module):
                 continue
             if step.group < len(self.onward):
                 state = state + self.onward[step.group](surprise(refined.choose(cost), refined.log_scale.detach()))
-                if self.mixers:
-                    state = state + self.mixers[step.group](state)
+                state = state + self.mixers[step.group](state)
             finished.append(refined)
         return Refined(*(torch.cat(tensors, 1) for tensors in zip(*finished, strict=True)))

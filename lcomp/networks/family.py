@@ -11,7 +11,7 @@ from lcomp.networks.config import BackboneConfig, ContextConfig, EnhancerConfig
 from lcomp.networks.context import Base, Context
 from lcomp.networks.energy import group_of_latent
 from lcomp.networks.enhancer import Enhancer, Evidence, no_noise
-from lcomp.networks.hyperprior import Hyperprior, gaussian_bits, quantise
+from lcomp.networks.hyperprior import Hyperprior
 from lcomp.rounding import error_weight
 
 
@@ -47,8 +47,7 @@ class Family(nn.Module):
         w, backbone = quality_weights(q), self.backbone
         y = backbone.g_a(x, w, backbone.scale)
         z = backbone.h_a(y, w, backbone.scale)
-        z_hat = quantise(z, self.training)
-        bits_z = gaussian_bits(z_hat, backbone.z_log_scale(w).exp().expand_as(z))
+        z_hat, bits_z = backbone.code_z(z, w)
         hints = backbone.hints(z_hat, w)
         weight = error_weight(backbone.scale.gain(w).detach(), lmbda(q)[:, None, None, None])
         features = torch.cat([hints.hidden.float(), hints.energies], 1)
@@ -66,7 +65,7 @@ class Family(nn.Module):
             evidence = Evidence(y_hat, symbols, coded.scales())
             parts = self.enhancer(backbone.g_s, evidence, no_noise(y_hat), w, backbone.scale, half=False)
             x_hat, enhanced = parts.x_hat, parts.x_hat + parts.added
-        return Rates(x_hat, enhanced, bits_y, bits_context, bits_z.sum((1, 2, 3)))
+        return Rates(x_hat, enhanced, bits_y, bits_context, bits_z)
 
 
 def count_features(config: BackboneConfig) -> int:

@@ -1,18 +1,19 @@
 """The mean-scale hyperprior (Balle 2018, Minnen 2018)."""
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lcomp.networks.blocks import QualityVector, start_at_zero
+from lcomp.networks.blocks import SLOPE, QualityVector, start_at_zero
 from lcomp.networks.config import HYPER_STRIDE, BackboneConfig
 from lcomp.networks.energy import energies, energy_transform, group_of_latent
+from lcomp.networks.hyper_context import PARTS, HyperContext
+from lcomp.networks.passes import part_numbers
+from lcomp.networks.rates import bounded, gaussian_bits, quantise, scale_indexes
 from lcomp.networks.transforms import Analysis, LatentScale, Synthesis
-
-SLOPE = 0.125
-"""Negative slope of h_s's activation: a power of two, so that the integer path is exact."""
 
 
 class Hints(NamedTuple):
@@ -22,6 +23,13 @@ class Hints(NamedTuple):
     energies: Tensor  # [B, G, h, w]: output of its linear path
     mean: Tensor  # [B, M, h, w]
     log_scale: Tensor  # [B, M, h, w]: natural logarithm of the standard deviation, not bounded below
+
+
+class CodedZ(NamedTuple):
+    """z and what it costs."""
+
+    z_hat: Tensor  # [B, Z, h, w]
+    bits: Tensor  # [B]
 
 
 class HyperAnalysis(nn.Module):
@@ -93,22 +101,8 @@ class HyperSynthesis(nn.Module):
         return Hints(h, energies, mean, log_scale)
 
 
-def gaussian_bits(value: Tensor, sigma: Tensor) -> Tensor:
-    """Bits of integer-wide bins around `value` (elementwise) under a zero-mean Gaussian (Balle 2018, eq. 8)."""
-    value = value.abs()
-    inverse = torch.rsqrt(torch.full_like(sigma, 2.0)) / sigma
-    upper = torch.special.erfc((value - 0.5) * inverse)
-    lower = torch.special.erfc((value + 0.5) * inverse)
-    return -torch.log2((0.5 * (upper - lower)).clamp_min(1e-9))
-
-
-def quantise(value: Tensor, training: bool) -> Tensor:
-    """What the entropy models see: uniform noise in training (Balle 2017), else integers."""
-    return value + torch.rand_like(value) - 0.5 if training else torch.round(value)
-
-
 class Hyperprior(nn.Module):
-    """The networks of a variable-rate mean-scale hyperprior model: g_a, h_a, h_s, g_s and the Gaussian prior of z."""
+    """The networks of a variable-rate mean-scale hyperprior model: g_a, g_s, h_a, h_s and h_c, the prior of z."""
 
     def __init__(self, config: BackboneConfig) -> None:
         super().__init__()
@@ -119,6 +113,26 @@ class Hyperprior(nn.Module):
         self.h_a = HyperAnalysis(config)
         self.h_s = HyperSynthesis(config)
         self.z_log_scale = QualityVector(config.hyper_latents)
+        self.h_c = HyperContext(config)
+
+    def code_z(self, z: Tensor, w: Tensor) -> CodedZ:
+        """Z [B, Z, h, w] as it is coded part by part at quality weights w [B, 9]; with uniform noise in training."""
+        gain, log_scale = self.scale.z_gain(w), self.z_log_scale(w) / math.log(2)
+        rows, columns = z.shape[2:]
+        numbers = part_numbers(rows, columns, PARTS).to(z.device)
+        mean, scales = torch.zeros_like(z), bounded(log_scale).expand_as(z)
+        known = z.detach()  # as far as it is decoded, what the next parts see
+        for part in range(PARTS):
+            here = numbers == part
+            if part:
+                shift, change = self.h_c(known / gain * (numbers < part), part, w)
+                mean = torch.where(here, shift * log_scale.exp2(), mean)
+                scales = torch.where(here, bounded(log_scale + change), scales)
+            with torch.no_grad():
+                symbols = torch.round(known - mean) * (scale_indexes(scales) > 0)
+                known = torch.where(here, symbols + mean, known)
+        seen = quantise(z - mean, True) if self.training else known - mean
+        return CodedZ(seen + mean, gaussian_bits(seen, scales.exp2()).sum((1, 2, 3)))
 
     def hints(self, z_hat: Tensor, w: Tensor) -> Hints:
         """What z_hat [B, Z, h, w] says about y [B, M, 4h, 4w] at quality weights w [B, 9], in quantisation steps."""

@@ -31,7 +31,7 @@ INVERSE_BITS = 12
 LOG_BITS = 16
 EXP_BITS = 24
 LEAK_BITS = 3
-"""The negative slope is 2^-LEAK_BITS, `lcomp.networks.hyperprior.SLOPE`."""
+"""The negative slope is 2^-LEAK_BITS, `lcomp.networks.blocks.SLOPE`."""
 
 LOG_SCALE_MIN = -208694
 """round(log2(SCALE_MIN) * 2^LOG_BITS), a literal so that no mathematics library decides it."""
@@ -41,6 +41,9 @@ EXACT_LIMIT = 2.0**52
 
 LOG_RANGE = 20 << LOG_BITS
 """Largest magnitude of a stored logarithm."""
+
+GAIN_RANGE = 16 << LOG_BITS
+"""Largest magnitude of the stored logarithms of z's gain: z_hat over the gain stays an exact product."""
 
 Integers = NDArray[np.int64]
 
@@ -70,7 +73,7 @@ LAYER_NAMES = tuple(field.name for field in fields(IntegerLayers))
 
 
 class EntropyParameters(NamedTuple):
-    """What the entropy coder and the decoder need to know about y."""
+    """What the entropy coder and the decoder need to know about y, or about a part of y or z [1, C, n]."""
 
     mean: Tensor  # float64 [B, M, h, w]: mu in steps of 2^-MEAN_BITS, integers
     scales: Tensor  # uint8 [B, M, h, w]: scale indexes
@@ -142,16 +145,17 @@ def plunge(quality: int) -> int:
     return (PLUNGE << LOG_BITS) * max(QUALITY_STEPS - quality, 0) // QUALITY_STEPS
 
 
-def scale_index(log_scale: Integers) -> NDArray[np.uint8]:
-    """Nearest scale index of log2 standard deviations with LOG_BITS fractional bits."""
-    position = (log_scale - LOG_SCALE_MIN) * STEPS_PER_OCTAVE
-    return np.clip((position + 2 ** (LOG_BITS - 1)) >> LOG_BITS, 0, SCALES - 1).astype(np.uint8)
-
-
 def nearest_scale(log_scale: Tensor) -> Tensor:
     """Scale indexes (uint8) of log2 standard deviations over SCALE_MIN with OUTPUT_BITS fractional bits."""
     position = (log_scale * (STEPS_PER_OCTAVE * 2.0**-OUTPUT_BITS)).add_(0.5).floor_()
     return position.clamp_(0, SCALES - 1).to(torch.uint8)
+
+
+def check_layer(layer: IntegerLayer, largest: int) -> None:
+    """Raise ValueError unless a layer's sums stay below the exact limit for all inputs of that magnitude."""
+    total = layer.weight.abs().sum((1, 2, 3)) * largest + layer.bias.abs()
+    if not total.max() < EXACT_LIMIT:
+        raise ValueError("fixed-point sums may exceed 2^53")
 
 
 class IntegerHyperSynthesis:
@@ -171,15 +175,15 @@ class IntegerHyperSynthesis:
 
     def check_bounds(self) -> None:
         """Raise ValueError unless every sum stays below the exact limit for all possible inputs."""
-        for logarithms in (self.log_deviation, self.z_log_gain, self.z_log_scale):
+        for logarithms in (self.log_deviation, self.z_log_scale):
             if np.abs(logarithms).max() > LOG_RANGE:
                 raise ValueError("stored logarithms are out of range")
-        largest_input = {"expand": OUTPUT_MAX}
+        if np.abs(self.z_log_gain).max() > GAIN_RANGE:
+            raise ValueError("stored gains are out of range")
+        if len(self.exp2) != 257 or self.exp2.min() < 0 or self.exp2.max() > 2 << EXP_BITS:
+            raise ValueError("the powers of two are out of range")
         for name in LAYER_NAMES:
-            layer: IntegerLayer = getattr(self.layers, name)
-            total = layer.weight.abs().sum((1, 2, 3)) * largest_input.get(name, ACTIVATION_MAX) + layer.bias.abs()
-            if not total.max() < EXACT_LIMIT:
-                raise ValueError("fixed-point sums may exceed 2^53")
+            check_layer(getattr(self.layers, name), OUTPUT_MAX if name == "expand" else ACTIVATION_MAX)
 
     def power_of_two(self, logarithm: Integers, bits: int) -> Integers:
         """2^logarithm with `bits` fractional bits: table lookup and linear interpolation, integers only."""
@@ -191,20 +195,19 @@ class IntegerHyperSynthesis:
         down = np.maximum(down, 1)
         return np.where(up > 0, mantissa << up, (mantissa + (1 << (down - 1))) >> down)
 
-    def z_scales(self, quality: int) -> NDArray[np.uint8]:
-        """Scale index [Z] of every channel of z."""
-        return scale_index(interpolate(self.z_log_scale, quality))
+    def normalised(self, z_hat: Tensor, quality: int) -> Tensor:
+        """z_hat [B, Z, h, w], in steps of 2^-MEAN_BITS, over the gain of z, ACTIVATION_BITS."""
+        inverse = self.power_of_two(-interpolate(self.z_log_gain, quality), INVERSE_BITS)
+        v = z_hat * torch.from_numpy(inverse).to(z_hat)[:, None, None]
+        return round_shift(v, INVERSE_BITS + MEAN_BITS - ACTIVATION_BITS).clamp_(-ACTIVATION_MAX, ACTIVATION_MAX)
 
     def __call__(self, z_hat: Tensor, quality: int) -> HyperOutput:
-        """Parameters of y for z_hat [B, Z, h, w] (float64 integers) at a quality in thousandths."""
+        """Parameters of y for z_hat [B, Z, h, w], in steps of 2^-MEAN_BITS, at a quality in thousandths."""
 
         def per_channel(values: Integers) -> Tensor:
             return torch.from_numpy(values).to(z_hat)[:, None, None]
 
-        layers, bits = self.layers, ACTIVATION_BITS
-        inverse = self.power_of_two(-interpolate(self.z_log_gain, quality), INVERSE_BITS)
-        v = round_shift(z_hat * per_channel(inverse), INVERSE_BITS - bits).clamp(-ACTIVATION_MAX, ACTIVATION_MAX)
-
+        layers, bits, v = self.layers, ACTIVATION_BITS, self.normalised(z_hat, quality)
         h = leaky(F.pixel_shuffle(convolve(v, bits, layers.enter, bits, ACTIVATION_MAX), 2))
         h = leaky(F.pixel_shuffle(convolve(h, bits, layers.middle, bits, ACTIVATION_MAX), 2))
         h = leaky(convolve(h, bits, layers.mix, bits, ACTIVATION_MAX))

@@ -9,7 +9,6 @@ from torch.nn import functional as F
 
 from lcomp.entropy.tables import SCALES
 from lcomp.networks.config import ContextConfig
-from lcomp.networks.context import Pass, known_taps, part_numbers, passes
 from lcomp.networks.integer import (
     ACTIVATION_BITS,
     ACTIVATION_MAX,
@@ -22,6 +21,7 @@ from lcomp.networks.integer import (
     HyperOutput,
     IntegerLayer,
     Integers,
+    check_layer,
     convolve,
     interpolate,
     leaky,
@@ -29,6 +29,7 @@ from lcomp.networks.integer import (
     pointwise,
     round_shift,
 )
+from lcomp.networks.passes import Pass, known_taps, part_numbers, passes
 
 SIGMA_BITS = 8
 ENERGY_ENTRIES = 1024
@@ -50,7 +51,7 @@ class IntegerContextLayers:
     parameters_leave: tuple[IntegerLayer, ...]
     across: tuple[IntegerLayer, ...]
     onward: tuple[IntegerLayer, ...]
-    mixers_enter: tuple[IntegerLayer, ...]  # none where the model has no mixers
+    mixers_enter: tuple[IntegerLayer, ...]
     mixers_leave: tuple[IntegerLayer, ...]
 
     def all(self) -> tuple[IntegerLayer, ...]:
@@ -87,11 +88,13 @@ class IntegerContext:
     def __init__(self, config: ContextConfig, layers: IntegerContextLayers, tables: ContextTables) -> None:
         self.config, self.layers, self.tables = config, layers, tables
         for layer in layers.all():
-            total = layer.weight.abs().sum((1, 2, 3)) * ACTIVATION_MAX + layer.bias.abs()
-            if not total.max() < EXACT_LIMIT:
-                raise ValueError("fixed-point sums may exceed 2^53")
+            check_layer(layer, ACTIVATION_MAX)
         if not 0 <= tables.sigma.max() * OUTPUT_MAX < EXACT_LIMIT or len(tables.sigma) != SCALES:
             raise ValueError("the context tables are out of range")
+        # a surprise is the difference of two of these, and an offset
+        for values in (tables.energy, tables.expected, torch.tensor(float(tables.sign_offset))):
+            if not values.abs().max() <= ACTIVATION_MAX // 4:
+                raise ValueError("the context tables are out of range")
         later = [step for step in passes(config) if step.part]
         self.across = tuple(
             as_pointwise(layer, known_taps(step.parts, step.part))
@@ -139,8 +142,7 @@ class IntegerContext:
                 seen = self.surprise(symbols, scales[:, channels]).view(1, -1, height, width)
                 state = state + convolve(seen, ACTIVATION_BITS, layer, ACTIVATION_BITS, ACTIVATION_MAX).flatten(2)
                 state = state.clamp_(-ACTIVATION_MAX, ACTIVATION_MAX)
-                if self.layers.mixers_enter:
-                    state = self.mix(state, step.group, height, width)
+                state = self.mix(state, step.group, height, width)
         shape = (1, latents, height, width)
         return EntropyParameters(mean.view(shape), scales.view(shape))
 

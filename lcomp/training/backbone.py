@@ -34,7 +34,7 @@ def trained_family(folder: Path) -> Family:
         family = Family(BackboneConfig(**state["architecture"]), context, decoder)
         family.load_state_dict(state["average"])
     except (KeyError, TypeError, RuntimeError) as error:
-        raise LcompError(f"{checkpoint_file(folder)} is not of a backbone") from error
+        raise LcompError(f"{checkpoint_file(folder)} is not of a backbone, or of another version of lcomp") from error
     return family.eval()
 
 

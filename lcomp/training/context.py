@@ -13,6 +13,7 @@ from lcomp.networks.config import STRIDE
 from lcomp.networks.context import Base, Context
 from lcomp.networks.family import count_features
 from lcomp.networks.integer import ACTIVATION_BITS, LOG_BITS, LOG_SCALE_MIN, MEAN_BITS, OUTPUT_BITS, HyperOutput
+from lcomp.networks.integer_hyper_context import nearest_symbols
 from lcomp.rounding import error_weight
 from lcomp.training.cost import reference_bpp
 from lcomp.training.data import (
@@ -47,11 +48,12 @@ def analyse(backbone: Weights, x: Tensor, quality: Tensor) -> Latents:
     w, scale = quality_weights(quality / QUALITY_STEPS), backbone.networks.scale
     with torch.autocast(x.device.type, torch.bfloat16):
         y = backbone.networks.g_a(x, w, scale)
-        z = torch.round(backbone.networks.h_a(y, w, scale))
+        z = backbone.networks.h_a(y, w, scale)
     outputs = []
+    rows, columns = z.shape[2:]
     for one, steps in zip(z, quality.int().tolist(), strict=True):
-        coded = torch.from_numpy(backbone.h_s.z_scales(steps) > 0).to(one.device)
-        outputs.append(backbone.h_s((one.double() * coded[:, None, None])[None], steps))
+        z_hat = backbone.h_c(rows, columns, steps, nearest_symbols(one[None]))
+        outputs.append(backbone.h_s(z_hat, steps))
     hyper = HyperOutput(*(torch.cat(parts) for parts in zip(*outputs, strict=True)))
     log_scale = hyper.log_scale * 2.0**-OUTPUT_BITS + LOG_SCALE_MIN * 2.0**-LOG_BITS
     return Latents(

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import safetensors.torch
@@ -17,7 +18,16 @@ from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.hyperprior import Hyperprior
 from lcomp.networks.integer import ACTIVATION_BITS, EXP_BITS, LAYER_NAMES, LOG_BITS, OUTPUT_BITS
 from lcomp.networks.integer_context import ENERGY_ENTRIES, SIGMA_BITS
-from lcomp.weights import EXACT, context_layer_names, exact_context, exact_path, fingerprint, read_tensors
+from lcomp.weights import (
+    EXACT,
+    HYPER_CONTEXT_LAYERS,
+    context_layer_names,
+    exact_context,
+    exact_hyper_context,
+    exact_path,
+    fingerprint,
+    read_tensors,
+)
 from lcomp.zoo import ModelInfo
 
 WEIGHT_BITS = 12
@@ -30,8 +40,29 @@ def integer_weight(weight: Tensor) -> tuple[Tensor, int]:
     return torch.round(weight * 2.0**shift).to(torch.int16), shift
 
 
+def activations(value: Tensor) -> Tensor:
+    """Values of a hidden layer as integers, ACTIVATION_BITS."""
+    return torch.round(value.detach().double() * 2.0**ACTIVATION_BITS).to(torch.int32)
+
+
+def integer_layers(model: nn.Module, names: Iterable[str]) -> dict[str, Tensor]:
+    """Convolutions of a network whose inputs have ACTIVATION_BITS in fixed point, and the bits of their weights."""
+    tensors: dict[str, Tensor] = {}
+    shifts = []
+    for name in names:
+        layer = model.get_submodule(name)
+        assert isinstance(layer, nn.Conv2d)
+        assert layer.bias is not None
+        tensors[f"{name}.weight"], shift = integer_weight(layer.weight.detach().double())
+        bias = layer.bias.detach().double() * 2.0 ** (shift + ACTIVATION_BITS)
+        tensors[f"{name}.bias"] = torch.round(bias).to(torch.int32)
+        shifts.append(shift)
+    tensors["shifts"] = torch.tensor(shifts, dtype=torch.int32)
+    return tensors
+
+
 def integer_tensors(model: Hyperprior, tables: tuple[Table, ...]) -> dict[str, Tensor]:
-    """The tensors that decide the bitstream: h_s in fixed point, log2 spreads, 2^x and the frequency tables."""
+    """The tensors that decide the bitstream: h_s and h_c in fixed point, log2 spreads, 2^x and the frequency tables."""
     tensors: dict[str, Tensor] = {}
     shifts = []
     octave = math.log(2)
@@ -48,6 +79,8 @@ def integer_tensors(model: Hyperprior, tables: tuple[Table, ...]) -> dict[str, T
         shifts.append(shift)
         tensors[f"h_s.{name}.bias"] = torch.round(bias * 2.0 ** (shift + input_bits)).to(torch.int32)
     tensors["h_s.shifts"] = torch.tensor(shifts, dtype=torch.int32)
+    tensors |= {f"h_c.{name}": tensor for name, tensor in integer_layers(model.h_c, HYPER_CONTEXT_LAYERS).items()}
+    tensors["h_c.quality"] = activations(model.h_c.quality.points)
 
     def logarithms(natural: Tensor) -> Tensor:
         return torch.round(natural.detach().double() * (2**LOG_BITS / octave)).to(torch.int32)
@@ -62,24 +95,9 @@ def integer_tensors(model: Hyperprior, tables: tuple[Table, ...]) -> dict[str, T
 
 def integer_context_tensors(model: Context, tables: tuple[Table, ...]) -> dict[str, Tensor]:
     """The context network in fixed point, its integer functions, and frequency tables in place of the backbone's."""
-    tensors: dict[str, Tensor] = {}
-    shifts = []
-    for name in context_layer_names(model.config):
-        layer = model.get_submodule(name)
-        assert isinstance(layer, nn.Conv2d)
-        assert layer.bias is not None
-        tensors[f"{name}.weight"], shift = integer_weight(layer.weight.detach().double())
-        tensors[f"{name}.bias"] = torch.round(layer.bias.detach().double() * 2.0 ** (shift + ACTIVATION_BITS)).to(
-            torch.int32
-        )
-        shifts.append(shift)
-
-    def activations(value: Tensor) -> Tensor:
-        return torch.round(value.detach().double() * 2.0**ACTIVATION_BITS).to(torch.int32)
-
+    tensors = integer_layers(model, context_layer_names(model.config))
     magnitude = torch.arange(ENERGY_ENTRIES, dtype=torch.float64)
     sigma = SCALE_MIN * 2.0 ** (torch.arange(SCALES, dtype=torch.float64) / STEPS_PER_OCTAVE)
-    tensors["shifts"] = torch.tensor(shifts, dtype=torch.int32)
     tensors["quality"] = activations(model.quality.points)
     tensors["energy"] = activations(0.5 * torch.log2(magnitude.square() + FLOOR))
     tensors["expected"] = activations(0.5 * torch.log2(sigma.square() + FLOOR))
@@ -117,7 +135,7 @@ def export(model: Hyperprior, info: ModelInfo, training: dict[str, str], tables:
     exact = integer_tensors(model, tables)
     if not all(bool(torch.isfinite(tensor).all()) for tensor in floats.values()):
         raise LcompError("the trained weights are not finite")
-    exact_path(exact, torch.device("cpu"))  # checks the bounds
+    exact_hyper_context(exact, exact_path(exact, torch.device("cpu")), torch.device("cpu"))  # checks the bounds
     return write_weights(info, floats | exact, fingerprint(exact), training)
 
 

@@ -4,6 +4,7 @@ Added latents begin as what it leaves over, added residual blocks as identities,
 """
 
 import dataclasses
+import re
 
 import numpy as np
 import torch
@@ -13,10 +14,11 @@ from lcomp.entropy.tables import SCALE_MIN
 from lcomp.errors import LcompError
 from lcomp.networks.blocks import QUALITIES, quality_weights, start_at_zero
 from lcomp.networks.config import HYPER_STRIDE, STRIDE, BackboneConfig
-from lcomp.networks.context import Context, known_taps, passes
+from lcomp.networks.context import Context
 from lcomp.networks.energy import group_of_latent
 from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.hyperprior import Hyperprior
+from lcomp.networks.passes import known_taps, passes
 from lcomp.training.data import Pool, to_signal
 
 BATCHES, BATCH, SIDE = 50, 8, 16 * STRIDE
@@ -37,8 +39,11 @@ def grown_index(old: BackboneConfig, new: BackboneConfig, before: int, after: in
         return list(range(before))
     if (before, after) == (2 * m, 2 * grown_m):  # means, then log-scales
         return [*range(m), *range(grown_m, grown_m + m)]
-    if (before, after) == (z, grown_z):  # frequency by frequency, all features of each
-        return [index // g * grown_g + index % g for index in range(z)]
+    places = [index // g * grown_g + index % g for index in range(z)]  # frequency by frequency, all features of each
+    if (before, after) == (z, grown_z):
+        return places
+    if (before, after) == (2 * z, 2 * grown_z):  # means, then log-scales
+        return [*places, *(grown_z + place for place in places)]
     raise LcompError(f"an axis of {before} cannot grow to {after}")
 
 
@@ -61,7 +66,7 @@ def grow(model: Hyperprior, small: Hyperprior, pool: Pool, random: np.random.Gen
             torch.tensor(grown_index(old, new, before, after), device=tensor.device)
             for before, after in zip(tensor.shape, target.shape, strict=True)
         ]
-        if name.endswith("enter.weight") and tensor.shape[1] != target.shape[1]:
+        if re.search(r"enter(\.\d+)?\.weight$", name) and tensor.shape[1] != target.shape[1]:
             target.zero_()  # at first the networks do not see the added latents
         target[torch.meshgrid(*index, indexing="ij")] = tensor
     if new.latents > old.latents:
@@ -77,18 +82,15 @@ def grow(model: Hyperprior, small: Hyperprior, pool: Pool, random: np.random.Gen
 
 @torch.no_grad()
 def grow_context(model: Context, small: Context) -> None:
-    """Set `model` to what `small` computes; it may code in four parts what `small` codes in two, and have mixers.
+    """Set `model` to what `small` computes; it may code in four parts what `small` codes in two.
 
     Raises LcompError where they differ otherwise.
     """
     old, new = small.config, model.config
     splits = set(zip(old.parts, new.parts, strict=False))
-    alike = dataclasses.replace(old, parts=new.parts, hidden=new.hidden) == new
-    if not alike or old.hidden not in (0, new.hidden) or not splits <= {(1, 1), (2, 2), (4, 4), (2, 4)}:
-        raise LcompError("a context model can only grow from two parts to four and by mixers")
-    if old.hidden:
-        model.mixers.load_state_dict(small.mixers.state_dict())
-    for name in ("enter", "quality", "onward"):
+    if dataclasses.replace(old, parts=new.parts) != new or not splits <= {(1, 1), (2, 2), (4, 4), (2, 4)}:
+        raise LcompError("a context model can only grow from two parts to four")
+    for name in ("enter", "quality", "onward", "mixers"):
         model.get_submodule(name).load_state_dict(small.get_submodule(name).state_dict())
     number = {(step.group, step.part): index for index, step in enumerate(passes(old))}
     across = dict(zip((at for at in number if at[1]), small.across, strict=True))

@@ -4,6 +4,7 @@ What was rounded for the file stays rounded: 12 bits of the entropy networks, fp
 """
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ from lcomp.networks.family import Family
 from lcomp.networks.hyperprior import Hyperprior
 from lcomp.networks.integer import ACTIVATION_BITS, LAYER_NAMES, LOG_BITS, OUTPUT_BITS
 from lcomp.training.recipe import read_recipe
-from lcomp.weights import EXACT, context_layer_names, load_decoder, read_tensors
+from lcomp.weights import EXACT, HYPER_CONTEXT_LAYERS, context_layer_names, load_decoder, read_tensors
 from lcomp.zoo import read_model
 
 CPU = torch.device("cpu")
@@ -29,11 +30,21 @@ def restore_layer(layer: nn.Conv2d, weight: Tensor, bias: Tensor, shift: int, in
     layer.bias.copy_(bias.double() / 2.0 ** (shift + input_bits))
 
 
+def restore_layers(model: nn.Module, names: Iterable[str], tensors: dict[str, Tensor], prefix: str) -> None:
+    """Set convolutions whose inputs have ACTIVATION_BITS; the inverse of `export.integer_layers`."""
+    for name, shift in zip(names, tensors[prefix + "shifts"].tolist(), strict=True):
+        layer = model.get_submodule(name)
+        assert isinstance(layer, nn.Conv2d)
+        restore_layer(layer, tensors[f"{prefix}{name}.weight"], tensors[f"{prefix}{name}.bias"], shift, ACTIVATION_BITS)
+
+
 @torch.no_grad()
 def restore_hyperprior(model: Hyperprior, tensors: dict[str, Tensor]) -> None:
     """Set the backbone to the tensors of its weights file."""
     floats = {name: tensor.float() for name, tensor in tensors.items() if not name.startswith(EXACT)}
-    model.load_state_dict(floats, strict=False)
+    missing, unexpected = model.load_state_dict(floats, strict=False)
+    if unexpected or any(not name.startswith(("h_s.", "h_c.", "z_log_scale.")) for name in missing):
+        raise ValueError(f"missing {missing}, not known {unexpected}")
     for name, shift in zip(LAYER_NAMES, tensors[EXACT + "h_s.shifts"].tolist(), strict=True):
         layer: nn.Conv2d = getattr(model.h_s, name)
         weight, bias = tensors[f"{EXACT}h_s.{name}.weight"], tensors[f"{EXACT}h_s.{name}.bias"]
@@ -43,6 +54,8 @@ def restore_hyperprior(model: Hyperprior, tensors: dict[str, Tensor]) -> None:
             assert layer.bias is not None
             layer.weight[len(layer.weight) // 2 :] *= math.log(2)
             layer.bias[len(layer.bias) // 2 :] *= math.log(2)
+    restore_layers(model.h_c, HYPER_CONTEXT_LAYERS, tensors, EXACT + "h_c.")
+    model.h_c.quality.points.copy_(tensors[EXACT + "h_c.quality"].double() / 2**ACTIVATION_BITS)
     model.z_log_scale.points.copy_(tensors[EXACT + "z_log_scale"].double() * (math.log(2) / 2**LOG_BITS))
 
 
@@ -50,10 +63,7 @@ def restore_hyperprior(model: Hyperprior, tensors: dict[str, Tensor]) -> None:
 def restore_context(model: Context, tensors: dict[str, Tensor]) -> None:
     """Set a context model to the tensors of its weights file."""
     prefix = EXACT + "context."
-    for name, shift in zip(context_layer_names(model.config), tensors[prefix + "shifts"].tolist(), strict=True):
-        layer = model.get_submodule(name)
-        assert isinstance(layer, nn.Conv2d)
-        restore_layer(layer, tensors[f"{prefix}{name}.weight"], tensors[f"{prefix}{name}.bias"], shift, ACTIVATION_BITS)
+    restore_layers(model, context_layer_names(model.config), tensors, prefix)
     model.quality.points.copy_(tensors[prefix + "quality"].double() / 2**ACTIVATION_BITS)
 
 

@@ -18,7 +18,8 @@ class Side:
 
     def __init__(self, covariance: Tensor) -> None:
         self.covariance = covariance
-        self.basis = torch.linalg.eigh(covariance).eigenvectors.flip(1).contiguous()
+        # in fp32 some libraries fail on, or return NaN for, small matrices of low rank
+        self.basis = torch.linalg.eigh(covariance.double()).eigenvectors.flip(1).float().contiguous()
         self.rounded = self.basis.bfloat16()
 
     def refresh(self) -> Tensor:

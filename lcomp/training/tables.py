@@ -19,6 +19,7 @@ from lcomp.entropy.tables import (
     MAX_RADIUS,
     PRECISION,
     SCALES,
+    TABLES,
     Table,
     gaussian_masses,
     gaussian_table,
@@ -64,28 +65,32 @@ def fitted_table(counts: NDArray[np.int64], scale: int) -> Table:
 def count_symbols(
     codec: ModelCodec, rounding: Rounding, pool: Pool, random: np.random.Generator, crops: int, side: int
 ) -> NDArray[np.int64]:
-    """How often each symbol [SCALES, 2 MAX_RADIUS + 1] is chosen in about so many random crops."""
+    """How often each symbol [TABLES, 2 MAX_RADIUS + 1] is chosen in about so many random crops."""
     effort = Effort(DEFAULT_EFFORT, codec.transforms, codec.tile, rounding)
     width = 2 * MAX_RADIUS + 1
-    counts = np.zeros(SCALES * width, np.int64)
+    counts = np.zeros(TABLES * width, np.int64)
     for _ in range(-(-crops // BATCH)):
         signals = to_signal(pool.crops(BATCH, side, random))
         for x, q in zip(signals, stratified_qualities(BATCH, random).tolist(), strict=True):
             quality = round(q * QUALITY_STEPS)
             choice = effort.first(codec.transforms.latents(x[None], quality), quality)
-            places = choice.parameters.scales.long() * width + choice.symbols.long().clamp(-MAX_RADIUS, MAX_RADIUS)
-            counts += np.bincount((places + MAX_RADIUS).flatten().cpu().numpy(), minlength=len(counts))
-    return counts.reshape(SCALES, width)
+            for symbols, tables in (*choice.side.groups, *choice.groups):
+                places = tables.astype(np.int64) * width + symbols.clip(-MAX_RADIUS, MAX_RADIUS) + MAX_RADIUS
+                counts += np.bincount(places, minlength=len(counts))
+    return counts.reshape(TABLES, width)
 
 
 def fit_tables(codec: ModelCodec, pool: Pool, recipe: Recipe) -> tuple[Table, ...]:
-    """Tables of the symbols that `codec` chooses in random crops, for every scale."""
+    """Tables of the symbols that `codec` chooses in random crops, for every scale of y and of z."""
     random, side = np.random.default_rng(recipe.seed), recipe.stage(0).crop
-    tables = gaussian_tables()
+    tables = gaussian = gaussian_tables()
     for _ in range(ROUNDS):
         counts = count_symbols(codec, Rounding(tables, codec.device), pool, random, recipe.table_crops, side)
         # the first scale stands for symbols that are not coded
-        tables = (tables[0], *(fitted_table(counts[scale], scale) for scale in range(1, SCALES)))
+        tables = tuple(
+            fitted_table(counts[number], number % SCALES) if number % SCALES else gaussian[number]
+            for number in range(TABLES)
+        )
     return tables
 
 

@@ -153,7 +153,7 @@ def recode(random: Random, parts: Parts) -> Parts:
     if not parts.tiles or parts.width * parts.height > MAX_PIXELS:
         return parts
     try:
-        return forged(parts, pick, random.random() < 0.2, random.choice((1, 2, 3, 1000, 1000)))
+        return forged(parts, pick, random.random() < 0.2, random.choice((1, 3, 4, 5, 7, 1000, 1000)))
     except LcompError:
         return parts
 

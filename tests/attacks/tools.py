@@ -16,10 +16,11 @@ from lcomp.binary import Reader, write_varint
 from lcomp.container import CHECKSUM, LATENTS_TAGS, Coder, Section, write_section
 from lcomp.entropy.latents import Indexes, Symbols, encode_symbols, runs
 from lcomp.loading import load_model
-from lcomp.networks.context import Pass
+from lcomp.networks.config import HYPER_STRIDE
 from lcomp.networks.integer import EntropyParameters
 from lcomp.networks.integer_context import Places
-from lcomp.tile_codec import TileCodec, flat_indexes, flat_symbols, symbols_crc
+from lcomp.networks.passes import Pass
+from lcomp.tile_codec import TileCodec, flat_indexes, flat_symbols, side_indexes, symbols_crc
 from lcomp.zoo import model_by_number
 
 CPU = torch.device("cpu")
@@ -89,8 +90,15 @@ def walk(parts: Parts, number: int, read: Callable[[Indexes], Symbols]) -> int:
     header = container.read_header(Reader(seal(parts.head())))
     place = header.grid.rectangle(number).latents()
     tile = tile_codec(parts)
-    z = read(tile.z_scales(header.quality, place.height, place.width))
-    hyper = tile.hyper(z, header.quality, place.height, place.width)
+    area = -(-place.height // HYPER_STRIDE) * -(-place.width // HYPER_STRIDE)
+    z = torch.empty(1, tile.h_c.channels, area, dtype=torch.int16)
+
+    def code_side(places: Tensor, parameters: EntropyParameters) -> Tensor:
+        now = torch.from_numpy(read(side_indexes(parameters.scales))).view(parameters.scales.shape)
+        z[:, :, places] = now
+        return now
+
+    hyper = tile.run_side(place.height, place.width, header.quality, code_side)
     symbols = torch.empty(hyper.mean.flatten(2).shape, dtype=torch.int16)
 
     def code(step: Pass, places: Places, parameters: EntropyParameters) -> Tensor:
@@ -99,7 +107,7 @@ def walk(parts: Parts, number: int, read: Callable[[Indexes], Symbols]) -> int:
         return now
 
     tile.run_passes(hyper, header.quality, code)
-    return symbols_crc(z, flat_symbols(symbols), number)
+    return symbols_crc(flat_symbols(z), flat_symbols(symbols), number)
 
 
 def agreeing(parts: Parts) -> Parts:

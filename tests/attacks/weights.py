@@ -82,10 +82,28 @@ WEIGHTS = [
     WeightsAttack(
         "value",
         "an exact tensor of other values",
-        tensor(EXACT + "exp2", lambda old: old + 1),
+        tensor(EXACT + "exp2", lambda old: old - 1),
         text="do not match the fingerprint",
     ),
     WeightsAttack("sums", "integers whose sums are not exact", tensor(ENTER, lambda old: torch.full(old.shape, 2**60))),
+    WeightsAttack(
+        "sums-z",
+        "integers of z's network whose sums are not exact",
+        tensor(EXACT + "h_c.enter.1.weight", lambda old: torch.full(old.shape, 2**60)),
+        text="may exceed",
+    ),
+    WeightsAttack(
+        "gains",
+        "gains of z whose products are not exact",
+        tensor(EXACT + "z_log_gain", lambda old: torch.full_like(old, 18 << 16)),
+        text="gains are out of range",
+    ),
+    WeightsAttack(
+        "powers",
+        "powers of two that are too large",
+        tensor(EXACT + "exp2", lambda old: torch.full_like(old, 2**31 - 1)),
+        text="powers of two are out of range",
+    ),
     WeightsAttack(
         "logarithms",
         "logarithms out of range",
