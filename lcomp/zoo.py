@@ -9,8 +9,7 @@ from typing import Any
 from lcomp.errors import ModelError
 from lcomp.networks.config import BackboneConfig, ContextConfig, EnhancerConfig
 
-DEFAULT_MODEL = "sr"
-"""Its files are those of `autoregressive`: only the decoder that they are made for is a better one."""
+DEFAULT_MODEL = "autoregressive"
 
 MSE = "mse"
 """Name of the decoder that is part of every backbone."""
