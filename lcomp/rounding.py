@@ -47,8 +47,8 @@ class Rounding:
         """Symbols nearest to y - mu, for scale indexes of the same shape; the first scale stands for zeros."""
         return torch.round(residual).clamp_(-MAX_SYMBOL, MAX_SYMBOL).mul_(scales > 0)
 
-    def optimised(self, residual: Tensor, scales: Tensor, gain: Tensor, trade_off: float) -> Tensor:
-        """Symbols of y - mu, for scale indexes of the same shape, the gain of y (broadcast) and lmbda."""
+    def optimised(self, residual: Tensor, scales: Tensor, weight: Tensor) -> Tensor:
+        """Symbols of y - mu, for scale indexes of the same shape; `weight` (broadcast) as of `error_weight`."""
         residual, scales = residual.contiguous(), scales.contiguous()
         symbols = self.nearest(residual, scales)
         flat = symbols.view(-1)
@@ -56,7 +56,7 @@ class Rounding:
         nearest, value, scale = flat[places], residual.view(-1)[places], scales.view(-1)[places]
         lower = nearest - nearest.sign()
         saved = self.cost(nearest, scale) - self.cost(lower, scale)
-        weight = error_weight(gain, trade_off).expand_as(symbols).reshape(-1)[places]
+        weight = weight.expand_as(symbols).reshape(-1)[places]
         added = weight * ((value - lower).square() - (value - nearest).square())
         flat[places] = torch.where(saved > added, lower, nearest)
         return symbols

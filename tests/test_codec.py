@@ -19,6 +19,7 @@ from lcomp.images import to_picture
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.integer import LOG_BITS, LOG_SCALE_MIN, EntropyParameters, interpolate
 from lcomp.networks.rates import bounded, gaussian_bits
+from lcomp.rounding import error_weight
 from lcomp.tile_codec import side_indexes
 from lcomp.tiles import Grid, Rectangle
 from lcomp.weights import load_weights
@@ -200,12 +201,12 @@ def test_rounding_saves_bits_where_they_cost_more_than_the_error(codec: ModelCod
     scales = torch.randint(0, 64, residual.shape, generator=generator, dtype=torch.uint8)
     gain = torch.ones(1, 24, 1, 1)
     plain = torch.round(residual) * (scales > 0)
-    careful = codec.rounding.optimised(residual, scales, gain, 1e3)
+    careful = codec.rounding.optimised(residual, scales, error_weight(gain, 1e3))
     assert torch.equal(careful, plain)
-    greedy = codec.rounding.optimised(residual, scales, gain, 0.0)
+    greedy = codec.rounding.optimised(residual, scales, error_weight(gain, 0.0))
     assert set((plain - greedy).abs().unique().tolist()) == {0.0, 1.0}
     assert (greedy.abs() <= plain.abs()).all()
-    some = codec.rounding.optimised(residual, scales, gain, 1e-4)
+    some = codec.rounding.optimised(residual, scales, error_weight(gain, 1e-4))
     assert 0 < (some != plain).sum() < (greedy != plain).sum()
 
 
