@@ -40,7 +40,7 @@ def main() -> None:
         z = decoder.decode(side_indexes(parameters.scales))
         return torch.from_numpy(z).view(parameters.scales.shape)
 
-    hyper = codec.tile.run_side(rows, columns, quality, code)
+    hyper = codec.tile.run_side(rows, columns, quality, code).hyper
     scales = np.asarray(hyper.entropy_parameters().scales.flatten())
     symbols = np.clip(decoder.decode(scales), -RADIUS, RADIUS).astype(np.int16)
 

@@ -2,6 +2,7 @@
 
     python benchmarks/memory.py
     python benchmarks/memory.py --alpha
+    python benchmarks/memory.py --decoder sr
 
 The picture is a Kodak photograph repeated, a PPM or, with alpha, a PNG. Not for Windows.
 """
@@ -34,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, default=10_000, help="width and height in pixels")
     parser.add_argument("--alpha", action="store_true", help="give the picture an alpha channel")
+    parser.add_argument("--decoder", default="mse", help="decoder that makes the pixels")
     arguments = parser.parse_args()
     pixels = np.asarray(Image.open(PHOTO).convert("RGB"))
     height, width = pixels.shape[:2]
@@ -48,7 +50,8 @@ def main() -> None:
         del pixels
         coded = f"{folder}/large.lic"
         report("encode", ["encode", str(picture), "-o", coded, "-q", "4", "--quiet"])
-        report("decode", ["decode", coded, "-o", f"{folder}/decoded.{'png' if arguments.alpha else 'ppm'}", "--quiet"])
+        output = f"{folder}/decoded.{'png' if arguments.alpha else 'ppm'}"
+        report("decode", ["decode", coded, "-o", output, "--decoder", arguments.decoder, "--quiet"])
 
 
 if __name__ == "__main__":

@@ -16,8 +16,9 @@ from lcomp.decoders import Decoder
 from lcomp.networks.blocks import lmbda
 from lcomp.networks.config import HYPER_STRIDE
 from lcomp.networks.integer import MEAN_BITS, EntropyParameters
+from lcomp.networks.integer_hyper_context import nearest_symbols
 from lcomp.rounding import Rounding, error_weight
-from lcomp.tile_codec import Choice, TileCodec, as_symbols
+from lcomp.tile_codec import Choice, Latents, TileCodec, as_symbols
 from lcomp.tiles import Rectangle
 from lcomp.windows import Pixels, Transforms, pad_to, surroundings
 
@@ -62,13 +63,6 @@ DEFAULT_EFFORT = 1
 
 SEED = 6
 """Of the random numbers that decide which moves are made."""
-
-
-class Latents(NamedTuple):
-    """Latents of an area, as decoders are told of them."""
-
-    symbols: Tensor  # [1, M, h, w], float32
-    parameters: EntropyParameters  # [1, M, h, w]
 
 
 class Scene:
@@ -163,7 +157,7 @@ class Effort:
         with self.transforms.autocast():
             z = self.transforms.networks.h_a(pad_to(y, HYPER_STRIDE), w, scale)
         rows, columns = y.shape[2:]
-        side = self.tile.choose_side(z, rows, columns, quality)
+        side = self.tile.run_side(rows, columns, quality, nearest_symbols(z))
         weight = error_weight(scale.gain(w), trade_off(quality))[..., 0]
 
         def optimised(residual: Tensor, scales: Tensor, channels: slice) -> Tensor:

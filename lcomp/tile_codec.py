@@ -20,7 +20,7 @@ from lcomp.errors import ChecksumError
 from lcomp.networks.config import HYPER_STRIDE
 from lcomp.networks.integer import MEAN_BITS, EntropyParameters, HyperOutput
 from lcomp.networks.integer_context import CodePass, Places
-from lcomp.networks.integer_hyper_context import CodePart, nearest_symbols
+from lcomp.networks.integer_hyper_context import CodePart
 from lcomp.networks.passes import Pass
 from lcomp.tiles import Rectangle
 from lcomp.weights import Weights
@@ -111,11 +111,11 @@ def dequantise(symbols: Tensor, mean: Tensor) -> Tensor:
     return (symbols + mean * 2.0**-MEAN_BITS).float()
 
 
-class DecodedTile(NamedTuple):
-    """What was coded of a tile."""
+class Latents(NamedTuple):
+    """Symbols of y and what they are coded with: all that a decoder is told."""
 
-    symbols: Tensor  # int16 [1, M, h, w]
-    parameters: EntropyParameters  # [1, M, h, w]: what they were coded with
+    symbols: Tensor  # [1, M, h, w]; int16, but float32 where a gradient is asked for
+    parameters: EntropyParameters  # [1, M, h, w]
 
     def y_hat(self) -> Tensor:
         """The exact latents [1, M, h, w], float32."""
@@ -146,25 +146,21 @@ class TileCodec:
             self.coders[kind] = LatentCoder(self.tables, backend)
         return self.coders[kind]
 
-    def run_side(self, rows: int, columns: int, quality: int, code: CodePart) -> HyperOutput:
-        """What z, coded by way of `code`, says about y [1, M, rows, columns]."""
-        z_hat = self.h_c(-(-rows // HYPER_STRIDE), -(-columns // HYPER_STRIDE), quality, code)
-        return HyperOutput(*(tensor[..., :rows, :columns] for tensor in self.h_s(z_hat, quality)))
-
     @torch.inference_mode()
-    def choose_side(self, z: Tensor, rows: int, columns: int, quality: int) -> Side:
-        """The nearest symbols of z [1, Z, h, w], for y [1, M, rows, columns]."""
+    def run_side(self, rows: int, columns: int, quality: int, code: CodePart) -> Side:
+        """z, coded by way of `code`, and what it says about y [1, M, rows, columns]."""
+        height, width = -(-rows // HYPER_STRIDE), -(-columns // HYPER_STRIDE)
         groups: list[tuple[Symbols, Indexes]] = []
-        symbols = torch.empty_like(z, dtype=torch.int16).flatten(2)
-        pick = nearest_symbols(z)
+        symbols = torch.empty(1, self.h_c.channels, height * width, dtype=torch.int16, device=self.device)
 
-        def code(places: Tensor, parameters: EntropyParameters) -> Tensor:
-            chosen = pick(places, parameters)
-            symbols[:, :, places] = chosen
-            groups.append((flat_symbols(chosen), side_indexes(parameters.scales)))
-            return chosen
+        def record(places: Tensor, parameters: EntropyParameters) -> Tensor:
+            coded = code(places, parameters)
+            symbols[:, :, places] = coded
+            groups.append((flat_symbols(coded), side_indexes(parameters.scales)))
+            return coded
 
-        hyper = self.run_side(rows, columns, quality, code)
+        z_hat = self.h_c(height, width, quality, record)
+        hyper = HyperOutput(*(tensor[..., :rows, :columns] for tensor in self.h_s(z_hat, quality)))
         return Side(flat_symbols(symbols), groups, hyper)
 
     def run_passes(self, hyper: HyperOutput, quality: int, code: CodePass) -> EntropyParameters:
@@ -202,26 +198,20 @@ class TileCodec:
         return Encoded(stream, symbols_crc(choice.side.symbols, flat_symbols(choice.symbols), number))
 
     @torch.inference_mode()
-    def decode(
-        self, encoded: Encoded, quality: int, height: int, width: int, coder: Coder, number: int = 0
-    ) -> DecodedTile:
+    def decode(self, encoded: Encoded, quality: int, height: int, width: int, coder: Coder, number: int = 0) -> Latents:
         """The exact latents of the tile `number`, which has the given size in pixels.
 
         Raises FormatError for impossible data and ChecksumError where the symbols are not the encoder's.
         """
         tile = Rectangle(0, 0, width, height).latents()
         decoder = self.coder(coder).decoder(encoded.stream)
-        area = -(-tile.height // HYPER_STRIDE) * -(-tile.width // HYPER_STRIDE)
-        z = torch.empty(1, self.h_c.channels, area, dtype=torch.int16)
 
         def code_side(places: Tensor, parameters: EntropyParameters) -> Tensor:
-            decoded = torch.from_numpy(decoder.decode(side_indexes(parameters.scales)))
-            decoded = decoded.view(parameters.scales.shape)
-            z[:, :, places.cpu()] = decoded
-            return decoded.to(self.device)
+            decoded = torch.from_numpy(decoder.decode(side_indexes(parameters.scales))).to(self.device)
+            return decoded.view(parameters.scales.shape)
 
-        hyper = self.run_side(tile.height, tile.width, quality, code_side)
-        symbols = torch.empty(hyper.mean.flatten(2).shape, dtype=torch.int16, device=self.device)
+        side = self.run_side(tile.height, tile.width, quality, code_side)
+        symbols = torch.empty(side.hyper.mean.flatten(2).shape, dtype=torch.int16, device=self.device)
         self.watch.lap("hyperprior")
 
         def code(step: Pass, places: Places, parameters: EntropyParameters) -> Tensor:
@@ -230,9 +220,9 @@ class TileCodec:
             symbols[:, step.first : step.last, places] = decoded
             return decoded
 
-        parameters = self.run_passes(hyper, quality, code)
+        parameters = self.run_passes(side.hyper, quality, code)
         decoder.finish()
         self.watch.lap("entropy decoding")
-        if symbols_crc(flat_symbols(z), flat_symbols(symbols), number) != encoded.symbols_crc:
+        if symbols_crc(side.symbols, flat_symbols(symbols), number) != encoded.symbols_crc:
             raise ChecksumError("decoded latents do not match the encoder's: wrong or damaged decoder")
-        return DecodedTile(symbols.view(parameters.mean.shape), parameters)
+        return Latents(symbols.view(parameters.mean.shape), parameters)

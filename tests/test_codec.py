@@ -115,7 +115,7 @@ def test_actual_bytes_match_the_rate_estimate(shipped: ModelCodec, photo: Image.
             count(symbols, tables)
             return torch.from_numpy(symbols).view(parameters.scales.shape)
 
-        hyper = shipped.tile.run_side(rows, columns, quality, code)
+        hyper = shipped.tile.run_side(rows, columns, quality, code).hyper
         y_scales = np.asarray(hyper.entropy_parameters().scales.flatten())
         count(decoder.decode(y_scales), y_scales)
         # the coder ends with up to two 32-bit words

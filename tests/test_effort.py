@@ -16,9 +16,10 @@ from lcomp.codec import ModelCodec
 from lcomp.container import Coder
 from lcomp.decoders import Decoder, EnhancedDecoder
 from lcomp.distortion import psnr
-from lcomp.effort import DEFAULT_EFFORT, LEVELS, Effort, Latents, Scene, trade_off
+from lcomp.effort import DEFAULT_EFFORT, LEVELS, Effort, Scene, trade_off
 from lcomp.errors import LcompError
 from lcomp.networks.integer import EntropyParameters
+from lcomp.tile_codec import Latents
 from lcomp.tiles import Grid, Rectangle
 from lcomp.weights import load_decoder
 from lcomp.windows import Pixels

@@ -16,7 +16,6 @@ from lcomp.binary import Reader, write_varint
 from lcomp.container import CHECKSUM, LATENTS_TAGS, Coder, Section, write_section
 from lcomp.entropy.latents import Indexes, Symbols, encode_symbols, runs
 from lcomp.loading import load_model
-from lcomp.networks.config import HYPER_STRIDE
 from lcomp.networks.integer import EntropyParameters
 from lcomp.networks.integer_context import Places
 from lcomp.networks.passes import Pass
@@ -90,24 +89,20 @@ def walk(parts: Parts, number: int, read: Callable[[Indexes], Symbols]) -> int:
     header = container.read_header(Reader(seal(parts.head())))
     place = header.grid.rectangle(number).latents()
     tile = tile_codec(parts)
-    area = -(-place.height // HYPER_STRIDE) * -(-place.width // HYPER_STRIDE)
-    z = torch.empty(1, tile.h_c.channels, area, dtype=torch.int16)
 
     def code_side(places: Tensor, parameters: EntropyParameters) -> Tensor:
-        now = torch.from_numpy(read(side_indexes(parameters.scales))).view(parameters.scales.shape)
-        z[:, :, places] = now
-        return now
+        return torch.from_numpy(read(side_indexes(parameters.scales))).view(parameters.scales.shape)
 
-    hyper = tile.run_side(place.height, place.width, header.quality, code_side)
-    symbols = torch.empty(hyper.mean.flatten(2).shape, dtype=torch.int16)
+    side = tile.run_side(place.height, place.width, header.quality, code_side)
+    symbols = torch.empty(side.hyper.mean.flatten(2).shape, dtype=torch.int16)
 
     def code(step: Pass, places: Places, parameters: EntropyParameters) -> Tensor:
         now = torch.from_numpy(read(flat_indexes(parameters.scales))).view(parameters.scales.shape)
         symbols[:, step.first : step.last, places] = now
         return now
 
-    tile.run_passes(hyper, header.quality, code)
-    return symbols_crc(flat_symbols(z), flat_symbols(symbols), number)
+    tile.run_passes(side.hyper, header.quality, code)
+    return symbols_crc(side.symbols, flat_symbols(symbols), number)
 
 
 def agreeing(parts: Parts) -> Parts:
