@@ -13,7 +13,7 @@ from lcomp.errors import LcompError
 from lcomp.networks.blocks import place
 from lcomp.networks.config import BackboneConfig, ContextConfig, EnhancerConfig
 from lcomp.networks.family import Family
-from lcomp.training.cost import relative_cost
+from lcomp.training.cost import Costs, relative_cost, relative_costs
 from lcomp.training.data import (
     VALIDATION_QUALITIES,
     stratified_qualities,
@@ -67,6 +67,7 @@ class BackboneRun(Run[Family]):
                 if model.enhancer and small.enhancer:
                     copy_decoder(model.enhancer, small.enhancer)
         super().__init__(model, setting)
+        self.latest: Costs | None = None
         self.cost: Callable[[Tensor, Tensor], Tensor] = self.mean_cost
         if setting.compiled:
             self.cost = torch.compile(self.mean_cost, dynamic=False)
@@ -86,14 +87,24 @@ class BackboneRun(Run[Family]):
     @torch.no_grad()
     def validate(self) -> float:
         """Cost of the averaged weights on the centre of every validation picture, relative to VTM."""
-        costs = []
+        mean, costs = [], []
         q = torch.tensor(VALIDATION_QUALITIES, device=self.device)
         for crop in validation_crops(self.validation_pool):
             x = crop.expand(len(q), -1, -1, -1).contiguous(memory_format=torch.channels_last)
             with torch.autocast(self.device.type, torch.bfloat16):
                 rates = self.average(x, q)
-            costs.append(relative_cost(rates, x, q).mean().item())
-        return sum(costs) / len(costs)
+            mean.append(relative_cost(rates, x, q).mean().item())
+            costs.append(torch.stack(relative_costs(rates, x, q)).mean(1))
+        self.latest = Costs(*torch.stack(costs).mean(0))
+        return sum(mean) / len(mean)
+
+    def notes(self) -> str:
+        """The cost of each model that is trained together."""
+        return (
+            ""
+            if self.latest is None
+            else "; " + ", ".join(f"{name} {cost:.4f}" for name, cost in self.latest._asdict().items())
+        )
 
     def describe(self) -> dict[str, Any]:
         """The architecture, so that other runs can start from this one."""

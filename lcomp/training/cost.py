@@ -1,5 +1,7 @@
 """The rate-distortion cost that training minimises, normalised so that no quality dominates."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -21,12 +23,39 @@ def reference_bpp(q: Tensor) -> Tensor:
     return (quality_weights(q)[:, :QUALITIES] @ torch.tensor(VTM_COST, device=q.device).log()).exp()
 
 
+class Costs(NamedTuple):
+    """Costs [B] of what there is of entropy models and decoders, or their means, relative to VTM's on Kodak."""
+
+    hyperprior: Tensor  # with g_s
+    autoregressive: Tensor  # y coded in context, with g_s
+    sr: Tensor  # y coded in context, with the larger decoder
+
+
+def bits_per_pixel(bits: Tensor, x: Tensor) -> Tensor:
+    """Bits [B] of pictures x [B, 3, H, W] per pixel."""
+    return bits / (x.shape[2] * x.shape[3])
+
+
+def squared_errors(rates: Rates, x: Tensor) -> tuple[Tensor, Tensor]:
+    """255^2 MSE [B] of g_s and of the larger decoder."""
+    plain, enhanced = (((picture - x) * 127.5).square().mean((1, 2, 3)) for picture in (rates.x_hat, rates.enhanced))
+    return plain, enhanced
+
+
+def relative_costs(rates: Rates, x: Tensor, q: Tensor) -> Costs:
+    """Costs [B] of pictures x [B, 3, H, W] in [-1, 1] at qualities q [B], model by model."""
+    alone, context = (bits_per_pixel(bits + rates.bits_z, x) for bits in (rates.bits_y, rates.bits_context))
+    plain, enhanced = (lmbda(q) * error for error in squared_errors(rates, x))
+    return Costs(
+        *((rate + error) / reference_bpp(q) for rate, error in ((alone, plain), (context, plain), (context, enhanced)))
+    )
+
+
 def relative_cost(rates: Rates, x: Tensor, q: Tensor) -> Tensor:
     """Cost [B] of pictures x [B, 3, H, W] in [-1, 1] at qualities q [B], relative to VTM's on Kodak.
 
     A mean over what there is of entropy models and decoders: the latents serve all.
     """
-    bits_y = rates.bits_y.lerp(rates.bits_context, CONTEXT_SHARE)
-    bpp = (bits_y + rates.bits_z) / (x.shape[2] * x.shape[3])
-    plain, enhanced = (((picture - x) * 127.5).square().mean((1, 2, 3)) for picture in (rates.x_hat, rates.enhanced))
+    bpp = bits_per_pixel(rates.bits_y.lerp(rates.bits_context, CONTEXT_SHARE) + rates.bits_z, x)
+    plain, enhanced = squared_errors(rates, x)
     return (bpp + lmbda(q) * plain.lerp(enhanced, ENHANCED_SHARE)) / reference_bpp(q)
