@@ -27,7 +27,7 @@ def margin(config: BackboneConfig) -> int:
     Two 3x3 convolutions per block, at 1/16 and at 1/8 resolution, and one more 3x3 at 1/8 (`down` in g_a, `leave` in
     g_s).
     """
-    return pixels_of_cells(4 * config.blocks_low + 2 * config.blocks + 1)
+    return pixels_of_cells(4 * config.blocks_low + 2 * max(config.blocks, config.blocks_synthesis) + 1)
 
 
 class Decoder(ABC):
@@ -75,7 +75,7 @@ class EnhancedDecoder(Decoder):
         self.channels = 3 * config.latents
         own = network.config
         self.margin = pixels_of_cells(
-            4 * config.blocks_low + 2 * config.blocks + 2 * own.blocks + 1, fine=2 * own.blocks_fine + 2
+            4 * config.blocks_low + 2 * config.blocks_synthesis + 2 * own.blocks + 1, fine=2 * own.blocks_fine + 2
         )
 
     def gather(self, symbols: Tensor, parameters: EntropyParameters) -> Tensor:

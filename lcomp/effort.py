@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from lcomp.container import QUALITY_STEPS
 from lcomp.decoders import Decoder
@@ -58,6 +59,9 @@ FIRMNESS = 3.0
 """Weight of the error, by the measured curvature, where symbols follow the moves of earlier groups. At 1, each round
 would zero some more of what is worth its bits (chosen like RIPPLE).
 """
+
+ASTRAY = 4.0
+"""Error of a latent, in quantisation steps, that shows h_s to be wrong: photographs stay at about 2."""
 
 DEFAULT_EFFORT = 1
 
@@ -112,6 +116,12 @@ def ripple(groups: tuple[int, ...]) -> Tensor:
     return torch.tensor(costs + [0.0] * (max(sum(groups), 1) - len(costs)))[None, :, None, None]
 
 
+def astray(y: Tensor, choice: Choice) -> Tensor:
+    """Where in z [1, 1, h, w] symbols are far from y [1, M, rows, columns], and next to that."""
+    error = pad_to((y - choice.y_hat()).abs().amax(1, keepdim=True), HYPER_STRIDE)
+    return F.max_pool2d(F.max_pool2d(error, HYPER_STRIDE), 3, 1, 1) > ASTRAY
+
+
 class Effort:
     """Chooses the symbols of windows at one effort."""
 
@@ -152,18 +162,36 @@ class Effort:
 
     @torch.inference_mode()
     def first(self, y: Tensor, quality: int) -> Choice:
-        """The symbols of y [1, M, rows, columns] without a search."""
+        """The symbols of y [1, M, rows, columns] without a search.
+
+        Patterns that no photograph has can drive h_a and h_s out of all proportion, so that y is out of the symbols'
+        reach. There z is set to zero, which h_s takes for an average picture, if that costs less.
+        """
         w, scale = self.transforms.quality_weights(quality), self.transforms.networks.scale
         with self.transforms.autocast():
             z = self.transforms.networks.h_a(pad_to(y, HYPER_STRIDE), w, scale)
+        weight = error_weight(scale.gain(w), trade_off(quality))
+        choice = self.given(z, y, weight, quality)
+        wrong = astray(y, choice)
+        if not wrong.any():
+            return choice
+        without = self.given(z * ~wrong, y, weight, quality)
+        return min(choice, without, key=lambda each: self.cost(y, each, weight))
+
+    def given(self, z: Tensor, y: Tensor, weight: Tensor, quality: int) -> Choice:
+        """The symbols of y [1, M, rows, columns] for the nearest symbols of z [1, Z, h, w]."""
         rows, columns = y.shape[2:]
         side = self.tile.run_side(rows, columns, quality, nearest_symbols(z))
-        weight = error_weight(scale.gain(w), trade_off(quality))[..., 0]
+        flat = weight[..., 0]
 
         def optimised(residual: Tensor, scales: Tensor, channels: slice) -> Tensor:
-            return self.rounding.optimised(residual, scales, weight[:, channels])
+            return self.rounding.optimised(residual, scales, flat[:, channels])
 
         return self.tile.choose(y, side, quality, optimised if self.level.optimised else self.nearest)
+
+    def cost(self, y: Tensor, choice: Choice, weight: Tensor) -> float:
+        """What y costs, and what its error is worth, in bits."""
+        return self.bits(choice) + (weight * (y - choice.y_hat()).square()).sum().item()
 
     def nearest(self, residual: Tensor, scales: Tensor, channels: slice) -> Tensor:
         """The nearest symbols, whatever they cost."""

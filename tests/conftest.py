@@ -49,6 +49,7 @@ summary = "a tiny untrained model for tests"
 [architecture]
 channels = 16
 blocks = 1
+blocks_synthesis = 2
 channels_low = 16
 blocks_low = 1
 latents = 24

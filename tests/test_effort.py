@@ -19,7 +19,7 @@ from lcomp.distortion import psnr
 from lcomp.effort import DEFAULT_EFFORT, LEVELS, Effort, Scene, trade_off
 from lcomp.errors import LcompError
 from lcomp.networks.integer import EntropyParameters
-from lcomp.tile_codec import Latents
+from lcomp.tile_codec import Choice, Latents
 from lcomp.tiles import Grid, Rectangle
 from lcomp.weights import load_decoder
 from lcomp.windows import Pixels
@@ -128,6 +128,33 @@ def test_nothing_found_leaves_the_first_choice(codec: ModelCodec, monkeypatch: p
 
     monkeypatch.setattr(Effort, "move", worse)
     assert codec.encode(pixels, 5000, grid, Coder.CONSTRICTION, 4) == first
+
+
+def test_a_picture_that_leads_the_hyperprior_astray(tiny_info: ModelInfo, monkeypatch: pytest.MonkeyPatch) -> None:
+    codec, area = ModelCodec(tiny_info, CPU), Rectangle(0, 0, 512, 192)
+    y = codec.transforms.latents(codec.transforms.signal(np.asarray(noise_image(512, 192)), area), 5000)
+
+    def mad(module: torch.nn.Module, inputs: tuple[torch.Tensor], z: torch.Tensor) -> torch.Tensor:
+        return torch.cat([1e3 * z[..., :2], z[..., 2:]], -1)
+
+    def first() -> Choice:
+        return Effort(1, codec.transforms, codec.tile, codec.rounding).first(y, 5000)
+
+    def error(choice: Choice) -> float:
+        return float((y - choice.y_hat()).abs().max())
+
+    sane = first()
+    codec.transforms.networks.h_a.leave.register_forward_hook(mad)
+    repaired = first()
+    monkeypatch.setattr("lcomp.effort.ASTRAY", float("inf"))
+    assert error(first()) > 20
+    assert error(sane) < 1.5
+    assert error(repaired) < 1.5
+    # z is given up where it is of no use only; its symbols are relative to what the positions before predict
+    before, after = (choice.side.symbols.reshape(-1, 3, 8) for choice in (sane, repaired))
+    assert np.abs(after[..., :2]).max() <= 3
+    assert np.abs(after[..., 4:] - before[..., 4:]).max() <= 1
+    assert before[..., 4:].any()
 
 
 def test_effort_and_size_together(photo: Image.Image) -> None:

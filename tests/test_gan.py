@@ -9,11 +9,13 @@ from conftest import noise_image
 from typer.testing import CliRunner
 
 from lcomp.cli.app import app
+from lcomp.errors import ModelError
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.enhancer import Enhancer
 from lcomp.training.discriminator import Discriminator, feature_distance
 from lcomp.training.gan import BRIGHTNESS, COLOUR, GanRun, realism_weight, tone
 from lcomp.training.recipe import read_recipe
+from lcomp.training.restore import installed_texture
 from lcomp.training.run import Setting, checkpoint_file
 from lcomp.training.statistics import WEIGHTS, bands, statistics_distance
 from lcomp.zoo import ModelInfo, read_model
@@ -86,6 +88,15 @@ def test_a_texture_trains_resumes_and_is_exported(sr_info: ModelInfo, pictures: 
     for name, tensor in again.discriminator.state_dict().items():
         assert torch.equal(tensor, state["discriminator"][name])
     assert all(figures.energy > 0 for figures in again.figures())
+    # another run starts from what was exported, up to fp16
+    other = GanRun(
+        info, Setting(read_recipe(source), pictures, tmp_path / "other", CPU, compiled=False), installed_texture(source)
+    )
+    assert other.progress == 0
+    for ours, theirs in zip(other.shown().parameters(), again.shown().parameters(), strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-2, atol=1e-3)
+    with pytest.raises(ModelError, match="does not invent"):
+        installed_texture(sr_info.source.with_name("tiny.toml"))
 
 
 def test_statistics_count_colours_more() -> None:

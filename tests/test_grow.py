@@ -52,7 +52,7 @@ def test_a_grown_model_computes_what_the_smaller_one_does(model_file: Path, pict
         coded, expected = model.code_z(z, w), small.code_z(z[:, :6], w)
         assert torch.allclose(coded.z_hat[:, :6], expected.z_hat, atol=1e-3)
         assert not torch.allclose(expected.z_hat, expected.z_hat.round())  # parts are predicted
-    deeper = Hyperprior(dataclasses.replace(config, blocks=2, blocks_low=3)).eval()
+    deeper = Hyperprior(dataclasses.replace(config, blocks=2, blocks_synthesis=4, blocks_low=3)).eval()
     grow(deeper, small, pool, random)
     with torch.no_grad():
         assert torch.equal(deeper.g_s(y_small, w, deeper.scale), x_small)
@@ -64,14 +64,14 @@ def test_a_grown_model_computes_what_the_smaller_one_does(model_file: Path, pict
         grow(wider, small, pool, random)
 
 
-def test_a_context_model_split_further_computes_what_it_did(context_info: ModelInfo) -> None:
+def test_a_context_model_grown_computes_what_it_did(context_info: ModelInfo) -> None:
     assert context_info.context is not None
     config, features = context_info.architecture, count_features(context_info.architecture)
-    small = Context(config, dataclasses.replace(context_info.context, parts=(2, 2, 1)), features).eval()
+    small = Context(config, dataclasses.replace(context_info.context, parts=(2, 2, 1), hidden=4), features).eval()
     generator = torch.Generator().manual_seed(0)
     for parameter in small.parameters():
         torch.nn.init.normal_(parameter, 0, 0.1, generator=generator)
-    model = Context(config, context_info.context, features).eval()  # parts 4, 2, 1
+    model = Context(config, context_info.context, features).eval()  # parts 4, 2, 1, hidden 6
     grow_context(model, small)
     base = Base(
         torch.randn(1, features, 6, 8, generator=generator),

@@ -27,7 +27,8 @@ def train(
         typer.Option(
             "--from",
             metavar="DIR|TOML",
-            help="Start from another run's models, or from installed ones (the backbone's TOML); they may be smaller.",
+            help="Start from another run's models, or from installed ones (the backbone's TOML, or that of a decoder "
+            "that invents detail); they may be smaller.",
         ),
     ] = None,
     device: Device = "auto",
@@ -50,7 +51,7 @@ def train(
         from lcomp.training.decoder import DecoderRun
         from lcomp.training.export import export, export_context, export_decoder
         from lcomp.training.gan import GanRun
-        from lcomp.training.restore import installed_family
+        from lcomp.training.restore import installed_family, installed_texture
         from lcomp.training.run import Report, Setting, checkpoint_file
         from lcomp.training.tables import export_fitted
     except ModuleNotFoundError as error:
@@ -71,10 +72,10 @@ def train(
     viewer = read_model(model.with_name(f"{recipe.decoder}.toml")) if recipe.decoder else None
     if viewer and viewer.inventive:
         raise LcompError(f"'{viewer.name}' cannot be trained beside its backbone")
+    small = texture = None
     if info.inventive and start:
-        raise LcompError(f"'{info.name}' starts from its backbone's decoder: no --from")
-    small = None
-    if start:
+        texture = installed_texture(start)
+    elif start:
         small = installed_family(start) if start.suffix == ".toml" else trained_family(start)
     if small and info.decoder and not small.enhancer:
         raise LcompError(f"{start} has no decoder of its own")
@@ -85,7 +86,7 @@ def train(
     trainer: BackboneRun | ContextRun | DecoderRun | GanRun
     with console.status("reading the training pictures"):
         if info.inventive:
-            trainer = GanRun(info, setting)
+            trainer = GanRun(info, setting, texture)
         elif info.decoder:
             trainer = DecoderRun(info, setting, small.enhancer if small else None)
         elif info.context:

@@ -18,7 +18,7 @@ from torch import Tensor
 from lcomp.binary import Reader, write_varint
 from lcomp.entropy.backend import Bins
 from lcomp.entropy.tables import PRECISION
-from lcomp.errors import FormatError, TruncatedError, UnsupportedError
+from lcomp.errors import FormatError, UnsupportedError
 
 SLICE = 2**23
 """Largest number of CDF entries handed to torchac at once (16 MiB)."""
@@ -97,7 +97,7 @@ class TorchacDecoder:
         self.reader = Reader(data)
 
     def get(self, table: int, count: int) -> Bins:
-        """The next `count` bins; raises FormatError where a stream is missing."""
+        """The next `count` bins; raises FormatError where a stream is missing or has no length."""
         row = self.rows[table]
         bins = np.empty(count, np.int32)
         try:
@@ -105,7 +105,7 @@ class TorchacDecoder:
                 stream = self.reader.take(self.reader.varint("latents"), "latents")
                 cdf = row.expand(size, -1).contiguous()
                 bins[start : start + size] = self.torchac.decode_int16_normalized_cdf(cdf, stream).numpy()
-        except TruncatedError as error:
+        except FormatError as error:
             raise FormatError("impossible entropy-coded data") from error
         return bins
 

@@ -20,7 +20,8 @@ class BackboneConfig:
     """Sizes of the backbone networks (the `[architecture]` table of a model's TOML)."""
 
     channels: int  # C: width at 1/8 resolution
-    blocks: int  # residual blocks at 1/8 resolution
+    blocks: int  # residual blocks at 1/8 resolution, of g_a
+    blocks_synthesis: int  # the same of g_s
     channels_low: int  # D: width at 1/16 resolution
     blocks_low: int  # residual blocks at 1/16 resolution
     latents: int  # M: channels of y

@@ -85,7 +85,7 @@ class Synthesis(nn.Module):
         self.enter = nn.Conv2d(config.latents, config.channels_low, 1)
         self.low = ResidualStack(config.channels_low, config.blocks_low)
         self.up = nn.Conv2d(config.channels_low, 4 * config.channels, 1)
-        self.high = ResidualStack(config.channels, config.blocks)
+        self.high = ResidualStack(config.channels, config.blocks_synthesis)
         self.leave = nn.Conv2d(config.channels, 3 * PATCH**2, 3, padding=1)
         start_at_zero(self.leave)
 

@@ -15,6 +15,7 @@ from lcomp.networks.enhancer import Enhanced, Enhancer, Evidence, expected_error
 from lcomp.training.data import VALIDATION_SIDE, to_signal
 from lcomp.training.discriminator import Discriminator, feature_distance
 from lcomp.training.evidence import Coded, Store, held_out, squared_error
+from lcomp.training.grow import copy_decoder
 from lcomp.training.run import Run, Setting, read_checkpoint
 from lcomp.training.statistics import LUMA_CHROMA, bands, seen, statistics_distance
 from lcomp.zoo import ModelInfo
@@ -68,10 +69,10 @@ def realism_weight(quality: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def tone(network: Enhancer) -> None:
-    """Have a network add BRIGHTNESS and COLOUR times what it adds, by its last layers."""
-    rows = torch.tensor(LUMA_CHROMA)
-    mix = rows.T @ torch.diag(torch.tensor((BRIGHTNESS, COLOUR, COLOUR))) @ rows
+def tone(network: Enhancer, inverse: bool = False) -> None:
+    """Have a network add BRIGHTNESS and COLOUR times what it adds, by its last layers; or undo that."""
+    rows, factors = torch.tensor(LUMA_CHROMA), torch.tensor((BRIGHTNESS, COLOUR, COLOUR))
+    mix = rows.T @ torch.diag(1 / factors if inverse else factors) @ rows
     for layer in (network.leave, network.fine_leave, network.fine_twice):
         assert layer.bias is not None
         for parameter in (layer.weight, layer.bias):
@@ -93,9 +94,13 @@ class Figures(NamedTuple):
 
 
 class GanRun(Run[Trained]):
-    """Training of the texture of `info`; everything else stays as it is."""
+    """Training of the texture of `info`; everything else stays as it is.
 
-    def __init__(self, info: ModelInfo, setting: Setting) -> None:
+    It starts from its checkpoint; without one from the exported texture `start`, against a new discriminator, or from
+    adding nothing.
+    """
+
+    def __init__(self, info: ModelInfo, setting: Setting, start: Enhancer | None = None) -> None:
         if info.backbone is None or info.decoder is None:
             raise ModelError(f"'{info.name}' has no texture")
         self.pool, validation = setting.start()
@@ -103,6 +108,9 @@ class GanRun(Run[Trained]):
         self.codec = ModelCodec(info.backbone, device)
         self.networks = self.codec.transforms.networks
         model = Trained(Enhancer(info.architecture, info.decoder))
+        if start is not None:
+            copy_decoder(model.g_s, start)
+            tone(model.g_s, inverse=True)
         place(model, device)
         self.discriminator = Discriminator(WIDTH)
         place(self.discriminator, device)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from lcomp.errors import ModelError
 from lcomp.networks.context import Context
+from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.family import Family
 from lcomp.networks.hyperprior import Hyperprior
 from lcomp.networks.integer import ACTIVATION_BITS, LAYER_NAMES, LOG_BITS, OUTPUT_BITS
@@ -89,3 +90,11 @@ def installed_family(path: Path) -> Family:
     if viewer and family.enhancer:
         family.enhancer.load_state_dict(load_decoder(viewer, CPU).state_dict())
     return family.eval()
+
+
+def installed_texture(path: Path) -> Enhancer:
+    """The installed decoder that a TOML describes; raises ModelError where it is none that invents detail."""
+    info = read_model(path)
+    if not info.inventive:
+        raise ModelError(f"'{info.name}' does not invent detail: start from a model that does")
+    return load_decoder(info, CPU)

@@ -1,7 +1,6 @@
 """A resumable training run, scheduled by wall clock, the same on CPU and GPU."""
 
 import copy
-import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -30,7 +29,7 @@ class Report(NamedTuple):
 
     step: int
     minutes: float  # spent so far, over all resumptions
-    train_cost: float  # mean since the last report
+    train_cost: float  # mean since the last report, of the steps whose cost is finite
     validation_cost: float  # of the averaged weights
     notes: str = ""  # what else there is to know
 
@@ -163,9 +162,11 @@ class Run(ABC, Generic[Model]):
             if self.step % 8 == 0:
                 self.minutes = spent + (time.monotonic() - start) / 60
             if time.monotonic() - last > every * 60 or self.progress >= 1:
-                cost = torch.stack(losses).mean().item()
-                if not math.isfinite(cost):
+                costs = torch.stack(losses)
+                costs = costs[costs.isfinite()]  # steps of the others were skipped
+                if 2 * len(costs) < len(losses):
                     raise LcompError(f"training diverged at step {self.step}")
+                cost = costs.mean().item()
                 self.save()
                 report(Report(self.step, self.minutes, cost, self.validate(), self.notes()))
                 last, losses = time.monotonic(), []

@@ -121,7 +121,7 @@ SECTIONS = [
         "a stream of constriction as one of torchac",
         sections(lambda old: [Section(Coder.TORCHAC.value, old[0].payload)]),
         FormatError,
-        "latents",
+        OUT_OF_STEP,
     ),
     Attack(
         "other-coder-back",
