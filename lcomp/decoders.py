@@ -5,9 +5,10 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-from lcomp.networks.config import PATCH, STRIDE, BackboneConfig
-from lcomp.networks.enhancer import FINE, Enhancer, Evidence, grain, upscale
+from lcomp.networks.config import PATCH, STRIDE, BackboneConfig, RefinementConfig
+from lcomp.networks.enhancer import Enhancer, grain, upscale
 from lcomp.networks.integer import EntropyParameters
+from lcomp.networks.refinement import FINE, Evidence
 from lcomp.tile_codec import dequantise
 from lcomp.tiles import Rectangle
 from lcomp.weights import Networks
@@ -16,29 +17,40 @@ UPSCALE_REACH = 2
 """Pixels beyond its own place that decide a pixel of a picture at twice its size."""
 
 
-def pixels_of_cells(cells: int, fine: int = 0) -> int:
-    """Pixels, a multiple of STRIDE, that so many cells at 1/8 and `fine` ones at 1/4 of the resolution reach."""
-    return -(-(cells * STRIDE // 2 + fine * FINE + UPSCALE_REACH) // STRIDE) * STRIDE
+def whole_latents(pixels: int) -> int:
+    """Pixels of the networks' reach and of what may enlarge their picture, rounded up to whole latents."""
+    return -(-(pixels + UPSCALE_REACH) // STRIDE) * STRIDE
+
+
+def reach(config: BackboneConfig, *refinements: RefinementConfig) -> int:
+    """Pixels, a multiple of STRIDE, that g_s and further refinements see beyond a window at a multiple of STRIDE.
+
+    A block is two 3x3 convolutions; there is one more before and after the blocks at 1/4, and one ends the draft.
+    """
+    features = 2 * STRIDE * config.blocks_low + 2 * PATCH * config.blocks_synthesis
+    picture = features + PATCH
+    for stage in (config.refinement, *refinements):
+        features += 2 * PATCH * stage.blocks
+        picture = max(picture, features) + FINE * (2 * stage.blocks_fine + 2)
+    return whole_latents(picture)
 
 
 def margin(config: BackboneConfig) -> int:
-    """Pixels, a multiple of STRIDE, that g_a and g_s see beyond a window that starts at a multiple of STRIDE.
-
-    Two 3x3 convolutions per block, at 1/16 and at 1/8 resolution, and one more 3x3 at 1/8 (`down` in g_a, `leave` in
-    g_s).
-    """
-    return pixels_of_cells(4 * config.blocks_low + 2 * max(config.blocks, config.blocks_synthesis) + 1)
+    """Pixels, a multiple of STRIDE, that g_a and g_s see beyond a window that starts at a multiple of STRIDE."""
+    return max(whole_latents(2 * STRIDE * config.blocks_low + 2 * PATCH * config.blocks + PATCH), reach(config))
 
 
 class Decoder(ABC):
     """Makes pixels of latents."""
 
     margin: int  # pixels of the coded picture, a multiple of STRIDE, that it sees beyond a window
-    channels: int  # of what it needs to know
 
-    @abstractmethod
+    def __init__(self, networks: Networks, latents: int) -> None:
+        self.networks, self.channels = networks, 3 * latents
+
     def gather(self, symbols: Tensor, parameters: EntropyParameters) -> Tensor:
         """What it needs to know [1, channels, h, w], of the symbols [1, M, h, w] and what they were coded with."""
+        return torch.cat([dequantise(symbols, parameters.mean), symbols.float(), parameters.scales.float()], 1)
 
     @abstractmethod
     def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool) -> Tensor:
@@ -52,35 +64,25 @@ class MseDecoder(Decoder):
     """The g_s that was trained with the backbone; enlarges by cubic interpolation."""
 
     def __init__(self, networks: Networks, config: BackboneConfig) -> None:
-        self.networks, self.margin, self.channels = networks, margin(config), config.latents
-
-    def gather(self, symbols: Tensor, parameters: EntropyParameters) -> Tensor:
-        """y_hat."""
-        return dequantise(symbols, parameters.mean)
+        super().__init__(networks, config.latents)
+        self.margin = margin(config)
 
     def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool) -> Tensor:
         """See `Decoder.synthesize`."""
-        x_hat: Tensor = self.networks.g_s(known, w, self.networks.scale)
+        x_hat: Tensor = self.networks.g_s(Evidence(*known.chunk(3, 1)), w, self.networks.scale).x_hat
         return upscale(x_hat) if half else x_hat
 
 
 class EnhancedDecoder(Decoder):
-    """The same g_s and a network that adds to its picture, and is told the scales of the symbols too.
+    """The same g_s and a network that adds to its picture.
 
     `strength` is how much of what is added is shown, 0 to 1.
     """
 
     def __init__(self, networks: Networks, network: Enhancer, config: BackboneConfig, strength: float) -> None:
-        self.networks, self.network, self.strength = networks, network, strength
-        self.channels = 3 * config.latents
-        own = network.config
-        self.margin = pixels_of_cells(
-            4 * config.blocks_low + 2 * config.blocks_synthesis + 2 * own.blocks + 1, fine=2 * own.blocks_fine + 2
-        )
-
-    def gather(self, symbols: Tensor, parameters: EntropyParameters) -> Tensor:
-        """y_hat, the symbols and their scales."""
-        return torch.cat([dequantise(symbols, parameters.mean), symbols.float(), parameters.scales.float()], 1)
+        super().__init__(networks, config.latents)
+        self.network, self.strength = network, strength
+        self.margin = reach(config, network.config)
 
     def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool) -> Tensor:
         """See `Decoder.synthesize`."""

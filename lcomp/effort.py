@@ -1,8 +1,9 @@
 """The encoder's search: which symbols to write for a picture. The decoder does not know about it.
 
 0: the nearest symbols. 1: rate-distortion optimised rounding (`lcomp.rounding`). 2 .. 9: from there on, single symbols
-are moved up or down by one where the gradient of the decoder that the file is made for and the entropy model's bits say
-that it pays.
+are moved up or down by one where that saves more bits, or more of the error of the decoder that the file is made for,
+than it costs. What a move does to the error is the gradient half way: decoders are trained on whole symbols, and around
+those their gradient says little of what the next ones do.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,7 @@ from lcomp.networks.config import HYPER_STRIDE
 from lcomp.networks.integer import MEAN_BITS, EntropyParameters
 from lcomp.networks.integer_hyper_context import nearest_symbols
 from lcomp.rounding import Rounding, error_weight
-from lcomp.tile_codec import Choice, Latents, TileCodec, as_symbols
+from lcomp.tile_codec import Choice, Latents, Pick, TileCodec, as_symbols
 from lcomp.tiles import Rectangle
 from lcomp.windows import Pixels, Transforms, pad_to, surroundings
 
@@ -28,36 +29,39 @@ class Level(NamedTuple):
     """What an effort means."""
 
     optimised: bool  # whether the first symbols are chosen by their cost or to be nearest
-    rounds: int = 0  # of the search; one is a pass through the decoder, back, and through the entropy model
-    share: float = 0.0
-    """Chance of a move that saves half its curvature, in the first round; it falls to 0 at the end. All moves at once
-    would overshoot, because their errors overlap; it takes many rounds to make good for that."""
+    rounds: int = 0  # of the search; one is a pass through the decoder and back, and through the entropy model
 
 
 LEVELS = (
     Level(False),
     Level(True),
-    Level(True, 2, 0.4),
-    Level(True, 4, 0.5),
-    Level(True, 6, 0.6),
-    Level(True, 10, 0.7),
-    Level(True, 16, 0.7),
-    Level(True, 24, 0.8),
-    Level(True, 48, 0.8),
-    Level(True, 96, 0.8),
+    Level(True, 1),
+    Level(True, 2),
+    Level(True, 4),
+    Level(True, 8),
+    Level(True, 16),
+    Level(True, 32),
+    Level(True, 64),
+    Level(True, 128),
 )
-"""Effort 0 .. 9. The shares were chosen on ten validation photographs (no command repeats that)."""
+"""Effort 0 .. 9."""
 
-RIPPLE = (4.5, 2.5, 2.0, 0.8)
-"""Bits that a move costs by what it does to the predictions of later channel groups in a context model, by group.
+SHARE = 0.6
+"""How many of the moves that may pay are tried at once in the first round, falling to 0: their errors overlap.
 
-Each move shifts many means, away from where the symbols already chosen want them. Chosen by cost on five validation
-pictures, where two thirds and twice as much find less (no command repeats that).
+Chosen like LIMIT, LEAST and RIPPLE on crops of three validation photographs at three qualities (no command repeats it).
 """
 
-FIRMNESS = 3.0
-"""Weight of the error, by the measured curvature, where symbols follow the moves of earlier groups. At 1, each round
-would zero some more of what is worth its bits (chosen like RIPPLE).
+LIMIT = 12.0
+"""Bits that a move may cost by a first guess, which takes g_s for linear, in order to be tried."""
+
+LEAST = 0.3
+"""Bits that a move must save."""
+
+RIPPLE = (1.8, 1.0, 0.8, 0.3)
+"""Bits that a move costs by what it does to the predictions of later channel groups in a context model, by group.
+
+Each move shifts many means, away from where the symbols already chosen want them.
 """
 
 ASTRAY = 4.0
@@ -89,20 +93,18 @@ class Scene:
         """Squared error in bits."""
         return self.weight * (self.synthesize(latents) - self.x).square().sum()
 
-    def slope(self, latents: Latents) -> tuple[float, Tensor]:
-        """The distortion in bits and its gradient with respect to the symbols [1, M, h, w]."""
+    def slope(self, latents: Latents) -> Tensor:
+        """The gradient of the distortion with respect to the symbols [1, M, h, w]."""
         symbols = latents.symbols.clone().requires_grad_()
-        distortion = self.distortion(latents._replace(symbols=symbols))
-        (gradient,) = torch.autograd.grad(distortion, symbols)
-        return distortion.item(), gradient
+        (gradient,) = torch.autograd.grad(self.distortion(latents._replace(symbols=symbols)), symbols)
+        return gradient
 
-    def curvature(self, latents: Latents, random: torch.Generator) -> Tensor:
-        """Second derivatives [1, M, 1, 1] of the distortion, mean of each channel, by one random probe (Hutchinson)."""
-        symbols = latents.symbols.clone().requires_grad_()
-        x_hat = self.synthesize(latents._replace(symbols=symbols))
-        probe = torch.randint(0, 2, x_hat.shape, generator=random).float() * 2 - 1
-        (gradient,) = torch.autograd.grad((x_hat * probe.to(x_hat.device)).sum(), symbols)
-        return 2 * self.weight * gradient.square().mean((2, 3), keepdim=True)
+
+class Moves(NamedTuple):
+    """Moves to be tried, one per symbol."""
+
+    step: Tensor  # [1, M, h, w]: 1, -1, or 0 where none is tried
+    bits: Tensor  # [1, M, h, w]: what they add to the file
 
 
 def trade_off(quality: int) -> float:
@@ -182,12 +184,16 @@ class Effort:
         """The symbols of y [1, M, rows, columns] for the nearest symbols of z [1, Z, h, w]."""
         rows, columns = y.shape[2:]
         side = self.tile.run_side(rows, columns, quality, nearest_symbols(z))
+        return self.tile.choose(y, side, quality, self.optimised(weight) if self.level.optimised else self.nearest)
+
+    def optimised(self, weight: Tensor) -> Pick:
+        """Symbols chosen by their cost, where a squared error costs so many bits [1, M, 1, 1]."""
         flat = weight[..., 0]
 
-        def optimised(residual: Tensor, scales: Tensor, channels: slice) -> Tensor:
+        def pick(residual: Tensor, scales: Tensor, channels: slice) -> Tensor:
             return self.rounding.optimised(residual, scales, flat[:, channels])
 
-        return self.tile.choose(y, side, quality, optimised if self.level.optimised else self.nearest)
+        return pick
 
     def cost(self, y: Tensor, choice: Choice, weight: Tensor) -> float:
         """What y costs, and what its error is worth, in bits."""
@@ -208,27 +214,32 @@ class Effort:
     ) -> list[Choice]:
         """The best choices found for the tiles at `places` in y [1, M, h, w]; beyond them y itself is seen."""
         random = torch.Generator().manual_seed(SEED)
-        rounds = self.level.rounds
-        best, least = choices, float("inf")
-        curvature: Tensor | None = None
-        for number in range(rounds):
-            latents = self.assemble(y, places, choices)
-            if curvature is None:
-                curvature = scene.curvature(latents, random)
-            distortion, slope = scene.slope(latents)
-            cost = distortion + sum(map(self.bits, choices))
-            if cost < least:
-                best, least = choices, cost
-            share = self.level.share * (1 - number / rounds)
-            choices = [
-                self.move(choice, slope[..., rows, columns], curvature, share, random, quality)
-                for choice, (rows, columns) in zip(choices, places, strict=True)
+        weight = error_weight(self.transforms.networks.scale.gain(scene.w), trade_off(quality))
+        found = choices
+        for number in range(self.level.rounds):
+            share = SHARE * (1 - number / self.level.rounds)
+            moves = [
+                self.moves(y[..., rows, columns], choice, weight, share, random)
+                for choice, (rows, columns) in zip(found, places, strict=True)
             ]
-            progress((number + 1) / rounds)
-        with torch.inference_mode():  # no gradient of what is not moved any more
-            cost = scene.distortion(self.assemble(y, places, choices)).item() + sum(map(self.bits, choices))
+            latents = self.assemble(y, places, found)
+            half_way = latents.symbols.clone()
+            for move, (rows, columns) in zip(moves, places, strict=True):
+                half_way[..., rows, columns] += move.step / 2
+            slope = scene.slope(latents._replace(symbols=half_way))
+            found = [
+                self.moved(choice, move, slope[..., rows, columns], weight, quality)
+                for choice, move, (rows, columns) in zip(found, moves, places, strict=True)
+            ]
+            progress((number + 1) / self.level.rounds)
+        better = min(choices, found, key=lambda each: self.whole_cost(scene, self.assemble(y, places, each), each))
         self.tile.watch.lap("search")
-        return choices if cost < least else best
+        return better
+
+    @torch.inference_mode()
+    def whole_cost(self, scene: Scene, latents: Latents, choices: list[Choice]) -> float:
+        """What all tiles cost, and what the error of the picture is worth, in bits."""
+        return scene.distortion(latents).item() + sum(map(self.bits, choices))
 
     def assemble(self, y: Tensor, places: Sequence[tuple[slice, slice]], choices: list[Choice]) -> Latents:
         """What the decoder is told of the tiles, in their surroundings."""
@@ -245,21 +256,21 @@ class Effort:
         return self.rounding.cost(choice.symbols, choice.parameters.scales).sum().item()
 
     @torch.inference_mode()
-    def move(
-        self, choice: Choice, slope: Tensor, curvature: Tensor, share: float, random: torch.Generator, quality: int
-    ) -> Choice:
-        """Some symbols moved by one, those that save most with the greatest chance, and what follows for the others."""
+    def moves(self, y: Tensor, choice: Choice, weight: Tensor, share: float, random: torch.Generator) -> Moves:
+        """A random share of the moves of symbols of y [1, M, rows, columns] by one that may pay."""
         symbols, scales = choice.symbols, choice.parameters.scales
-        here, half = self.rounding.cost(symbols, scales) - self.ripple, curvature / 2
-        up = slope + half + self.rounding.cost(symbols + 1, scales) - here
-        down = half - slope + self.rounding.cost(symbols - 1, scales) - here
-        chance = -share * torch.minimum(up, down) / half.clamp_min(1e-9)
-        draw = torch.rand(symbols.shape, generator=random).to(symbols.device)
-        step = torch.where(up < down, 1, -1) * ((draw < chance) & (scales > 0))
-        moved = as_symbols(symbols + step)
-        y, weight = choice._replace(symbols=moved).y_hat(), (FIRMNESS * half)[..., 0]
+        error, here = y - choice.y_hat(), self.rounding.cost(symbols, scales) - self.ripple
+        up, down = (self.rounding.cost(symbols + step, scales) - here for step in (1, -1))
+        # what g_s would make of it if it were linear: (error - step)^2 - error^2
+        guess_up, guess_down = weight * (1 - 2 * error) + up, weight * (1 + 2 * error) + down
+        upwards = guess_up < guess_down
+        tried = torch.rand(symbols.shape, generator=random).to(symbols.device) < share
+        tried &= (scales > 0) & (torch.minimum(guess_up, guess_down) < LIMIT)
+        return Moves(torch.where(upwards, 1.0, -1.0) * tried, torch.where(upwards, up, down))
 
-        def follow(residual: Tensor, scales: Tensor, channels: slice) -> Tensor:
-            return self.rounding.optimised(residual, scales, weight[:, channels])
-
-        return self.tile.choose(y, choice.side, quality, follow)
+    @torch.inference_mode()
+    def moved(self, choice: Choice, moves: Moves, slope: Tensor, weight: Tensor, quality: int) -> Choice:
+        """The choice after those moves that pay by the slope half way, and what follows for the other symbols."""
+        paying = moves.step * (moves.step * slope + moves.bits < -LEAST)
+        y = choice._replace(symbols=as_symbols(choice.symbols + paying)).y_hat()
+        return self.tile.choose(y, choice.side, quality, self.optimised(weight))

@@ -22,7 +22,8 @@ from lcomp.networks.integer import LAYER_NAMES, IntegerHyperSynthesis, IntegerLa
 from lcomp.networks.integer_context import ContextTables, IntegerContext, IntegerContextLayers
 from lcomp.networks.integer_hyper_context import IntegerHyperContext
 from lcomp.networks.passes import passes
-from lcomp.networks.transforms import Analysis, LatentScale, Synthesis
+from lcomp.networks.scale import LatentScale
+from lcomp.networks.transforms import Analysis, Synthesis
 from lcomp.zoo import ModelInfo
 
 EXACT = "exact."

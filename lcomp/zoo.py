@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lcomp.errors import ModelError
-from lcomp.networks.config import BackboneConfig, ContextConfig, EnhancerConfig
+from lcomp.networks.config import BackboneConfig, ContextConfig, RefinementConfig
 
 DEFAULT_MODEL = "autoregressive"
 
@@ -32,7 +32,7 @@ class ModelInfo:
     source: Path  # the TOML itself
     context: ContextConfig | None = None  # sizes of the context model, where there is one
     backbone: "ModelInfo | None" = None  # the model that this one adds to
-    decoder: EnhancerConfig | None = None  # sizes of its own decoder, where it has one
+    decoder: RefinementConfig | None = None  # sizes of its own decoder, where it has one
 
     @property
     def weights_path(self) -> Path:
@@ -69,9 +69,15 @@ def data_folder() -> Path:
     raise ModelError(f"no models are installed beside {package}")
 
 
+def read_refinement(sizes: dict[str, Any]) -> RefinementConfig:
+    """The `[architecture.refinement]` or `[decoder]` table."""
+    return RefinementConfig(**{name: int(size) for name, size in sizes.items()})
+
+
 def read_architecture(sizes: dict[str, Any]) -> BackboneConfig:
     """The `[architecture]` table."""
-    return BackboneConfig(**{field.name: int(sizes[field.name]) for field in fields(BackboneConfig)})
+    names = [field.name for field in fields(BackboneConfig) if field.name != "refinement"]
+    return BackboneConfig(**{name: int(sizes[name]) for name in names}, refinement=read_refinement(sizes["refinement"]))
 
 
 def read_context(sizes: dict[str, Any]) -> ContextConfig:
@@ -79,11 +85,6 @@ def read_context(sizes: dict[str, Any]) -> ContextConfig:
     groups = tuple(int(channels) for channels in sizes["groups"])
     parts = tuple(int(number) for number in sizes["parts"])
     return ContextConfig(int(sizes["width"]), groups, parts, int(sizes["widest"]), int(sizes["hidden"]))
-
-
-def read_decoder(sizes: dict[str, Any]) -> EnhancerConfig:
-    """The `[decoder]` table."""
-    return EnhancerConfig(**{name: int(size) for name, size in sizes.items()})
 
 
 def read_model(path: Path) -> ModelInfo:
@@ -104,7 +105,7 @@ def read_model(path: Path) -> ModelInfo:
             source=path.resolve(),
             context=backbone.context if backbone and context is None else context,
             backbone=backbone,
-            decoder=read_decoder(table["decoder"]) if "decoder" in table else None,
+            decoder=read_refinement(table["decoder"]) if "decoder" in table else None,
         )
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}") from error

@@ -57,6 +57,13 @@ hyper_latents = 8
 hyper_channels = 8
 hyper_channels_high = 8
 hyper_context = 4
+
+[architecture.refinement]
+hints = 4
+channels = 12
+blocks = 1
+channels_fine = 8
+blocks_fine = 1
 """ + recipe("tiny.safetensors")
 
 TINY_CONTEXT = """
@@ -170,8 +177,8 @@ def sr_info(context_info: ModelInfo) -> ModelInfo:
 def synthesize(
     transforms: Transforms, y: torch.Tensor, window: Rectangle, around: Rectangle, quality: int
 ) -> np.ndarray:
-    """Pixels of a window as the backbone's own decoder makes them."""
-    return transforms.synthesize(transforms.mse, y, window, around, quality, half=False)
+    """Pixels of a window as the backbone's own decoder makes them, of latents whose means are zero."""
+    return transforms.synthesize(transforms.mse, torch.cat([y, y, y.abs()], 1), window, around, quality, half=False)
 
 
 def noise_image(width: int, height: int, seed: int = 0, noise: float = 12) -> Image.Image:

@@ -118,12 +118,12 @@ def test_tone_is_a_matter_of_brightness_and_colours(sr_info: ModelInfo) -> None:
     assert sr_info.decoder is not None
     torch.manual_seed(0)
     layers = Enhancer(sr_info.architecture, sr_info.decoder)
-    for layer in (layers.leave, layers.fine_leave, layers.fine_twice):
+    for layer in (layers.refinement.leave, layers.refinement.fine_leave, layers.twice):
         torch.nn.init.normal_(layer.weight)
         torch.nn.init.normal_(layer.bias)
-    h = torch.randn(1, layers.fine_leave.in_channels, 5, 6)
-    before = torch.nn.functional.pixel_shuffle(layers.fine_leave(h), 4)
+    h = torch.randn(1, layers.refinement.fine_leave.in_channels, 5, 6)
+    before = torch.nn.functional.pixel_shuffle(layers.refinement.fine_leave(h), 4)
     tone(layers)
-    after = torch.nn.functional.pixel_shuffle(layers.fine_leave(h), 4)
+    after = torch.nn.functional.pixel_shuffle(layers.refinement.fine_leave(h), 4)
     grey = before.mean(1, keepdim=True)
     assert torch.allclose(after, BRIGHTNESS * grey + COLOUR * (before - grey), atol=1e-5)

@@ -9,15 +9,21 @@ import torch
 
 from lcomp.errors import LcompError
 from lcomp.networks.blocks import quality_weights
-from lcomp.networks.config import BackboneConfig, EnhancerConfig
+from lcomp.networks.config import BackboneConfig, RefinementConfig
 from lcomp.networks.context import Base, Context
 from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.family import count_features
 from lcomp.networks.hyperprior import Hyperprior
+from lcomp.networks.refinement import Evidence
 from lcomp.training.data import Pool, find_pictures, to_signal
 from lcomp.training.grow import copy_decoder, grow, grow_context
 from lcomp.training.start import start_from_components
 from lcomp.zoo import ModelInfo, read_model
+
+
+def synthesize(model: Hyperprior, y_hat: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    """Pictures of latents whose means are zero."""
+    return model.g_s(Evidence(y_hat, y_hat, y_hat.abs()), w, model.scale).x_hat
 
 
 def test_a_grown_model_computes_what_the_smaller_one_does(model_file: Path, pictures: Path) -> None:
@@ -27,7 +33,7 @@ def test_a_grown_model_computes_what_the_smaller_one_does(model_file: Path, pict
     config = dataclasses.replace(read_model(model_file).architecture, latents=32, hyper_latents=6)
     small = Hyperprior(config).eval()
     start_from_components(small, pool, random)
-    torch.nn.init.normal_(small.g_s.leave.weight, 0, 0.001)
+    torch.nn.init.normal_(small.g_s.draft.leave.weight, 0, 0.001)
     torch.nn.init.normal_(small.h_s.leave.weight, 0, 0.01)
     for parameter in small.h_c.leave.parameters():
         torch.nn.init.normal_(parameter, 0, 0.1)
@@ -38,10 +44,10 @@ def test_a_grown_model_computes_what_the_smaller_one_does(model_file: Path, pict
         y, y_small = model.g_a(x, w, model.scale), small.g_a(x, w, small.scale)
         assert torch.allclose(y[:, :32], y_small, atol=1e-4)
         without = torch.cat([y_small, torch.zeros_like(y[:, 32:])], 1)
-        x_small = small.g_s(y_small, w, small.scale)
-        assert torch.allclose(model.g_s(without, w, model.scale), x_small, atol=1e-4)
+        x_small = synthesize(small, y_small, w)
+        assert torch.allclose(synthesize(model, without, w), x_small, atol=1e-4)
         # the added latents carry what was left over
-        assert (model.g_s(y, w, model.scale) - x).square().mean() < 0.99 * (x_small - x).square().mean()
+        assert (synthesize(model, y, w) - x).square().mean() < 0.99 * (x_small - x).square().mean()
         # of the same latents: logarithms of energies magnify rounding
         y[:, :32] = y_small
         z, z_small = model.h_a(y, w, model.scale), small.h_a(y_small, w, small.scale)
@@ -55,7 +61,7 @@ def test_a_grown_model_computes_what_the_smaller_one_does(model_file: Path, pict
     deeper = Hyperprior(dataclasses.replace(config, blocks=2, blocks_synthesis=4, blocks_low=3)).eval()
     grow(deeper, small, pool, random)
     with torch.no_grad():
-        assert torch.equal(deeper.g_s(y_small, w, deeper.scale), x_small)
+        assert torch.equal(synthesize(deeper, y_small, w), x_small)
         assert torch.equal(deeper.g_a(x, w, deeper.scale), y_small)
     with pytest.raises(LcompError, match="cannot lose"):
         grow(small, deeper, pool, random)
@@ -90,11 +96,11 @@ def test_a_context_model_grown_computes_what_it_did(context_info: ModelInfo) -> 
 def test_a_decoder_starts_from_one_of_its_size_only(sr_info: ModelInfo) -> None:
     assert sr_info.decoder is not None
 
-    def decoder(config: EnhancerConfig, architecture: BackboneConfig = sr_info.architecture) -> Enhancer:
+    def decoder(config: RefinementConfig, architecture: BackboneConfig = sr_info.architecture) -> Enhancer:
         return Enhancer(architecture, config)
 
     model, small = decoder(sr_info.decoder), decoder(sr_info.decoder)
     copy_decoder(model, small)
-    assert torch.equal(model.hints.weight, small.hints.weight)
+    assert torch.equal(model.refinement.hints.weight, small.refinement.hints.weight)
     with pytest.raises(LcompError, match="of its own size"):
         copy_decoder(model, decoder(dataclasses.replace(sr_info.decoder, blocks=1)))

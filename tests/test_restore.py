@@ -9,6 +9,7 @@ from conftest import random_context, random_model
 from lcomp.errors import ModelError
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.context import Base
+from lcomp.networks.refinement import Evidence
 from lcomp.training.restore import installed_family
 from lcomp.weights import load_decoder
 from lcomp.zoo import ModelInfo
@@ -35,7 +36,8 @@ def test_restored_networks_compute_what_was_exported(source: Path, sr_info: Mode
         y, expected = (model.g_a(x, w, model.scale) for model in (family.backbone, backbone))
         assert torch.allclose(y, expected, atol=0.05)
         y_hat = torch.round(expected)
-        pictures = [model.g_s(y_hat, w, model.scale) for model in (family.backbone, backbone)]
+        evidence = Evidence(y_hat, y_hat, y_hat.abs())
+        pictures = [model.g_s(evidence, w, model.scale).x_hat for model in (family.backbone, backbone)]
         assert (pictures[0] - pictures[1]).abs().max() < 0.01 * pictures[1].abs().max()
         hints, wanted = family.backbone.hints(z, w), backbone.hints(z, w)
         assert torch.allclose(hints.log_scale, wanted.log_scale, atol=0.01)
@@ -46,7 +48,8 @@ def test_restored_networks_compute_what_was_exported(source: Path, sr_info: Mode
         assert torch.allclose(coded.bits, expected.bits, rtol=1e-3)
         base = Base(torch.cat([hints.hidden, hints.energies], 1), hints.mean * 3, hints.log_scale)
         weight = torch.full((2, 24, 1, 1), 1e9)
-        assert torch.equal(family.enhancer.hints.weight, load_decoder(sr_info, torch.device("cpu")).hints.weight)
+        installed = load_decoder(sr_info, torch.device("cpu"))
+        assert torch.equal(family.enhancer.refinement.hints.weight, installed.refinement.hints.weight)
         one, other = (model(base, w, weight) for model in (family.context, context))
         assert torch.allclose(one, other, rtol=1e-3)
 

@@ -166,8 +166,8 @@ def test_a_context_model_and_a_decoder_train_beside_their_backbone_and_alone(
     assert torch.allclose(layer.bias * 2.0 ** -(layer.shift + 8), bias.double(), atol=1e-3)
     assert family.enhancer is not None
     decoder = load_decoder(read_model(decoder_file), torch.device("cpu"))
-    assert torch.equal(decoder.hints.weight, family.enhancer.hints.weight.half().float())
-    assert decoder.leave.weight.any()  # which starts at zero
+    assert torch.equal(decoder.refinement.hints.weight, family.enhancer.refinement.hints.weight.half().float())
+    assert decoder.refinement.leave.weight.any()  # which starts at zero
     refined = ["train", str(decoder_file), "--run", str(tmp_path / "sr"), "--from", str(tmp_path / "both"), *common]
     result = CliRunner().invoke(app, refined)
     assert result.exit_code == 0, result.output

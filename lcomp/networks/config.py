@@ -16,12 +16,24 @@ PLUNGE = 2
 
 
 @dataclass(frozen=True)
+class RefinementConfig:
+    """Sizes of a network that adds to a picture (`[architecture.refinement]`, or the `[decoder]` of a model's TOML)."""
+
+    hints: int  # channels that symbols and scales are reduced to, at 1/8 resolution
+    channels: int  # width at 1/8 resolution
+    blocks: int  # residual blocks there
+    channels_fine: int  # width at 1/4
+    blocks_fine: int  # residual blocks there
+    noise: int = 0  # channels of noise, to make texture from
+
+
+@dataclass(frozen=True)
 class BackboneConfig:
     """Sizes of the backbone networks (the `[architecture]` table of a model's TOML)."""
 
     channels: int  # C: width at 1/8 resolution
     blocks: int  # residual blocks at 1/8 resolution, of g_a
-    blocks_synthesis: int  # the same of g_s
+    blocks_synthesis: int  # the same of the first stage of g_s
     channels_low: int  # D: width at 1/16 resolution
     blocks_low: int  # residual blocks at 1/16 resolution
     latents: int  # M: channels of y
@@ -29,6 +41,7 @@ class BackboneConfig:
     hyper_channels: int  # H: width of h_a and of the first stage of h_s
     hyper_channels_high: int  # width of the second stage of h_s
     hyper_context: int  # width of the network between the parts of z
+    refinement: RefinementConfig  # the second stage of g_s
 
 
 @dataclass(frozen=True)
@@ -40,15 +53,3 @@ class ContextConfig:
     parts: tuple[int, ...]  # 1, 2 or 4 per group: in how many parts its positions are coded
     widest: int  # groups of more channels than this reach the next ones through 1x1 convolutions
     hidden: int  # width of the networks that look around in the state between groups
-
-
-@dataclass(frozen=True)
-class EnhancerConfig:
-    """Sizes of a decoder of its own (the `[decoder]` table of a model's TOML)."""
-
-    hints: int  # channels that symbols and scales are reduced to, at 1/8 resolution
-    channels: int  # width at 1/8 resolution
-    blocks: int  # residual blocks there
-    channels_fine: int  # width at 1/4
-    blocks_fine: int  # residual blocks there
-    noise: int = 0  # channels of noise, to make texture from

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from lcomp.networks.blocks import lmbda, quality_weights
-from lcomp.networks.config import BackboneConfig, ContextConfig, EnhancerConfig
+from lcomp.networks.config import BackboneConfig, ContextConfig, RefinementConfig
 from lcomp.networks.context import Base, Context
 from lcomp.networks.energy import group_of_latent
-from lcomp.networks.enhancer import Enhancer, Evidence, no_noise
+from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.hyperprior import Hyperprior
+from lcomp.networks.refinement import Evidence, no_noise
 from lcomp.rounding import error_weight
 
 
@@ -32,7 +33,7 @@ class Family(nn.Module):
                 `-- choose(y - mu') + mu' -> y_hat -> g_s -> x_hat -> enhancer -> enhanced
     """
 
-    def __init__(self, config: BackboneConfig, context: ContextConfig | None, decoder: EnhancerConfig | None) -> None:
+    def __init__(self, config: BackboneConfig, context: ContextConfig | None, decoder: RefinementConfig | None) -> None:
         super().__init__()
         self.backbone = Hyperprior(config)
         self.context = None if context is None else Context(config, context, count_features(config))
@@ -59,10 +60,10 @@ class Family(nn.Module):
             bits_context = coded.bits(weight, self.training)
         symbols = coded.residual + (coded.choose(weight) - coded.residual).detach()
         y_hat = y - coded.residual + symbols
+        evidence = Evidence(y_hat, symbols, coded.scales())
         if self.enhancer is None:
-            x_hat = enhanced = backbone.g_s(y_hat, w, backbone.scale)
+            x_hat = enhanced = backbone.g_s(evidence, w, backbone.scale).x_hat
         else:
-            evidence = Evidence(y_hat, symbols, coded.scales())
             parts = self.enhancer(backbone.g_s, evidence, no_noise(y_hat), w, backbone.scale, half=False)
             x_hat, enhanced = parts.x_hat, parts.x_hat + parts.added
         return Rates(x_hat, enhanced, bits_y, bits_context, bits_z)

@@ -13,7 +13,8 @@ from lcomp.networks.energy import energies, energy_transform, group_of_latent
 from lcomp.networks.hyper_context import PARTS, HyperContext
 from lcomp.networks.passes import part_numbers
 from lcomp.networks.rates import bounded, gaussian_bits, quantise, scale_indexes
-from lcomp.networks.transforms import Analysis, LatentScale, Synthesis
+from lcomp.networks.scale import LatentScale
+from lcomp.networks.transforms import Analysis, Synthesis
 
 
 class Hints(NamedTuple):

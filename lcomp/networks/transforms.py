@@ -1,45 +1,16 @@
 """Analysis and synthesis transforms: a linear block transform beside residual networks."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lcomp.networks.blocks import QUALITIES, QualityVector, ResidualStack, start_at_zero
-from lcomp.networks.config import PATCH, PLUNGE, STRIDE, BackboneConfig
+from lcomp.networks.blocks import ResidualStack, start_at_zero
+from lcomp.networks.config import PATCH, STRIDE, BackboneConfig
+from lcomp.networks.refinement import Evidence, Painted, Refinement, expected_error, no_noise
+from lcomp.networks.scale import LatentScale
 
-
-class LatentScale(nn.Module):
-    """Statistics of the latents that the networks are expressed in: their spread and their gain.
-
-    `std` [M] is the standard deviation of the linear transform's outputs on training images; `log_gain` and
-    `z_log_gain` hold the learned gain per channel and quality of y and z (gained VAE, Cui 2021).
-    """
-
-    std: Tensor
-
-    def __init__(self, config: BackboneConfig) -> None:
-        super().__init__()
-        self.register_buffer("std", torch.ones(config.latents))
-        self.log_gain = QualityVector(config.latents)
-        self.z_log_gain = QualityVector(config.hyper_latents)
-
-    def gain(self, w: Tensor) -> Tensor:
-        """Gain [B, M, 1, 1] of the latents at quality weights w [B, 9]; below q = 1 it falls by PLUNGE octaves."""
-        return (self.log_gain(w) - (PLUNGE * math.log(2)) * w[:, QUALITIES:, None, None]).exp()
-
-    def z_gain(self, w: Tensor) -> Tensor:
-        """Gain [B, Z, 1, 1] of the hyper-latents at quality weights w [B, 9]."""
-        return self.z_log_gain(w).exp()
-
-    def deviation(self, w: Tensor) -> Tensor:
-        """Expected standard deviation [B, M, 1, 1] of the scaled latents."""
-        return self.std[None, :, None, None] * self.gain(w)
-
-    def spread(self, w: Tensor) -> Tensor:
-        """Expected magnitude [B, M, 1, 1] of the scaled latents, quantisation step included."""
-        return torch.sqrt(self.deviation(w).square() + 1)
+CONDITIONS = 1
+"""Conditions of the refinement besides the quality: how far it is below 1."""
 
 
 class Analysis(nn.Module):
@@ -72,8 +43,8 @@ class Analysis(nn.Module):
         return self.high(self.enter(F.pixel_unshuffle(x, PATCH).contiguous(memory_format=torch.channels_last)), w)
 
 
-class Synthesis(nn.Module):
-    """g_s: dequantised latents to picture.
+class Draft(nn.Module):
+    """The first stage of g_s: dequantised latents to a picture.
 
     y_hat [B, M, h, w] --+-- / gain(q) -- L' (transposed 16x16, stride 16, fp32) -------------------+-- x_hat
                          `-- / spread(q) - 1x1 - blocks(D) - 1x1 - shuffle 2 - blocks(C) - 3x3 - shuffle 8 -'
@@ -89,19 +60,28 @@ class Synthesis(nn.Module):
         self.leave = nn.Conv2d(config.channels, 3 * PATCH**2, 3, padding=1)
         start_at_zero(self.leave)
 
-    def forward(self, y_hat: Tensor, w: Tensor, scale: LatentScale) -> Tensor:
+    def forward(self, y_hat: Tensor, w: Tensor, scale: LatentScale) -> Painted:
         """Pictures x_hat [B, 3, 16h, 16w], nominally in [-1, 1], of latents y_hat [B, M, h, w]."""
-        return self.picture(y_hat, self.features(y_hat, w, scale), w, scale)
-
-    def features(self, y_hat: Tensor, w: Tensor, scale: LatentScale) -> Tensor:
-        """What the network knows of the picture [B, C, 2h, 2w] before its last layer."""
         h = self.low(self.enter(y_hat / scale.spread(w)), w)
-        return self.high(F.pixel_shuffle(self.up(h), 2).contiguous(memory_format=torch.channels_last), w)
-
-    def picture(self, y_hat: Tensor, features: Tensor, w: Tensor, scale: LatentScale) -> Tensor:
-        """The picture of latents and their features."""
+        h = self.high(F.pixel_shuffle(self.up(h), 2).contiguous(memory_format=torch.channels_last), w)
         with torch.autocast(y_hat.device.type, enabled=False):
             # the transposed convolution as a matrix product per block, which is much faster on CPUs
             rows = self.linear.flatten(1).T[:, :, None, None]
             linear = F.pixel_shuffle(F.conv2d(y_hat / scale.gain(w), rows), STRIDE)
-        return linear + F.pixel_shuffle(self.leave(features).float(), PATCH)
+        return Painted(linear + F.pixel_shuffle(self.leave(h).float(), PATCH), h)
+
+
+class Synthesis(nn.Module):
+    """g_s: what a file says about the latents to a picture; a draft made of y_hat, and a refinement."""
+
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        self.draft = Draft(config)
+        self.refinement = Refinement(config, config.channels, config.refinement, CONDITIONS)
+
+    def forward(self, evidence: Evidence, w: Tensor, scale: LatentScale) -> Painted:
+        """Pictures x_hat [B, 3, 16h, 16w], nominally in [-1, 1], of latents [B, M, h, w]."""
+        draft = self.draft(evidence.y_hat, w, scale)
+        refined = self.refinement(draft, evidence, no_noise(evidence.y_hat), w, w, scale)
+        features = torch.cat([draft.features, refined.features], 1)
+        return Painted(draft.x_hat + refined.added * expected_error(w), features)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lcomp.errors import LcompError
 from lcomp.networks.blocks import place
-from lcomp.networks.config import BackboneConfig, ContextConfig, EnhancerConfig
+from lcomp.networks.config import BackboneConfig, ContextConfig, RefinementConfig
 from lcomp.networks.family import Family
 from lcomp.training.cost import Costs, relative_cost, relative_costs
 from lcomp.training.data import (
@@ -23,6 +23,7 @@ from lcomp.training.data import (
 from lcomp.training.grow import copy_decoder, grow, grow_context
 from lcomp.training.run import Run, Setting, checkpoint_file, read_checkpoint
 from lcomp.training.start import start_from_components
+from lcomp.zoo import read_architecture, read_refinement
 
 
 def trained_family(folder: Path) -> Family:
@@ -30,8 +31,8 @@ def trained_family(folder: Path) -> Family:
     state = read_checkpoint(folder, torch.device("cpu"))
     try:
         context = ContextConfig(**state["context"]) if state["context"] else None
-        decoder = EnhancerConfig(**state["decoder"]) if state["decoder"] else None
-        family = Family(BackboneConfig(**state["architecture"]), context, decoder)
+        decoder = read_refinement(state["decoder"]) if state["decoder"] else None
+        family = Family(read_architecture(state["architecture"]), context, decoder)
         family.load_state_dict(state["average"])
     except (KeyError, TypeError, RuntimeError) as error:
         raise LcompError(f"{checkpoint_file(folder)} is not of a backbone, or of another version of lcomp") from error
@@ -48,7 +49,7 @@ class BackboneRun(Run[Family]):
         self,
         config: BackboneConfig,
         context: ContextConfig | None,
-        decoder: EnhancerConfig | None,
+        decoder: RefinementConfig | None,
         setting: Setting,
         small: Family | None = None,
     ) -> None:

@@ -14,7 +14,7 @@ VTM_COST = (0.278, 0.405, 0.573, 0.796, 1.080, 1.440, 1.901, 2.491)
 CONTEXT_SHARE = 0.7
 """Weight of the rate in context; the rest is that of the hyperprior alone."""
 
-ENHANCED_SHARE = 0.5
+ENHANCED_SHARE = 0.2
 """Weight of the larger decoder's error; the rest is that of g_s alone."""
 
 

@@ -8,9 +8,10 @@ from torch import Tensor, nn
 from lcomp.codec import ModelCodec
 from lcomp.errors import ModelError
 from lcomp.networks.blocks import place, quality_weights
-from lcomp.networks.enhancer import Enhancer, Evidence, no_noise
+from lcomp.networks.enhancer import Enhancer
+from lcomp.networks.refinement import no_noise
 from lcomp.training.data import VALIDATION_QUALITIES, VALIDATION_SIDE, to_signal
-from lcomp.training.evidence import Coded, Store, held_out, squared_error
+from lcomp.training.evidence import Coded, Store, as_floats, held_out, squared_error
 from lcomp.training.grow import copy_decoder
 from lcomp.training.run import Run, Setting
 from lcomp.zoo import ModelInfo
@@ -92,7 +93,7 @@ class DecoderRun(Run[Decoder]):
 
     def relative_error(self, model: Decoder, coded: Coded, half: bool) -> Tensor:
         """Squared error of crops [B] under a decoder, relative to that of the backbone's."""
-        evidence, networks = Evidence(*(tensor.float() for tensor in coded.evidence)), self.codec.transforms.networks
+        evidence, networks = as_floats(coded.evidence), self.codec.transforms.networks
         w, nothing = quality_weights(coded.quality), no_noise(evidence.y_hat)
         with torch.autocast(self.device.type, torch.bfloat16):
             enhanced = model.g_s(networks.g_s, evidence, nothing, w, networks.scale, half)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from lcomp.networks.enhancer import expected_error
+from lcomp.networks.refinement import expected_error
 
 FINE = 4
 """Pixels per cell of the first layer, in both directions."""

@@ -12,7 +12,8 @@ from lcomp.container import QUALITY_STEPS
 from lcomp.effort import DEFAULT_EFFORT, Effort
 from lcomp.half import halve
 from lcomp.networks.blocks import quality_weights
-from lcomp.networks.enhancer import Evidence, upscale
+from lcomp.networks.enhancer import upscale
+from lcomp.networks.refinement import Evidence
 from lcomp.training.data import Pool, to_signal
 
 
@@ -28,6 +29,11 @@ class Coded(NamedTuple):
 def squared_error(x_hat: Tensor, x: Tensor) -> Tensor:
     """Mean squared errors [B] of pictures in [-1, 1], in grey levels."""
     return ((x_hat - x) * 127.5).square().mean((1, 2, 3))
+
+
+def as_floats(evidence: Evidence) -> Evidence:
+    """What networks take, of what is stored."""
+    return Evidence(*(tensor.float() for tensor in evidence))
 
 
 def half_size(x: Tensor) -> Tensor:
@@ -51,7 +57,7 @@ def code(codec: ModelCodec, x: Tensor, quality: Tensor, half: bool) -> Coded:
     )
     networks = codec.transforms.networks
     with torch.autocast(x.device.type, torch.bfloat16):
-        plain = networks.g_s(evidence.y_hat, quality_weights(quality), networks.scale)
+        plain = networks.g_s(as_floats(evidence), quality_weights(quality), networks.scale).x_hat
     error = squared_error(upscale(plain) if half else plain, to_signal(x))
     return Coded(evidence, x, quality, error)
 

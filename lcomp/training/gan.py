@@ -11,10 +11,11 @@ from torch.nn import functional as F
 from lcomp.codec import ModelCodec
 from lcomp.errors import ModelError
 from lcomp.networks.blocks import place, quality_weights
-from lcomp.networks.enhancer import Enhanced, Enhancer, Evidence, expected_error
+from lcomp.networks.enhancer import Enhanced, Enhancer
+from lcomp.networks.refinement import expected_error
 from lcomp.training.data import VALIDATION_SIDE, to_signal
 from lcomp.training.discriminator import Discriminator, feature_distance
-from lcomp.training.evidence import Coded, Store, held_out, squared_error
+from lcomp.training.evidence import Coded, Store, as_floats, held_out, squared_error
 from lcomp.training.grow import copy_decoder
 from lcomp.training.run import Run, Setting, read_checkpoint
 from lcomp.training.statistics import LUMA_CHROMA, bands, seen, statistics_distance
@@ -43,7 +44,7 @@ FULL, NONE = 3.0, 8.0
 LEAST = 0.1
 """Least weight of the opponent."""
 
-BRIGHTNESS, COLOUR = 1.1, 0.25
+BRIGHTNESS, COLOUR = 1.3, 0.25
 """How much of what was learned is shown: a grain of brightness looks like detail, one of colours does not.
 
 Chosen on the validation pictures, for the energies and the PSNR in models/README.md (no command repeats that).
@@ -73,7 +74,7 @@ def tone(network: Enhancer, inverse: bool = False) -> None:
     """Have a network add BRIGHTNESS and COLOUR times what it adds, by its last layers; or undo that."""
     rows, factors = torch.tensor(LUMA_CHROMA), torch.tensor((BRIGHTNESS, COLOUR, COLOUR))
     mix = rows.T @ torch.diag(1 / factors if inverse else factors) @ rows
-    for layer in (network.leave, network.fine_leave, network.fine_twice):
+    for layer in (network.refinement.leave, network.refinement.fine_leave, network.twice):
         assert layer.bias is not None
         for parameter in (layer.weight, layer.bias):
             parameter.copy_((mix.to(parameter) @ parameter.reshape(3, -1)).view_as(parameter))
@@ -134,7 +135,7 @@ class GanRun(Run[Trained]):
 
     def pictures(self, model: Trained, coded: Coded, half: bool) -> Enhanced:
         """The mse decoder's pictures of crops and the texture to add."""
-        evidence = Evidence(*(tensor.float() for tensor in coded.evidence))
+        evidence = as_floats(coded.evidence)
         rows, columns = (2 * side for side in evidence.y_hat.shape[2:])
         noise = (torch.rand(len(coded.x), model.g_s.config.noise, rows, columns, device=self.device) - 0.5) * 12**0.5
         w, networks = quality_weights(coded.quality), self.networks

@@ -131,7 +131,7 @@ def add_leftovers(model: Hyperprior, small: Hyperprior, pool: Pool, random: np.r
         w = quality_weights(torch.full((BATCH,), float(QUALITIES), device=crops.device))
         with torch.autocast(crops.device.type, torch.bfloat16):
             # not rounded: what no latent stands for
-            leftover = crops - small.g_s(small.g_a(crops, w, small.scale), w, small.scale)
+            leftover = crops - small.g_s.draft(small.g_a(crops, w, small.scale), w, small.scale).x_hat
         x, r = (
             F.unfold(signal.float(), STRIDE, stride=STRIDE).transpose(1, 2).flatten(0, 1)
             for signal in (crops, leftover)
@@ -144,6 +144,6 @@ def add_leftovers(model: Hyperprior, small: Hyperprior, pool: Pool, random: np.r
     analysis = torch.linalg.solve(own + ridge, cross @ rows.T).T
     shape = (added, 3, STRIDE, STRIDE)
     model.g_a.linear[old:] = analysis.float().view(shape)
-    model.g_s.linear[old:] = rows.float().view(shape)
+    model.g_s.draft.linear[old:] = rows.float().view(shape)
     model.scale.std[old:] = ((analysis @ own) * analysis).sum(1).sqrt().float()
     model.scale.log_gain.points[:, old:] = small.scale.log_gain.points[:, -64:].mean(1, True)

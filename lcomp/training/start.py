@@ -28,7 +28,7 @@ def start_from_components(model: Hyperprior, pool: Pool, random: np.random.Gener
     latents = model.config.latents
     rows = vectors.flip(1)[:, :latents].T.float()  # [M, 768], orthonormal, largest spread first
     model.g_a.linear.copy_(rows.view(latents, 3, STRIDE, STRIDE))
-    model.g_s.linear.copy_(rows.view(latents, 3, STRIDE, STRIDE))
+    model.g_s.draft.linear.copy_(rows.view(latents, 3, STRIDE, STRIDE))
     model.scale.std.copy_(values.flip(0)[:latents].clamp_min(1e-8).sqrt().float())
     # a uniform step of 1 / gain in the component domain suits lmbda when gain ~ 25 sqrt(lmbda)
     for point in range(QUALITIES):

@@ -12,7 +12,7 @@ from lcomp.errors import LcompError, ModelError
 from lcomp.weights import EXACT
 
 SHIFTS, TABLES, ENTER = (EXACT + name for name in ("h_s.shifts", "tables", "h_s.enter.weight"))
-FLOAT = "g_s.leave.bias"
+FLOAT = "g_s.draft.leave.bias"
 
 Tensors = dict[str, Tensor]
 

@@ -1,0 +1,98 @@
+"""What is added to a first picture of the latents (Lee 2019: quality enhancement).
+
+A network looks at the features that the first picture was made from and at all that the file says about the latents.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lcomp.networks.blocks import ResidualStack, start_at_zero
+from lcomp.networks.config import PATCH, BackboneConfig, RefinementConfig
+from lcomp.networks.scale import LatentScale
+
+FINE = 4
+"""Pixels per cell of the last part of the network, in both directions."""
+
+
+class Evidence(NamedTuple):
+    """All that a file says about the latents."""
+
+    y_hat: Tensor  # [B, M, h, w]: symbols + mu
+    symbols: Tensor  # [B, M, h, w]
+    scales: Tensor  # [B, M, h, w]: indexes of the scales that the symbols were coded with
+
+
+class Painted(NamedTuple):
+    """A picture and what it was made from."""
+
+    x_hat: Tensor  # [B, 3, H, W]
+    features: Tensor  # [B, C, H/8, W/8]: what a network knows of the picture before its last layer
+
+
+class Refined(NamedTuple):
+    """What is to be added to a picture, and what it was made from."""
+
+    added: Tensor  # [B, 3, H, W], in units of `expected_error`
+    features: Tensor  # [B, C, H/8, W/8]
+    fine: Tensor  # [B, F, H/4, W/4]: the same in the last part of the network
+
+
+def expected_error(w: Tensor) -> Tensor:
+    """Root mean squared error [B, 1, 1, 1] that a photograph has at quality weights w [B, 9], in [-1, 1], roughly.
+
+    28 dB at q = 1 and 1.8 dB more with every step: what is added is expressed in it, so that all qualities train alike.
+    """
+    points = torch.arange(w.shape[1] - 1, device=w.device, dtype=w.dtype)
+    level = w[:, :-1] @ points - 4 * w[:, -1]
+    return (2 * 10 ** (-(28 + 1.8 * level) / 20))[:, None, None, None]
+
+
+class Refinement(nn.Module):
+    """A network that adds to a picture.
+
+    features of the picture [B, C, 2h, 2w] ----------.
+    symbols, scales [B, 2M, h, w] - 1x1 - shuffle 2 -+- 1x1 - blocks = h -- 3x3 - shuffle 8 ----+-> added
+    noise [B, N, 2h, 2w] ----------------------------'                                          |
+    the picture - unshuffle 4 -+- 3x3 - blocks - 3x3 - shuffle 4 -------------------------------'
+    h - shuffle 2 -------------'
+    """
+
+    def __init__(self, backbone: BackboneConfig, features: int, config: RefinementConfig, conditions: int) -> None:
+        super().__init__()
+        self.config = config
+        wide, fine = config.channels, config.channels_fine
+        self.hints = nn.Conv2d(2 * backbone.latents, 4 * config.hints, 1)
+        self.enter = nn.Conv2d(features + config.hints + config.noise, wide, 1)
+        self.blocks = ResidualStack(wide, config.blocks, conditions)
+        self.leave = nn.Conv2d(wide, 3 * PATCH**2, 3, padding=1)
+        self.fine_enter = nn.Conv2d(3 * FINE**2 + wide // 4, fine, 3, padding=1)
+        self.fine_blocks = ResidualStack(fine, config.blocks_fine, conditions)
+        self.fine_leave = nn.Conv2d(fine, 3 * FINE**2, 3, padding=1)
+        for layer in (self.leave, self.fine_leave):
+            start_at_zero(layer)
+
+    def forward(
+        self, first: Painted, evidence: Evidence, noise: Tensor, conditions: Tensor, w: Tensor, scale: LatentScale
+    ) -> Refined:
+        """What to add to the picture `first` of latents [B, M, h, w], at quality weights w [B, 9].
+
+        `noise` is [B, N, 2h, 2w]; `conditions` [B, 8 + ...] are w and what else the blocks are told.
+        """
+        seen = torch.cat([evidence.symbols / scale.spread(w), evidence.scales / 16], 1)
+        hints = F.pixel_shuffle(self.hints(seen), 2)
+        h = torch.cat([first.features.to(hints.dtype), hints, noise.to(hints.dtype)], 1)
+        h = self.blocks(self.enter(h.contiguous(memory_format=torch.channels_last)), conditions)
+        added = F.pixel_shuffle(self.leave(h).float(), PATCH)
+        fine = torch.cat([F.pixel_unshuffle(first.x_hat, FINE).to(h.dtype), F.pixel_shuffle(h, 2)], 1)
+        fine = self.fine_enter(fine.contiguous(memory_format=torch.channels_last))
+        fine = self.fine_blocks(F.leaky_relu(fine, 0.1), conditions)
+        return Refined(added + F.pixel_shuffle(self.fine_leave(fine).float(), FINE), h, fine)
+
+
+def no_noise(y_hat: Tensor) -> Tensor:
+    """The noise [B, 0, 2h, 2w] of a network without any, for latents [B, M, h, w]."""
+    batch, _, height, width = y_hat.shape
+    return y_hat.new_empty(batch, 0, 2 * height, 2 * width)
