@@ -142,8 +142,8 @@ class Codec:
     ) -> Image.Image:
         """Decode `.lic` bytes; metadata is in the image's `info` (`icc_profile`, `exif`, `xmp`).
 
-        `decoder` is the one that makes the pixels: `mse` (fast), `sr` (best PSNR) or `gan` (looks best at low rates);
-        by default the one that the file was made for. `realism`, 0 to 1, is how much invented texture `gan` adds.
+        `decoder` is the one that makes the pixels: `mse` (the backbone's), `sr` (a network more) or `gan` (looks best
+        at low rates); by default the one that the file was made for. `realism`, 0 to 1, is how much `gan` invents.
         `crop` (x, y, width, height) decodes only the tiles that this area needs. `salvage` fills damaged tiles in, in
         the colour of those beside them, and logs where they are; without it they are errors.
 

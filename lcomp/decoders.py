@@ -50,7 +50,11 @@ class Decoder(ABC):
 
     def gather(self, symbols: Tensor, parameters: EntropyParameters) -> Tensor:
         """What it needs to know [1, channels, h, w], of the symbols [1, M, h, w] and what they were coded with."""
-        return torch.cat([dequantise(symbols, parameters.mean), symbols.float(), parameters.scales.float()], 1)
+        return torch.cat(Evidence(dequantise(symbols, parameters.mean), symbols.float(), parameters.scales.float()), 1)
+
+    def evidence(self, known: Tensor) -> Evidence:
+        """What was gathered [1, channels, h, w], apart again."""
+        return Evidence(*known.chunk(3, 1))
 
     @abstractmethod
     def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool) -> Tensor:
@@ -69,7 +73,7 @@ class MseDecoder(Decoder):
 
     def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool) -> Tensor:
         """See `Decoder.synthesize`."""
-        x_hat: Tensor = self.networks.g_s(Evidence(*known.chunk(3, 1)), w, self.networks.scale).x_hat
+        x_hat: Tensor = self.networks.g_s(self.evidence(known), w, self.networks.scale).x_hat
         return upscale(x_hat) if half else x_hat
 
 
@@ -89,6 +93,5 @@ class EnhancedDecoder(Decoder):
         rows, columns = (side * STRIDE // PATCH for side in known.shape[2:])
         top, left = place.y // PATCH, place.x // PATCH
         noise = grain(self.network.config.noise, top, left, rows, columns, known.device)
-        evidence = Evidence(*known.chunk(3, 1))
-        enhanced = self.network(self.networks.g_s, evidence, noise, w, self.networks.scale, half)
+        enhanced = self.network(self.networks.g_s, self.evidence(known), noise, w, self.networks.scale, half)
         return enhanced.x_hat + self.strength * enhanced.added

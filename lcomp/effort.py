@@ -104,7 +104,7 @@ class Moves(NamedTuple):
     """Moves to be tried, one per symbol."""
 
     step: Tensor  # [1, M, h, w]: 1, -1, or 0 where none is tried
-    bits: Tensor  # [1, M, h, w]: what they add to the file
+    bits: Tensor  # [1, M, h, w]: what they add to the file, RIPPLE included
 
 
 def trade_off(quality: int) -> float:

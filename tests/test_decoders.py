@@ -100,14 +100,23 @@ def test_a_decoder_of_other_weights_is_refused(sr_info: ModelInfo) -> None:
         load_network(dataclasses.replace(sr_info, fingerprint=sr_info.fingerprint ^ 1), CPU)
 
 
-def test_sr_is_not_farther_from_the_original(photo: Image.Image) -> None:
+@pytest.mark.xfail(reason="what sr gained is part of mse now; its new network is not trained yet", strict=True)
+def test_sr_is_nearer_to_the_original(photo: Image.Image) -> None:
     pixels = np.asarray(photo)
     for model in ("hyperprior", "autoregressive"):
-        for quality in (0.3, 1, 4, 8):
+        for quality in (1, 4, 8):
             data = lcomp.encode(photo, quality, model)
             plain, enhanced = (np.asarray(lcomp.decode(data, decoder=name)) for name in ("mse", "sr"))
-            assert not np.array_equal(plain, enhanced)
-            assert psnr(enhanced, pixels) > psnr(plain, pixels) - 0.03
+            assert psnr(enhanced, pixels) > psnr(plain, pixels) + (0.1 if quality < 8 else 0.03)
+
+
+def test_sr_is_not_farther_from_the_original(photo: Image.Image) -> None:
+    pixels = np.asarray(photo)
+    for quality in (0.3, 1, 4, 8):
+        data = lcomp.encode(photo, quality)
+        plain, enhanced = (np.asarray(lcomp.decode(data, decoder=name)) for name in ("mse", "sr"))
+        assert not np.array_equal(plain, enhanced)
+        assert psnr(enhanced, pixels) > psnr(plain, pixels) - 0.03
 
 
 def test_a_file_names_its_decoder_and_pays_nothing_for_it(photo: Image.Image) -> None:

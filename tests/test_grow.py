@@ -70,14 +70,14 @@ def test_a_grown_model_computes_what_the_smaller_one_does(model_file: Path, pict
         grow(wider, small, pool, random)
 
 
-def test_a_context_model_grown_computes_what_it_did(context_info: ModelInfo) -> None:
+def test_a_context_model_split_further_computes_what_it_did(context_info: ModelInfo) -> None:
     assert context_info.context is not None
     config, features = context_info.architecture, count_features(context_info.architecture)
-    small = Context(config, dataclasses.replace(context_info.context, parts=(2, 2, 1), hidden=4), features).eval()
+    small = Context(config, dataclasses.replace(context_info.context, parts=(2, 2, 1)), features).eval()
     generator = torch.Generator().manual_seed(0)
     for parameter in small.parameters():
         torch.nn.init.normal_(parameter, 0, 0.1, generator=generator)
-    model = Context(config, context_info.context, features).eval()  # parts 4, 2, 1, hidden 6
+    model = Context(config, context_info.context, features).eval()  # parts 4, 2, 1
     grow_context(model, small)
     base = Base(
         torch.randn(1, features, 6, 8, generator=generator),

@@ -73,7 +73,7 @@ HEADER = [
     ),
     Attack(
         "full-context",
-        "the same with fifteen passes",
+        "the same with eleven passes",
         header(width=1024, height=1024),
         FormatError,
         OUT_OF_STEP,

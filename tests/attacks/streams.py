@@ -42,7 +42,7 @@ STREAMS = [
     ),
     Attack(
         "random-context",
-        "a stream of random bytes in fifteen passes",
+        "a stream of random bytes in eleven passes",
         stream(lambda old: noise(len(old))),
         FormatError,
         OUT_OF_STEP,
@@ -58,7 +58,7 @@ STREAMS = [
     ),
     Attack(
         "ones-context",
-        "the same in fifteen passes",
+        "the same in eleven passes",
         stream(lambda old: b"\xff" * 2000),
         FormatError,
         OUT_OF_STEP,
@@ -101,14 +101,14 @@ STREAMS = [
     Attack("escapes-needless", "every symbol an escape of 0", escape_bomb(0), None),
     Attack(
         "escapes-context",
-        "escapes of the largest value in fifteen passes",
+        "escapes of the largest value in eleven passes",
         escape_bomb(32767),
         None,
         base="context",
     ),
     Attack(
         "escapes-low-context",
-        "the same in fifteen passes",
+        "the same in eleven passes",
         escape_bomb(-32768),
         FormatError,
         "impossible symbol",
