@@ -37,7 +37,8 @@ def reach(config: BackboneConfig, *refinements: RefinementConfig) -> int:
 
 def margin(config: BackboneConfig) -> int:
     """Pixels, a multiple of STRIDE, that g_a and g_s see beyond a window that starts at a multiple of STRIDE."""
-    return max(whole_latents(2 * STRIDE * config.blocks_low + 2 * PATCH * config.blocks + PATCH), reach(config))
+    features = 2 * STRIDE * config.blocks_low + 2 * PATCH * config.blocks + PATCH
+    return max(whole_latents(features + FINE * (2 * config.blocks_fine + 1)), reach(config))
 
 
 class Decoder(ABC):

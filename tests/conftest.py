@@ -49,6 +49,8 @@ summary = "a tiny untrained model for tests"
 [architecture]
 channels = 16
 blocks = 1
+channels_fine = 8
+blocks_fine = 1
 blocks_synthesis = 2
 channels_low = 16
 blocks_low = 1

@@ -33,6 +33,8 @@ class BackboneConfig:
 
     channels: int  # C: width at 1/8 resolution
     blocks: int  # residual blocks at 1/8 resolution, of g_a
+    channels_fine: int  # width at 1/4 resolution, of g_a
+    blocks_fine: int  # residual blocks there
     blocks_synthesis: int  # the same of the first stage of g_s
     channels_low: int  # D: width at 1/16 resolution
     blocks_low: int  # residual blocks at 1/16 resolution

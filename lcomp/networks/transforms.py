@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from lcomp.networks.blocks import ResidualStack, start_at_zero
 from lcomp.networks.config import PATCH, STRIDE, BackboneConfig
-from lcomp.networks.refinement import Evidence, Painted, Refinement, expected_error, no_noise
+from lcomp.networks.refinement import FINE, Evidence, Painted, Refinement, expected_error, no_noise
 from lcomp.networks.scale import LatentScale
 
 CONDITIONS = 1
@@ -16,19 +16,26 @@ CONDITIONS = 1
 class Analysis(nn.Module):
     """g_a: picture to scaled latents.
 
-    x [B, 3, H, W] --+-- L (16x16, stride 16, fp32) ------------------------------+-- * gain(q) -> y [B, M, H/16, W/16]
-                     `-- unshuffle 8 - 1x1 - blocks(C) - 3x3/2 - blocks(D) - 1x1 -'
+    x [B, 3, H, W] --+-- L (16x16, stride 16, fp32) --------------------------------------+-- * gain(q)
+                     |-- unshuffle 8 - 1x1 -----------------+- blocks(C) - 3x3/2          |      |
+                     |                                      |              - blocks(D)    |      v
+                     `-- unshuffle 4 - 3x3 - blocks(F)      |              - 1x1 ---------'  y [B, M, H/16, W/16]
+                                     - unshuffle 2 - 1x1 ---'
     """
 
     def __init__(self, config: BackboneConfig) -> None:
         super().__init__()
         self.linear = nn.Parameter(torch.zeros(config.latents, 3, STRIDE, STRIDE))
         self.enter = nn.Conv2d(3 * PATCH**2, config.channels, 1)
+        self.fine_enter = nn.Conv2d(3 * FINE**2, config.channels_fine, 3, padding=1)
+        self.fine = ResidualStack(config.channels_fine, config.blocks_fine)
+        self.fine_leave = nn.Conv2d(config.channels_fine * (PATCH // FINE) ** 2, config.channels, 1)
         self.high = ResidualStack(config.channels, config.blocks)
         self.down = nn.Conv2d(config.channels, config.channels_low, 3, stride=2, padding=1)
         self.low = ResidualStack(config.channels_low, config.blocks_low)
         self.leave = nn.Conv2d(config.channels_low, config.latents, 1)
-        start_at_zero(self.leave)
+        for layer in (self.fine_leave, self.leave):
+            start_at_zero(layer)
 
     def forward(self, x: Tensor, w: Tensor, scale: LatentScale) -> Tensor:
         """Latents y [B, M, H/16, W/16] of pictures x [B, 3, H, W] in [-1, 1]; H and W multiples of 16."""
@@ -40,7 +47,10 @@ class Analysis(nn.Module):
 
     def features(self, x: Tensor, w: Tensor) -> Tensor:
         """What the network finds in pictures at 1/8 of the resolution [B, C, H/8, W/8]."""
-        return self.high(self.enter(F.pixel_unshuffle(x, PATCH).contiguous(memory_format=torch.channels_last)), w)
+        fine = self.fine_enter(F.pixel_unshuffle(x, FINE).contiguous(memory_format=torch.channels_last))
+        fine = self.fine(F.leaky_relu(fine, 0.1), w)
+        h = self.enter(F.pixel_unshuffle(x, PATCH).contiguous(memory_format=torch.channels_last))
+        return self.high(h + self.fine_leave(F.pixel_unshuffle(fine, PATCH // FINE)), w)
 
 
 class Draft(nn.Module):
