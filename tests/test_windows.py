@@ -63,9 +63,10 @@ def reach(change: torch.Tensor) -> int:
 
 def test_the_margin_is_the_receptive_field(tiny_info: ModelInfo) -> None:
     # a gradient reaches exactly as far as the receptive field, however small its influence; margins are the larger
-    # of refinements with two blocks at 1/4, so that what is rounded up to latents is less than one
+    # of networks with two blocks at 1/4, so that what is rounded up to latents is less than one
     refinement = replace(tiny_info.architecture.refinement, blocks_fine=2)
-    for_analysis, config = (replace(tiny_info.architecture, blocks=blocks, refinement=refinement) for blocks in (8, 1))
+    deeper = replace(tiny_info.architecture, blocks_fine=2, refinement=refinement)
+    for_analysis, config = (replace(deeper, blocks=blocks) for blocks in (8, 1))
     model = random_model(replace(tiny_info, architecture=for_analysis))
     see = margin(for_analysis)
     w = torch.eye(9)[4:5]
