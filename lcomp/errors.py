@@ -7,7 +7,8 @@ LcompError                      exit code 1
 |-- UnsupportedError            3   a valid input that this version cannot handle
 |-- LimitError                  3   larger than the limits allow
 |-- ImageError                  3   the picture cannot be read
-`-- ModelError                  4   model or weights missing, damaged or not matching
+|-- ModelError                  4   model or weights missing, damaged or not matching
+`-- InterruptError            130   by the user
 """
 
 import struct
@@ -59,3 +60,9 @@ class ModelError(LcompError):
     """A model or its weights are missing, damaged or not the ones the file needs."""
 
     exit_code = 4
+
+
+class InterruptError(LcompError):
+    """The user stopped what was being done."""
+
+    exit_code = 130

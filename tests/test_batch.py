@@ -173,6 +173,7 @@ def test_interrupted_folders_go_on(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
+    assert errors.endswith(b"lcomp: interrupted\n")
     assert b"Traceback" not in errors
     done = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
     assert 0 < len(done) < 6

@@ -52,6 +52,7 @@ def test_interrupt_leaves_no_file(tmp_path: Path) -> None:
     time.sleep(2.5)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
+    assert stderr.endswith(b"lcomp: interrupted\n")
     assert b"Traceback" not in stderr
     assert process.returncode == 130
     assert [path.name for path in tmp_path.iterdir()] == ["large.ppm"]

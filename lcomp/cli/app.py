@@ -13,7 +13,7 @@ import typer
 from lcomp import __version__
 from lcomp.cli import decode, encode, info, models, train
 from lcomp.cli.eval import evaluate
-from lcomp.errors import LcompError
+from lcomp.errors import InterruptError, LcompError
 
 EPILOG = (
     "Exit codes: 0 ok, 1 failure, 2 wrong usage, 3 bad, damaged or unsupported file, "
@@ -68,6 +68,10 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         app(standalone_mode=True)
+    except SystemExit as end:
+        if end.code == InterruptError.exit_code:  # what Typer makes of an interrupt
+            print("lcomp: interrupted", file=sys.stderr)
+        raise
     except LcompError as error:
         print(f"lcomp: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -9,7 +9,7 @@ import typer
 
 from lcomp.cli.files import set_up_messages, temporary_beside
 from lcomp.cli.options import Device, Force, Json, Quiet
-from lcomp.errors import LcompError, ModelError
+from lcomp.errors import InterruptError, LcompError, ModelError
 from lcomp.zoo import all_models
 
 if TYPE_CHECKING:
@@ -80,8 +80,7 @@ def measured_rows(
                 print(f"lcomp: {row.picture}: {by}{row.error}", file=sys.stderr)
     except KeyboardInterrupt:
         kept = f"; the same command goes on from the {len(rows)} finished rows in {output}" if output else ""
-        print(f"lcomp: interrupted{kept}", file=sys.stderr)
-        raise typer.Exit(130) from None
+        raise InterruptError(f"interrupted{kept}") from None
     pictures = {dataset.picture_name(file): number for number, file in enumerate(dataset.files)}
     codecs = {adapter.name: number for number, adapter in enumerate(adapters)}
     settings = {adapter.name: adapter.settings for adapter in adapters}
