@@ -47,8 +47,11 @@ class Rounding:
         """Symbols nearest to y - mu, for scale indexes of the same shape; the first scale stands for zeros."""
         return torch.round(residual).clamp_(-MAX_SYMBOL, MAX_SYMBOL).mul_(scales > 0)
 
-    def optimised(self, residual: Tensor, scales: Tensor, weight: Tensor) -> Tensor:
-        """Symbols of y - mu, for scale indexes of the same shape; `weight` (broadcast) as of `error_weight`."""
+    def optimised(self, residual: Tensor, scales: Tensor, weight: Tensor, least: Tensor | float = 0.0) -> Tensor:
+        """Symbols of y - mu, for scale indexes of the same shape.
+
+        `weight` (broadcast) is as of `error_weight`; `least` (broadcast) are the bits that must be saved beyond that.
+        """
         residual, scales = residual.contiguous(), scales.contiguous()
         symbols = self.nearest(residual, scales)
         flat = symbols.view(-1)
@@ -57,6 +60,7 @@ class Rounding:
         lower = nearest - nearest.sign()
         saved = self.cost(nearest, scale) - self.cost(lower, scale)
         weight = weight.expand_as(symbols).reshape(-1)[places]
-        added = weight * ((value - lower).square() - (value - nearest).square())
+        least = torch.as_tensor(least, device=symbols.device).expand_as(symbols).reshape(-1)[places]
+        added = least + weight * ((value - lower).square() - (value - nearest).square())
         flat[places] = torch.where(saved > added, lower, nearest)
         return symbols

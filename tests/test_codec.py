@@ -208,6 +208,10 @@ def test_rounding_saves_bits_where_they_cost_more_than_the_error(codec: ModelCod
     assert (greedy.abs() <= plain.abs()).all()
     some = codec.rounding.optimised(residual, scales, error_weight(gain, 1e-4))
     assert 0 < (some != plain).sum() < (greedy != plain).sum()
+    # bits that a change must save, by channel
+    least = torch.where(torch.arange(24) < 12, 1e3, 0.0)[None, :, None, None]
+    half = codec.rounding.optimised(residual, scales, error_weight(gain, 0.0), least)
+    assert torch.equal(half, torch.where(least > 0, plain, greedy))
 
 
 TILED = Grid(330, 215, tile=64)

@@ -47,13 +47,10 @@ def cost(codec: ModelCodec, pixels: Pixels, quality: int, effort: int) -> float:
 @pytest.mark.parametrize("model", ["hyperprior", "autoregressive"])
 def test_more_effort_makes_better_files(model: str, photo: Image.Image) -> None:
     codec, pixels = ModelCodec(model_by_name(model), CPU), np.asarray(photo.convert("RGB"))
-    # at effort 1 one quality of so small a picture may be worse off: the decoder is not asked
-    qualities = (2000, 3000, 4000, 5000, 6000)
-    costs = np.array([[cost(codec, pixels, quality, effort) for effort in (0, 1, 5)] for quality in qualities])
-    nearest, optimised, searched = costs.T
-    assert (optimised / nearest).mean() < 0.995
-    assert (optimised / nearest).max() < 1.01
-    assert (searched / optimised).max() < 0.992
+    for quality in (2000, 6000):
+        nearest, optimised, searched = (cost(codec, pixels, quality, effort) for effort in (0, 1, 5))
+        assert optimised < 0.995 * nearest
+        assert searched < 0.992 * optimised
 
 
 def served(codec: ModelCodec, sr_info: ModelInfo, name: str) -> Decoder:
