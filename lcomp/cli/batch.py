@@ -1,6 +1,5 @@
 """Many inputs in a row or side by side: one bar, one line each, a summary and an exit code."""
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ import typer
 from lcomp.cli.files import STREAM, KeptMessages, Progress, set_up_messages
 from lcomp.cli.inputs import Job
 from lcomp.errors import LcompError
+from lcomp.workers import set_up_worker, starting_workers
 
 Work = Callable[[str, str, Progress], str]
 """Turns an input into an output and returns the line to show; can be pickled."""
@@ -78,10 +78,7 @@ def in_a_row(work: Work, jobs: list[Job], advance: Advance) -> Iterator[Outcome]
 
 def serve(pipe: Connection, work: Work, manner: Manner) -> None:
     """Run jobs from a pipe until it is closed; interrupts are left to the parent, which terminates."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import torch
-
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // manner.jobs))
+    set_up_worker(manner.jobs)
     messages = KeptMessages()
     set_up_messages(manner.verbose, manner.quiet, messages)
     while True:
@@ -107,7 +104,8 @@ class Worker:
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(target=serve, args=(theirs, work, manner), daemon=True)
-        self.process.start()
+        with starting_workers():
+            self.process.start()
         theirs.close()
         self.job: Job | None = None
 

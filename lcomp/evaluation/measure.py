@@ -1,8 +1,6 @@
 """The measurement: every codec at every setting on every picture, by way of real files."""
 
 import hashlib
-import os
-import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,7 +12,6 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from lcomp.distortion import psnr
@@ -26,6 +23,7 @@ from lcomp.evaluation.features import features, packed
 from lcomp.evaluation.journal import Journal
 from lcomp.evaluation.results import Row
 from lcomp.images import open_image, to_picture
+from lcomp.workers import set_up_worker, starting_workers
 
 WARM_UP = (768, 512)
 """Largest picture that codecs warm up with."""
@@ -123,12 +121,13 @@ class Workers:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.pool = ProcessPoolExecutor(plan.jobs, get_context("spawn"), set_up_worker, (plan.jobs,))
+        self.pool = ProcessPoolExecutor(plan.jobs, get_context("spawn"), begin, (plan.jobs,))
         self.waiting: set[Future[Row]] = set()
 
     def submit(self, row: Row, path: Path) -> Iterator[Row]:
         """Have a row measured; yields rows that are done meanwhile."""
-        self.waiting.add(self.pool.submit(work, row, path, self.plan))
+        with starting_workers():
+            self.waiting.add(self.pool.submit(work, row, path, self.plan))
         yield from self.drain(4 * self.plan.jobs)
 
     def drain(self, most: int) -> Iterator[Row]:
@@ -142,11 +141,10 @@ class Workers:
         self.pool.shutdown(cancel_futures=True)
 
 
-def set_up_worker(jobs: int) -> None:
-    """Share the processor, and leave interrupts to the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def begin(jobs: int) -> None:
+    """Set up a process of `Workers`."""
+    set_up_worker(jobs)
     Image.MAX_IMAGE_PIXELS = None
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
 
 
 def work(row: Row, path: Path, plan: Plan) -> Row:

@@ -1,0 +1,35 @@
+"""Processes that work beside this one: what they all have in common."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def starting_workers() -> Iterator[None]:
+    """Block interrupts in this thread, whose children inherit that: processes started meanwhile never get any.
+
+    An interrupt from a terminal reaches every process of its group, and one that is still starting answers it with a
+    traceback. This process gets its own as ever, afterwards at the latest.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    # started together with the first process otherwise, and some versions of it let interrupts through then
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def set_up_worker(jobs: int) -> None:
+    """In a worker: share the processor with `jobs - 1` others, and leave interrupts to the parent, which terminates."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import torch
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
