@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lcomp.networks.config import PATCH, STRIDE, BackboneConfig, RefinementConfig
-from lcomp.networks.enhancer import Enhancer, grain, upscale
+from lcomp.networks.enhancer import CELLS, Enhancer, grain, upscale
 from lcomp.networks.integer import EntropyParameters
 from lcomp.networks.refinement import FINE, Evidence
 from lcomp.tile_codec import dequantise
@@ -32,6 +32,8 @@ def reach(config: BackboneConfig, *refinements: RefinementConfig) -> int:
     for stage in (config.refinement, *refinements):
         features += 2 * PATCH * stage.blocks
         picture = max(picture, features) + FINE * (2 * stage.blocks_fine + 2)
+        if stage.noise:
+            picture += (CELLS + 1) * PATCH  # `without_lattice`
     return whole_latents(picture)
 
 

@@ -19,7 +19,7 @@ from lcomp.networks.blocks import lmbda
 from lcomp.networks.config import HYPER_STRIDE
 from lcomp.networks.integer import MEAN_BITS, EntropyParameters
 from lcomp.networks.integer_hyper_context import nearest_symbols
-from lcomp.rounding import Rounding, error_weight
+from lcomp.rounding import CAUTION, CAUTION_IN_CONTEXT, Rounding, error_weight
 from lcomp.tile_codec import Choice, Latents, Pick, TileCodec, as_symbols
 from lcomp.tiles import Rectangle
 from lcomp.windows import Pixels, Transforms, pad_to, surroundings
@@ -141,6 +141,7 @@ class Effort:
         """The search is for `decoder`, by default the backbone's own."""
         self.level, self.transforms, self.tile, self.rounding = LEVELS[effort], transforms, tile, rounding
         self.decoder = decoder or transforms.mse
+        self.caution = CAUTION_IN_CONTEXT if tile.context and not self.level.rounds else CAUTION
         self.ripple = ripple(tile.context.config.groups if tile.context else ()).to(transforms.device)
 
     def choose(
@@ -179,7 +180,7 @@ class Effort:
         costs less.
         """
         w, scale = self.transforms.quality_weights(quality), self.transforms.networks.scale
-        weight = error_weight(scale.gain(w), trade_off(quality))
+        weight = error_weight(scale.gain(w), trade_off(quality), self.caution)
         z = self.hyper_latents(y, w)
         choice = self.given(z, y, weight, quality)
         wrong = astray(y, choice)
@@ -229,7 +230,7 @@ class Effort:
     ) -> list[Choice]:
         """The best choices found for the tiles at `places` in y [1, M, h, w]; beyond them y itself is seen."""
         random = torch.Generator().manual_seed(SEED)
-        weight = error_weight(self.transforms.networks.scale.gain(scene.w), trade_off(quality))
+        weight = error_weight(self.transforms.networks.scale.gain(scene.w), trade_off(quality), self.caution)
         found = choices
         for number in range(self.level.rounds):
             share = SHARE * (1 - number / self.level.rounds)

@@ -44,6 +44,11 @@ def prefers_bf16(device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """Context in which convolutions on a device run in bf16 where it multiplies that in hardware, else in fp32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=prefers_bf16(device))
+
+
 def surroundings(window: Rectangle, picture: Rectangle, margin: int) -> Rectangle:
     """The window with a margin, as far as the picture goes."""
     around = window.aligned(STRIDE).grown(margin).shared(picture)

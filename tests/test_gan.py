@@ -3,15 +3,19 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import noise_image
+from PIL import Image
+from torch.nn import functional as F
 from typer.testing import CliRunner
 
+import lcomp
 from lcomp.cli.app import app
 from lcomp.errors import ModelError
 from lcomp.networks.blocks import quality_weights
-from lcomp.networks.enhancer import Enhancer
+from lcomp.networks.enhancer import Enhancer, without_lattice
 from lcomp.training.discriminator import Discriminator, feature_distance
 from lcomp.training.gan import BRIGHTNESS, COLOUR, FINEST, GanRun, realism_weight, tone
 from lcomp.training.recipe import read_recipe
@@ -129,3 +133,25 @@ def test_tone_is_a_matter_of_brightness_and_colours(sr_info: ModelInfo) -> None:
     toned = BRIGHTNESS * grey + COLOUR * (before - grey)
     mean = torch.nn.functional.interpolate(torch.nn.functional.avg_pool2d(toned, 2), scale_factor=2)
     assert torch.allclose(after, mean + FINEST * (toned - mean), atol=1e-5)
+
+
+def test_what_comes_again_in_every_cell_is_no_texture() -> None:
+    generator = torch.Generator().manual_seed(0)
+    cell, noise = (torch.randn(1, 3, side, side, generator=generator) for side in (8, 96))
+    lattice = (cell - cell.mean((2, 3), keepdim=True)).repeat(1, 1, 12, 12)
+    ramp = torch.arange(96.0).expand(1, 3, 96, 96)
+    assert without_lattice(lattice, 8).abs().max() < 1e-5
+    assert torch.allclose(without_lattice(torch.ones(1, 3, 96, 96), 8), torch.ones(1, 3, 96, 96))
+    # brightness goes where it went, noise loses a little
+    assert F.mse_loss(F.avg_pool2d(without_lattice(ramp + lattice, 8), 8), F.avg_pool2d(ramp, 8)) < 1e-6
+    assert 0.9 < without_lattice(noise, 8).square().mean() < 1
+
+
+def test_what_is_invented_does_not_repeat_in_every_cell(photo: Image.Image) -> None:
+    data = lcomp.encode(photo, 1.0, model="gan")
+    mse, gan = (np.asarray(lcomp.decode(data, decoder=name), np.float64).mean(2) for name in ("mse", "gan"))
+    height, width = (side // 8 for side in mse.shape)
+    cells = (gan - mse)[: 8 * height, : 8 * width].reshape(height, 8, width, 8).transpose(0, 2, 1, 3)
+    cells -= cells.mean((2, 3), keepdims=True)
+    # the mean of so many unrelated cells has so much less energy
+    assert np.square(cells.mean((0, 1))).mean() < 1.5 * np.square(cells).mean() / (height * width)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lcomp.networks.blocks import start_at_zero
-from lcomp.networks.config import BackboneConfig, RefinementConfig
+from lcomp.networks.config import PATCH, BackboneConfig, RefinementConfig
 from lcomp.networks.refinement import FINE, Evidence, Refinement, expected_error
 from lcomp.networks.scale import LatentScale
 from lcomp.networks.transforms import Synthesis
@@ -16,6 +16,9 @@ CONDITIONS = 2
 """Conditions besides the quality: how far it is below 1, and whether the picture was coded at half its size."""
 
 MASK = 2**32 - 1
+
+CELLS = 2
+"""Cells of the lattice in each direction that say what the lattice itself puts into a picture."""
 
 
 class Enhanced(NamedTuple):
@@ -44,6 +47,18 @@ def grain(channels: int, top: int, left: int, rows: int, columns: int, device: t
     return ((place.double() / 2**31 - 1) * 3**0.5).float()[None]
 
 
+def without_lattice(added: Tensor, side: int) -> Tensor:
+    """What is added to pictures [B, 3, H, W], less what comes again in every cell of so many pixels around.
+
+    A network that paints a cell of pixels from one place of its features paints all cells a little alike. As invented
+    texture that is seen as a weave. What the pixels of a cell have in common is no pattern and stays.
+    """
+    cells = F.avg_pool2d(F.pixel_unshuffle(added, side), 2 * CELLS + 1, 1, CELLS, count_include_pad=False)
+    steady = F.pixel_shuffle(cells, side)
+    common = F.interpolate(F.avg_pool2d(steady, side), scale_factor=float(side), mode="nearest")
+    return added - (steady - common)
+
+
 class Enhancer(nn.Module):
     """The network of a decoder of its own: a refinement of what g_s makes, and of pictures coded at half their size."""
 
@@ -66,4 +81,6 @@ class Enhancer(nn.Module):
         x_hat, (added, _, fine) = painted.x_hat, self.refinement(painted, evidence, noise, conditions, w, scale)
         if half:
             x_hat, added = upscale(x_hat), upscale(added) + F.pixel_shuffle(self.twice(fine).float(), 2 * FINE)
+        if self.config.noise:
+            added = without_lattice(added, 2 * PATCH if half else PATCH)
         return Enhanced(x_hat, added * expected_error(w))

@@ -75,7 +75,7 @@ class BackboneRun(Run[Family]):
 
     def mean_cost(self, x: Tensor, q: Tensor) -> Tensor:
         """Mean cost relative to VTM of pictures x [B, 3, H, W] at qualities q [B]."""
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with self.autocast():
             rates = self.model(x, q)
         return relative_cost(rates, x, q).mean()
 
@@ -92,7 +92,7 @@ class BackboneRun(Run[Family]):
         q = torch.tensor(VALIDATION_QUALITIES, device=self.device)
         for crop in validation_crops(self.validation_pool):
             x = crop.expand(len(q), -1, -1, -1).contiguous(memory_format=torch.channels_last)
-            with torch.autocast(self.device.type, torch.bfloat16):
+            with self.autocast():
                 rates = self.average(x, q)
             mean.append(relative_cost(rates, x, q).mean().item())
             costs.append(torch.stack(relative_costs(rates, x, q)).mean(1))

@@ -25,6 +25,7 @@ from lcomp.training.data import (
 from lcomp.training.grow import grow_context
 from lcomp.training.run import Run, Setting
 from lcomp.weights import Weights, load_weights
+from lcomp.windows import mixed_precision
 from lcomp.zoo import ModelInfo
 
 STORED = 1024
@@ -46,7 +47,7 @@ class Latents(NamedTuple):
 def analyse(backbone: Weights, x: Tensor, quality: Tensor) -> Latents:
     """Latents of crops x [B, 3, H, W] in [-1, 1] at qualities [B] in thousandths, through the exact h_s."""
     w, scale = quality_weights(quality / QUALITY_STEPS), backbone.networks.scale
-    with torch.autocast(x.device.type, torch.bfloat16):
+    with mixed_precision(x.device):
         y = backbone.networks.g_a(x, w, scale)
         z = backbone.networks.h_a(y, w, scale)
     outputs = []
@@ -113,7 +114,7 @@ class ContextRun(Run[Context]):
     def bits(self, latents: Latents) -> Tensor:
         """Bits [B] of latents in context."""
         base = Base(*(tensor.float() for tensor in latents[:3]))
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with self.autocast():
             return self.model(base, quality_weights(latents.quality), self.weight(latents.quality))
 
     def train_cost(self) -> Tensor:
@@ -135,7 +136,7 @@ class ContextRun(Run[Context]):
         for latents in self.held_out:
             base = Base(*(tensor.float() for tensor in latents[:3]))
             weight = self.weight(latents.quality)
-            with torch.autocast(self.device.type, torch.bfloat16):
+            with self.autocast():
                 in_context += self.average(base, quality_weights(latents.quality), weight)
             without += base.unrefined().bits(weight, training=False)
         return (in_context / without).mean().item()

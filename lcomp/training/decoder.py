@@ -95,7 +95,7 @@ class DecoderRun(Run[Decoder]):
         """Squared error of crops [B] under a decoder, relative to that of the backbone's."""
         evidence, networks = as_floats(coded.evidence), self.codec.transforms.networks
         w, nothing = quality_weights(coded.quality), no_noise(evidence.y_hat)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with self.autocast():
             enhanced = model.g_s(networks.g_s, evidence, nothing, w, networks.scale, half)
         return squared_error(enhanced.x_hat + enhanced.added, to_signal(coded.x)) / (coded.error + ERROR_FLOOR)
 

@@ -45,7 +45,7 @@ FULL, NONE = 3.0, 8.0
 LEAST = 0.1
 """Least weight of the opponent."""
 
-BRIGHTNESS, COLOUR, FINEST = 1.1, 0.25, 1.3
+BRIGHTNESS, COLOUR, FINEST = 1.1, 0.25, 1.45
 """How much of what was learned is shown: a grain of brightness looks like detail, one of colours does not.
 
 What differs from the mean of its 2x2 pixels counts FINEST times besides.
@@ -146,7 +146,7 @@ class GanRun(Run[Trained]):
         rows, columns = (2 * side for side in evidence.y_hat.shape[2:])
         noise = (torch.rand(len(coded.x), model.g_s.config.noise, rows, columns, device=self.device) - 0.5) * 12**0.5
         w, networks = quality_weights(coded.quality), self.networks
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with self.autocast():
             enhanced: Enhanced = model.g_s(networks.g_s, evidence, noise, w, networks.scale, half)
         return enhanced
 
@@ -165,7 +165,7 @@ class GanRun(Run[Trained]):
             x, x_mse, made = (picture[..., rows, columns] for picture in (x, x_mse, made))
         x, x_mse, made = (picture.contiguous(memory_format=torch.channels_last) for picture in (x, x_mse, made))
 
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with self.autocast():
             judged = self.judge(torch.cat([x, made.detach()]), x_mse.repeat(2, 1, 1, 1), w.repeat(2, 1))[-1]
         real, false = judged.chunk(2)
         loss = F.relu(1 - real).mean() + F.relu(1 + false).mean()
@@ -174,7 +174,7 @@ class GanRun(Run[Trained]):
         self.opponent.step()
 
         self.discriminator.requires_grad_(False)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with self.autocast():
             ours = self.judge(made, x_mse, w)
             with torch.no_grad():
                 theirs = self.judge(x, x_mse, w)

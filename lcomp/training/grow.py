@@ -20,6 +20,7 @@ from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.hyperprior import Hyperprior
 from lcomp.networks.passes import known_taps, passes
 from lcomp.training.data import Pool, to_signal
+from lcomp.windows import mixed_precision
 
 BATCHES, BATCH, SIDE = 50, 8, 16 * STRIDE
 """Crops that the leftovers are computed from."""
@@ -125,7 +126,7 @@ def add_leftovers(model: Hyperprior, small: Hyperprior, pool: Pool, random: np.r
     for _ in range(BATCHES):
         crops = to_signal(pool.crops(BATCH, SIDE, random))
         w = quality_weights(torch.full((BATCH,), float(QUALITIES), device=crops.device))
-        with torch.autocast(crops.device.type, torch.bfloat16):
+        with mixed_precision(crops.device):
             # not rounded: what no latent stands for
             leftover = crops - small.g_s.draft(small.g_a(crops, w, small.scale), w, small.scale).x_hat
         x, r = (

@@ -17,6 +17,7 @@ from lcomp.errors import LcompError
 from lcomp.training.data import Pool, find_pictures
 from lcomp.training.recipe import Recipe
 from lcomp.training.soap import Soap
+from lcomp.windows import prefers_bf16
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -112,6 +113,7 @@ class Run(ABC, Generic[Model]):
     def __init__(self, model: Model, setting: Setting) -> None:
         self.recipe, self.folder, self.device = setting.recipe, setting.folder, setting.device
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.bf16 = prefers_bf16(self.device)
         self.model = model
         self.optimizers = make_optimizers(model, self.recipe)
         self.average = copy.deepcopy(model).eval()
@@ -127,6 +129,10 @@ class Run(ABC, Generic[Model]):
     @abstractmethod
     def validate(self) -> float:
         """Cost of the averaged weights on the validation pictures."""
+
+    def autocast(self) -> torch.autocast:
+        """Context in which convolutions run in bf16 where the device multiplies that in hardware."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
     @property
     def progress(self) -> float:

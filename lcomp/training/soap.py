@@ -1,6 +1,7 @@
 """SOAP: Adam in the eigenbasis of Shampoo's preconditioner (Vyas 2024, arXiv 2409.11321), for convolution weights.
 
-The momentum is kept in the eigenbasis, so that a step costs two rotations instead of three; rotations run in bf16.
+The momentum is kept in the eigenbasis, so that a step costs two rotations instead of three; rotations run in bf16 where
+the device multiplies that in hardware.
 """
 
 from collections.abc import Iterable
@@ -8,6 +9,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from lcomp.windows import prefers_bf16
 
 LARGEST_SIDE = 768
 """Sides beyond this length are not rotated: their eigenvectors cost more than they bring."""
@@ -20,14 +23,15 @@ class Side:
         self.covariance = covariance
         # in fp32 some libraries fail on, or return NaN for, small matrices of low rank
         self.basis = torch.linalg.eigh(covariance.double()).eigenvectors.flip(1).float().contiguous()
-        self.rounded = self.basis.bfloat16()
+        self.type = torch.bfloat16 if prefers_bf16(covariance.device) else torch.float32
+        self.rounded = self.basis.to(self.type)
 
     def refresh(self) -> Tensor:
         """One round of power iteration; returns the order in which the old basis vectors now stand."""
         product = self.covariance @ self.basis
         order = (self.basis * product).sum(0).argsort(descending=True)
         self.basis = torch.linalg.qr(product[:, order]).Q.contiguous()
-        self.rounded = self.basis.bfloat16()
+        self.rounded = self.basis.to(self.type)
         return order
 
 
@@ -54,20 +58,20 @@ class Rotation:
 
     def forward(self, x: Tensor) -> Tensor:
         """Rotate x [O, h w, I] into the eigenbases."""
-        shape, x = x.shape, x.bfloat16()
+        shape = x.shape
         if self.out is not None:
-            x = (self.out.rounded.T @ x.flatten(1)).view(shape)
+            x = (self.out.rounded.T @ x.flatten(1).to(self.out.type)).view(shape)
         if self.into is not None:
-            x = x @ self.into.rounded
+            x = x.to(self.into.type) @ self.into.rounded
         return x.float()
 
     def backward(self, x: Tensor) -> Tensor:
         """Rotate x [O, h w, I] out of the eigenbases."""
-        shape, x = x.shape, x.bfloat16()
+        shape = x.shape
         if self.out is not None:
-            x = (self.out.rounded @ x.flatten(1)).view(shape)
+            x = (self.out.rounded @ x.flatten(1).to(self.out.type)).view(shape)
         if self.into is not None:
-            x = x @ self.into.rounded.T
+            x = x.to(self.into.type) @ self.into.rounded.T
         return x.float()
 
 
