@@ -18,6 +18,7 @@ from lcomp.networks.energy import energies, energy_transform, group_of_latent
 from lcomp.networks.hyperprior import Hyperprior
 from lcomp.networks.rates import gaussian_bits
 from lcomp.tiles import Grid
+from lcomp.training import soap
 from lcomp.training.backbone import BackboneRun, trained_family
 from lcomp.training.cost import VTM_COST
 from lcomp.training.data import Pool, find_pictures
@@ -228,6 +229,20 @@ def test_stores_cover_the_range_and_renew(sr_info: ModelInfo, pictures: Path) ->
     for _ in range(8):
         store.renew()
     assert all(a is not b for a, b in zip(old, store.crops, strict=True))
+
+
+@pytest.mark.parametrize(("half", "error"), [(False, 1e-4), (True, 0.05)])
+def test_eigenbases_turn_gradients_there_and_back(monkeypatch: pytest.MonkeyPatch, half: bool, error: float) -> None:
+    monkeypatch.setattr(soap, "prefers_bf16", lambda device: half)
+    gradient = torch.randn(24, 9, 40, generator=torch.Generator().manual_seed(0))
+    rotation = soap.Rotation(gradient)
+    turned = rotation.forward(gradient)
+    assert turned.dtype is torch.float32
+    assert not torch.allclose(turned, gradient, atol=1)
+    difference = (rotation.backward(turned) - gradient).abs().max()
+    # whether bf16 was taken shows in what it costs
+    assert difference < error
+    assert half == (difference > 1e-4)
 
 
 def test_checkpoints_of_other_models_are_errors(model_file: Path, pictures: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ class Stage:
 class Recipe:
     """Everything that decides a training run besides the architecture and the data."""
 
-    minutes: float  # wall-clock length of the whole run, over all resumptions
+    minutes: float  # wall-clock length of the whole run, over all resumptions; compiling is not counted
     stages: tuple[Stage, ...]
     lr_entropy: float  # learning rates at the plateau: convolution weights of the entropy networks (SOAP)
     lr_vectors: float  # per-quality vectors (AdamW)

@@ -161,8 +161,9 @@ class Run(ABC, Generic[Model]):
 
     def run(self, report: Callable[[Report], None], every: float = 5.0) -> None:
         """Train until the recipe's time is spent; checkpoint, validate and report every `every` minutes."""
+        # the first step compiles, for minutes on some machines: in the schedule they would stand for the warm-up
+        losses = [self.train_step()] if self.progress < 1 else []
         last, start, spent = time.monotonic(), time.monotonic(), self.minutes
-        losses: list[Tensor] = []
         while self.progress < 1:
             losses.append(self.train_step())
             if self.step % 8 == 0:
