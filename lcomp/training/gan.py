@@ -45,7 +45,7 @@ FULL, NONE = 3.0, 8.0
 LEAST = 0.1
 """Least weight of the opponent."""
 
-BRIGHTNESS, COLOUR, FINEST = 1.1, 0.25, 1.45
+BRIGHTNESS, COLOUR, FINEST = 1.1, 0.25, 1.5
 """How much of what was learned is shown: a grain of brightness looks like detail, one of colours does not.
 
 What differs from the mean of its 2x2 pixels counts FINEST times besides.
