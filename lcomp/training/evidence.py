@@ -15,7 +15,6 @@ from lcomp.networks.blocks import quality_weights
 from lcomp.networks.enhancer import upscale
 from lcomp.networks.refinement import Evidence
 from lcomp.training.data import Pool, to_signal
-from lcomp.windows import mixed_precision
 
 
 class Coded(NamedTuple):
@@ -57,7 +56,7 @@ def code(codec: ModelCodec, x: Tensor, quality: Tensor, half: bool) -> Coded:
         torch.cat([choice.parameters.scales for choice in choices]),
     )
     networks = codec.transforms.networks
-    with mixed_precision(x.device):
+    with codec.transforms.autocast():
         plain = networks.g_s(as_floats(evidence), quality_weights(quality), networks.scale).x_hat
     error = squared_error(upscale(plain) if half else plain, to_signal(x))
     return Coded(evidence, x, quality, error)
