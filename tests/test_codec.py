@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
-from conftest import noise_image, random_model
+from conftest import DATA, noise_image, random_model
 from PIL import Image
 
 import lcomp
@@ -309,16 +309,19 @@ def test_everything_lost_is_grey(codec: ModelCodec) -> None:
     assert np.array_equal(inner[:, 16:], inner[:, :-16])
 
 
-def test_precision_costs_next_to_nothing(photo: Image.Image) -> None:
+def test_precision_costs_next_to_nothing() -> None:
+    # in a smaller picture a few symbols that fall to the other side are more than that, to the better or worse
+    with Image.open(DATA / "kodim23.png") as image:
+        photo = image.convert("RGB").crop((120, 80, 504, 336))
     pixels = np.asarray(photo)
     codecs = {name: lcomp.Codec("hyperprior", "cpu", precision=name) for name in ("fp32", "bf16")}
     files = {name: codec.encode(photo, 8.0) for name, codec in codecs.items()}
     for codec in codecs.values():
         # any precision reads what any other wrote
-        full, half = (psnr(np.asarray(codec.decode(data)), pixels) for data in files.values())
-        assert half > full - 0.02
-    assert len(files["bf16"]) < 1.005 * len(files["fp32"])
+        first, second = (psnr(np.asarray(codec.decode(data)), pixels) for data in files.values())
+        assert abs(first - second) < 0.01
+    assert abs(len(files["bf16"]) / len(files["fp32"]) - 1) < 0.002
     shown = [psnr(np.asarray(codec.decode(files["fp32"])), pixels) for codec in codecs.values()]
-    assert 0 < abs(shown[0] - shown[1]) < 0.02
+    assert 0 < abs(shown[0] - shown[1]) < 0.01
     with pytest.raises(LcompError, match="fp32, bf16"):
         lcomp.Codec(precision="fp16")
