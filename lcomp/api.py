@@ -94,9 +94,8 @@ class Codec:
             raise LcompError(f"quality {quality} is out of range: use 0 to 8")
         if effort not in range(len(LEVELS)):
             raise LcompError(f"effort {effort} is out of range: use 0 to {len(LEVELS) - 1}")
-        check_pixels(image.width, image.height, max_pixels)
         with memory_errors():
-            picture = to_picture(image, frame)
+            picture = to_picture(image, frame, max_pixels)
             for note in picture.notes:
                 log.warning(note)
             codec = load_model(self.model.coding, self.device, self.precision)
@@ -162,9 +161,9 @@ class Codec:
         else:
             file, lost = container.read(data), ()
         model = model_by_number(header.model, header.fingerprint)
-        codec = load_model(model.coding, self.device, self.precision)
-        chosen = load_decoder(decoder or model.decoder_name, model, codec, realism)
         with memory_errors():
+            codec = load_model(model.coding, self.device, self.precision)
+            chosen = load_decoder(decoder or model.decoder_name, model, codec, realism)
             decoded = decode_area(codec, file, area, chosen, salvage, progress)
             alpha = None
             if file.alpha is not None:

@@ -188,6 +188,16 @@ def read_header(reader: Reader) -> Header:
     return Header(width, height, Mode(kind & 1), quality, model, fingerprint, half=bool(kind & 2))
 
 
+def counts(section: Section) -> bool:
+    """Whether a section is more than an addition that older versions may skip."""
+    return section.tag in KNOWN_TAGS or bool(section.tag & CRITICAL)
+
+
+def most_sections(header: Header) -> int:
+    """How many sections that count a file may have: `build` raises for any more of them, so no more need be read."""
+    return header.grid.count + len(Tag)
+
+
 def build(header: Header, sections: list[Section | None]) -> LicFile:
     """A file of its sections in their order, where None stands for the lost section of a tile.
 
@@ -242,6 +252,9 @@ def read(data: bytes) -> LicFile:
     reader = Reader(data)
     header = read_header(reader)
     sections: list[Section | None] = []
-    while reader.left:
-        sections.append(read_section(reader))
+    most = most_sections(header)
+    while reader.left and len(sections) <= most:
+        section = read_section(reader)
+        if counts(section):
+            sections.append(section)
     return build(header, sections)

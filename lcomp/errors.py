@@ -14,8 +14,11 @@ LcompError                      exit code 1
 import struct
 import zlib
 
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, KeyError, struct.error, zlib.error)
-"""What Pillow raises for damaged pictures and metadata."""
+UNREADABLE = (
+    *(OSError, EOFError, SyntaxError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError),
+    *(AssertionError, RuntimeError, SystemError, struct.error, zlib.error),
+)
+"""What Pillow and its plugins raise for damaged pictures and metadata."""
 
 
 class LcompError(Exception):

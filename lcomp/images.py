@@ -3,7 +3,9 @@
 Every conversion of the pixels leaves a note. Other metadata (resolution, comments) is not kept.
 """
 
+import contextlib
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -65,6 +67,21 @@ EXIF_DIRECTORIES = (0x8769, 0x8825)
 """The EXIF and GPS directories."""
 
 
+@contextlib.contextmanager
+def pixel_limit(max_pixels: int) -> Iterator[None]:
+    """Have Pillow raise LimitError for what a file turns out to hold: another frame, a picture within the picture.
+
+    Its own guard only warns up to twice as many pixels as it is told; `check_pixels` sees to those.
+    """
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
+    try:
+        yield
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise LimitError(f"picture has more than {max_pixels} pixels (see --max-pixels)") from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
 def check_pixels(width: int, height: int, max_pixels: int) -> None:
     """Raise LimitError for a picture of more than `max_pixels` pixels."""
     if width * height > max_pixels:
@@ -86,10 +103,11 @@ def open_heic(data: bytes) -> Image.Image:
 def open_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Open any picture Pillow or pillow-heif reads, its pixels not decoded yet; raises ImageError or LimitError."""
     try:
-        try:
-            image: Image.Image = Image.open(io.BytesIO(data))
-        except UnidentifiedImageError:
-            image = open_heic(data)
+        with pixel_limit(max_pixels):
+            try:
+                image: Image.Image = Image.open(io.BytesIO(data))
+            except UnidentifiedImageError:
+                image = open_heic(data)
     except UNREADABLE as error:
         raise ImageError(f"damaged picture: {error}") from error
     check_pixels(image.width, image.height, max_pixels)
@@ -156,14 +174,21 @@ def turn_upright(image: Image.Image) -> Image.Image:
     return image if orientation == 1 else ImageOps.exif_transpose(image)
 
 
-def load(image: Image.Image, frame: int | None) -> Loaded:
-    """The upright picture, its pixels decoded, and notes on what that lost; raises ImageError or UnsupportedError."""
-    notes = pick_frame(image, frame)
+def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
+    """The upright picture, its pixels decoded, and notes on what that lost.
+
+    Raises ImageError, UnsupportedError, or LimitError beyond `max_pixels`.
+    """
+    with pixel_limit(max_pixels):
+        notes = pick_frame(image, frame)
+    check_pixels(image.width, image.height, max_pixels)
     if min(image.size) < 1:
         raise ImageError("picture has no pixels")
     if is_deep(image) and not image.mode.startswith("I"):
         notes.append(DEEP)
-    image.load()
+    with pixel_limit(max_pixels):
+        image.load()
+    check_pixels(image.width, image.height, max_pixels)  # some formats only say now
     if abs(image.info.get("gamma", SRGB_GAMMA) - SRGB_GAMMA) > 0.01 and not image.info.get("icc_profile"):
         notes.append("PNG gamma ignored")
     try:
@@ -172,13 +197,14 @@ def load(image: Image.Image, frame: int | None) -> Loaded:
         return Loaded(image, image.format, [*notes, "unreadable EXIF kept as it is"])
 
 
-def to_picture(image: Image.Image, frame: int | None = None) -> Picture:
+def to_picture(image: Image.Image, frame: int | None = None, max_pixels: int = MAX_PIXELS) -> Picture:
     """Pixels and metadata of a Pillow image, of its frame `frame` (counted from 0) where it has several.
 
-    Raises ImageError for damaged pictures and UnsupportedError for those that cannot be coded.
+    Raises ImageError for damaged pictures, LimitError for those of more than `max_pixels` pixels and UnsupportedError
+    for those that cannot be coded.
     """
     try:
-        upright, kind, notes = load(image, frame)
+        upright, kind, notes = load(image, frame, max_pixels)
         converted = convert(upright, kind)
     except UNREADABLE as error:
         raise ImageError(f"damaged picture: {error}") from error

@@ -4,7 +4,18 @@ import re
 from typing import NamedTuple
 
 from lcomp.binary import Reader
-from lcomp.container import KNOWN_TAGS, LATENTS_TAGS, LicFile, Section, Tag, build, read_header, read_section
+from lcomp.container import (
+    KNOWN_TAGS,
+    LATENTS_TAGS,
+    LicFile,
+    Section,
+    Tag,
+    build,
+    counts,
+    most_sections,
+    read_header,
+    read_section,
+)
 from lcomp.errors import FormatError
 
 TAGS = re.compile(b"[" + b"".join(re.escape(bytes([tag])) for tag in sorted(KNOWN_TAGS)) + b"]")
@@ -96,8 +107,14 @@ def recover(data: bytes) -> Recovered:
     header = read_header(reader)
     scanner = Scanner(data, reader.position)
     parts: list[Section | Damage] = []
+    most = most_sections(header)
     while scanner.position < len(data):
-        parts.append(scanner.next())
+        part = scanner.next()
+        if isinstance(part, Damage) or counts(part):
+            parts.append(part)
+        # each place may be damaged, and so may what follows it
+        if len(parts) > 2 * most + 1:
+            raise FormatError("damaged in more places than it can have")
 
     # the missing tiles belong to the damaged places: one to each, and what is left over to the last one whose extent
     # is unknown, or to the end; should that be wrong, the checksums of the symbols tell

@@ -125,6 +125,6 @@ def save_image(image: Image.Image, stream: BinaryIO, kind: str) -> list[str]:
                 # libtiff's compressors cannot write directories within tags
                 del options["compression"]
         image.save(stream, kind, **options, **kept)
-    except (*UNREADABLE, RuntimeError, AttributeError, SystemError) as error:
+    except UNREADABLE as error:
         raise ImageError(f"cannot be saved as {kind}: {error}") from error
     return lost

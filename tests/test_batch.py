@@ -1,5 +1,6 @@
 """Folders and many files: what is worked on, what becomes of it, interruptions."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -64,6 +65,41 @@ def test_files_of_a_folder_that_share_an_output(tree: Path) -> None:
         plan([str(tree / "photos" / "a.gif"), str(tree / "photos" / "a.png")], str(tree), ".lic", PNG)
 
 
+def test_folders_that_cannot_be_read_are_failures(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir, locked = os.scandir, tree / "photos" / "sub"
+
+    def guarded(path: str) -> object:
+        if Path(path) == locked:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    jobs = plan([str(tree / "photos")], str(tree / "out"), ".lic", PNG, recursive=True)
+    assert [(Path(job.source).name, job.problem) for job in jobs] == [("a.png", ""), ("sub", "Permission denied")]
+
+
+def test_files_that_cannot_be_looked_at_are_left_to_the_attempt(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stat = Path.stat
+
+    def guarded(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path.parent.name == "deep":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", guarded)
+    jobs = plan([str(tree / "photos")], str(tree / "out"), ".lic", PNG, recursive=True)
+    assert [Path(job.source).name for job in jobs] == ["a.png", "b.PNG", "c.png"]
+    assert len(plan([jobs[2].source, jobs[0].source], str(tree / "out"), ".lic", PNG)) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no links without privileges here")
+def test_links_to_folders_are_not_followed(tree: Path) -> None:
+    (tree / "photos" / "again").symlink_to(tree / "photos")
+    (tree / "photos" / "z.png").symlink_to(tree / "photos" / "a.png")
+    jobs = plan([str(tree / "photos")], None, ".lic", PNG, recursive=True)
+    assert [Path(job.source).name for job in jobs] == ["a.png", "b.PNG", "c.png", "z.png"]
+
+
 @dataclass(frozen=True)
 class Copy:
     """Work that copies text and does what the text says."""
@@ -74,6 +110,8 @@ class Copy:
             raise FormatError("bad data")
         if text == "die":
             os._exit(9)
+        if text == "odd":
+            raise AttributeError("of some library")
         Path(output).write_text(text)
         progress(1, 1)
         return f"copied {text}"
@@ -110,6 +148,33 @@ def test_errors_do_not_stop_the_rest(processes: int, tmp_path: Path, capfd: pyte
     run(Copy(), jobs[:4], Manner("copying", verbose=False, quiet=False, jobs=processes), skip_existing=True)
     assert capfd.readouterr().err.splitlines() == ["copied good", "1 of 4 done, 0 failed, 3 skipped"]
     assert (tmp_path / "0.out").read_text() == "kept"
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_whatever_is_raised_fails_one_picture(
+    processes: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    jobs = jobs_of(tmp_path, "odd", "one", "two")
+    with pytest.raises(typer.Exit) as left:
+        run(Copy(), jobs, Manner("copying", verbose=False, quiet=False, jobs=processes))
+    assert left.value.exit_code == 1
+    errors = capfd.readouterr().err
+    assert f"lcomp: {jobs[0].source}: unexpected AttributeError: of some library\n" in errors
+    assert "2 of 3 done, 1 failed" in errors
+
+
+def test_problems_are_not_skipped(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    first, second = jobs_of(tmp_path, "one", "two")
+    Path(first.output).write_text("one")
+    second = second._replace(output=first.output, problem="would be written to the same file")
+    (tmp_path / "folder").mkdir()
+    third = jobs_of(tmp_path, "three")[0]._replace(output=str(tmp_path / "folder"))
+    with pytest.raises(typer.Exit):
+        run(Copy(), [first, second, third], Manner("copying", verbose=False, quiet=False), skip_existing=True)
+    errors = capfd.readouterr().err
+    assert "would be written to the same file" in errors
+    assert "Is a directory" in errors
+    assert "0 of 3 done, 2 failed, 1 skipped" in errors
 
 
 def test_failures_that_agree_keep_their_code(tmp_path: Path) -> None:

@@ -145,6 +145,19 @@ def test_links_are_followed_and_modes_kept(folder: Path, tmp_path: Path) -> None
     assert target.stat().st_mode & 0o777 == 0o600
 
 
+def test_links_that_lead_nowhere_are_refused_before_the_work(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for output in ("loop", "loop/photo.lic"):
+        result = lcomp("encode", folder / "photo.png", "-o", tmp_path / output, "-f")
+        assert result.returncode == 1
+        assert "cannot write" in one_line(result)
+
+
+def test_folders_may_be_called_anything(folder: Path, tmp_path: Path) -> None:
+    assert lcomp("decode", folder / "photo.lic", "-o", f"{tmp_path}/photos.2024/").returncode == 0
+    assert (tmp_path / "photos.2024" / "photo.png").is_file()
+
+
 def test_a_missing_input_does_not_stop_the_others(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "missing.lic").touch()
     result = lcomp("encode", tmp_path / "missing.png", folder / "photo.png", "-o", tmp_path, "-f")

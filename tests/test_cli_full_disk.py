@@ -53,3 +53,17 @@ def test_what_fits_is_written(tmp_path: Path) -> None:
     code, text = limited("decode", GOLDEN, "-o", tmp_path / "a.jpg", stdout=tmp_path / "stdout")
     assert code == 0, text
     assert 0 < (tmp_path / "a.jpg").stat().st_size <= LIMIT
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
+def test_a_stdout_that_takes_nothing() -> None:
+    # less than the buffer holds, so that the interpreter has it still when it ends
+    commands = [["decode", str(GOLDEN.with_name("dot.lic")), "-o", "-"], ["info", str(GOLDEN)], ["models", "--json"]]
+    for command in commands:
+        with Path("/dev/full").open("wb") as stream:
+            result = subprocess.run(
+                [sys.executable, "-m", "lcomp", *command], stdout=stream, stderr=subprocess.PIPE, check=False
+            )
+        assert result.returncode == 1, result.stderr
+        assert len(result.stderr.splitlines()) == 1, result.stderr
+        assert b"No space left on device" in result.stderr

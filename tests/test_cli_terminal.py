@@ -1,5 +1,6 @@
 """The command line among other processes: pipes, terminals, signals."""
 
+import contextlib
 import io
 import os
 import signal
@@ -41,6 +42,45 @@ def test_nothing_binary_goes_to_a_terminal(folder: Path) -> None:
     os.close(master)
     assert process.returncode == 1
     assert b"terminal" in process.stderr
+
+
+def test_nothing_binary_is_read_from_a_terminal() -> None:
+    pty = pytest.importorskip("pty", reason="no pseudo-terminals here")
+    for command in (["encode", "-", "-o", "x.lic"], ["decode", "-"], ["info", "-"]):
+        master, slave = pty.openpty()
+        process = subprocess.run(
+            [sys.executable, "-m", "lcomp", *command], stdin=slave, capture_output=True, check=False, timeout=60
+        )
+        os.close(slave)
+        os.close(master)
+        assert process.returncode == 1
+        assert b"terminal" in process.stderr
+        assert len(process.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no descriptors to close here")
+def test_stdout_is_checked_below_a_bar_too(folder: Path) -> None:
+    pty = pytest.importorskip("pty", reason="no pseudo-terminals here")
+    command = [sys.executable, "-m", "lcomp", "encode", str(folder / "photo.png"), "-o", "-"]
+    for shell, text in (('exec "$@" >&-', b"stdout is closed"), ('exec "$@" >&2', b"to a terminal")):
+        master, slave = pty.openpty()
+        process = subprocess.Popen(["sh", "-c", shell, "sh", *command], stderr=slave)
+        os.close(slave)
+        shown = b""
+        with contextlib.suppress(OSError):
+            while part := os.read(master, 65536):
+                shown += part
+        os.close(master)
+        assert process.wait() == 1
+        assert text in shown
+        assert b"Traceback" not in shown
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="no name for stdout here")
+def test_a_pipe_with_a_name(folder: Path) -> None:
+    result = lcomp("encode", folder / "photo.png", "-o", "/dev/stdout")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == (folder / "photo.lic").read_bytes()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process here")

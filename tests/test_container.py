@@ -1,4 +1,5 @@
 import struct
+import tracemalloc
 import zlib
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from lcomp import container
 from lcomp.binary import Reader, write_varint
 from lcomp.container import CRITICAL, Coder, Encoded, Header, LicFile, Mode
 from lcomp.errors import ChecksumError, FormatError, LcompError, LimitError, TruncatedError, UnsupportedError
+from lcomp.salvage import recover
 
 headers = st.builds(
     Header,
@@ -200,3 +202,23 @@ def test_a_huge_grid_costs_nothing() -> None:
 
 def test_alpha_is_critical() -> None:
     assert container.Tag.ALPHA & CRITICAL
+
+
+def test_sections_beyond_those_that_a_file_may_have_cost_nothing() -> None:
+    data = container.write(EXAMPLE)
+    latents = container.write_section(Coder.CONSTRICTION.value, bytes(4))
+    later = container.write_section(99, b"")
+    for bomb, error in ((later * 200_000, None), (latents * 200_000, "more latents sections than tiles")):
+        tracemalloc.start()
+        try:
+            if error is None:
+                assert container.read(data + bomb) == EXAMPLE
+                assert recover(data + bomb).file == EXAMPLE
+            else:
+                for read in (container.read, recover):
+                    with pytest.raises(FormatError):
+                        read(data + bomb)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 2 * len(data + bomb) + 2**16

@@ -1,10 +1,15 @@
 """Pictures in: formats, frames, orientation and metadata."""
 
+import contextlib
 import io
+import struct
 import sys
+import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 from PIL.PngImagePlugin import PngInfo
 from test_pixels import ramp, reopened
@@ -12,8 +17,10 @@ from test_pixels import ramp, reopened
 from lcomp.errors import ImageError, LcompError, LimitError, UnsupportedError
 from lcomp.images import open_image, to_picture
 
+KINDS = ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"]
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_all_orientations_are_applied_once(kind: str, orientation: int) -> None:
     corner = np.zeros((48, 32, 3), np.uint8)
@@ -159,3 +166,49 @@ def test_metadata_of_deep_grey_is_kept() -> None:
     exif[0x010E] = "a description"
     image = Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30))
     assert to_picture(reopened(image, "PNG", exif=exif.tobytes())).exif == exif.tobytes()
+
+
+def test_bombs_are_refused_wherever_they_are() -> None:
+    pages = io.BytesIO()
+    small, large = Image.new("L", (1, 1)), Image.new("L", (300, 200))
+    small.save(pages, "TIFF", save_all=True, append_images=[large], compression="tiff_deflate")
+    with pytest.raises(LimitError):
+        to_picture(open_image(pages.getvalue(), 1000), 1, 1000)
+    with pytest.raises(LimitError):  # Pillow's own guard would let it pass
+        to_picture(open_image(pages.getvalue(), 59_999), 1, 59_999)
+    assert to_picture(open_image(pages.getvalue(), 60_000), 1, 60_000).pixels.shape == (200, 300, 3)
+    # an icon that says 16x16 and holds a larger PNG
+    icon = io.BytesIO()
+    large.resize((200, 200)).save(icon, "ICO", sizes=[(200, 200)])
+    data = bytearray(icon.getvalue())
+    data[6:8] = 16, 16
+    with pytest.raises(LimitError):
+        open_image(bytes(data), 1000)
+    assert Image.MAX_IMAGE_PIXELS == 1024 * 1024 * 1024 // 4 // 3
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**20), st.integers(0, 255)), min_size=1, max_size=8), st.sampled_from(KINDS))
+@settings(max_examples=150, deadline=None)
+def test_damaged_pictures_raise_only_our_errors(edits: list[tuple[int, int]], kind: str) -> None:
+    buffer, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010E] = "a description"
+    ramp("RGB").save(buffer, kind, exif=exif.tobytes())
+    data = bytearray(buffer.getvalue())
+    for position, value in edits:
+        data[position % len(data)] = value
+    with contextlib.suppress(LcompError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        to_picture(open_image(bytes(data)), 0)
+
+
+def test_tags_of_another_type_than_theirs() -> None:
+    # upside down, with a description that is a fraction
+    entries = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0) + struct.pack("<HHII", 0x010E, 5, 1, 38)
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x02\0" + entries + bytes(4) + struct.pack("<II", 1, 3)
+    for kind in ("PNG", "JPEG", "WEBP"):
+        buffer = io.BytesIO()
+        ramp("RGB").save(buffer, kind, exif=exif)
+        picture = to_picture(open_image(buffer.getvalue()))
+        assert picture.pixels.size == 1800
+        assert picture.notes == ("unreadable EXIF kept as it is",)

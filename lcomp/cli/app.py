@@ -57,8 +57,41 @@ def terminate(signum: int, frame: FrameType | None) -> NoReturn:
     sys.exit(128 + signum)
 
 
+def finish_stdout() -> None:
+    """Write what stdout still holds; raises OSError where that fails, and gives it up.
+
+    Else the interpreter would try once more when it ends, complain in lines of its own and leave with 120.
+    """
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        raise
+
+
+def run() -> str | int | None:
+    """Run a command and return its exit code; every error becomes one line on stderr."""
+    try:
+        app(standalone_mode=True)
+    except SystemExit as end:
+        if end.code == InterruptError.exit_code:  # what Typer makes of an interrupt
+            print("lcomp: interrupted", file=sys.stderr)
+        return end.code
+    except LcompError as error:
+        print(f"lcomp: {error}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        print(f"lcomp: {error.filename or 'error'}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    return 0
+
+
 def main() -> None:
-    """Run the command line; every error becomes one line on stderr and an exit code."""
+    """Run the command line."""
     signal.signal(signal.SIGTERM, terminate)
     if sys.stderr is None:  # closed: messages go nowhere, least of all to stdout, which print would take instead
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
@@ -66,15 +99,11 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    code = run()
     try:
-        app(standalone_mode=True)
-    except SystemExit as end:
-        if end.code == InterruptError.exit_code:  # what Typer makes of an interrupt
-            print("lcomp: interrupted", file=sys.stderr)
-        raise
-    except LcompError as error:
-        print(f"lcomp: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        finish_stdout()
     except OSError as error:
-        print(f"lcomp: {error.filename or 'error'}: {error.strerror or error}", file=sys.stderr)
-        sys.exit(1)
+        if not code:
+            print(f"lcomp: stdout: {error.strerror}", file=sys.stderr)
+            code = 1
+    sys.exit(code)

@@ -14,9 +14,9 @@ from rich.progress import (
 
 
 def batch_bar(verb: str) -> Progress:
-    """A bar with one task, which is gone when the work is done."""
+    """A bar with one task, which is gone when the work is done; it leaves stdout to the payload."""
     columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn()
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    bar = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
     bar.add_task(verb, total=None)
     return bar
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import typer
 
 from lcomp.cli.files import STREAM, KeptMessages, Progress, set_up_messages
-from lcomp.cli.inputs import Job
+from lcomp.cli.inputs import Job, is_file
 from lcomp.errors import LcompError
 from lcomp.workers import set_up_worker, starting_workers
 
@@ -63,6 +63,13 @@ def attempt(work: Work, job: Job, progress: Progress) -> Outcome:
         return Outcome(job, str(error.strerror or error), 1)
     except MemoryError:
         return Outcome(job, "not enough memory", 1)
+    except Exception as error:  # whatever a library may raise: the other pictures are not its business
+        return Outcome(job, f"unexpected {type(error).__name__}: {error}", 1)
+
+
+def is_done(job: Job) -> bool:
+    """Whether the output of a job is there."""
+    return not job.problem and job.output != STREAM and is_file(Path(job.output))
 
 
 def in_a_row(work: Work, jobs: list[Job], advance: Advance) -> Iterator[Outcome]:
@@ -168,7 +175,7 @@ def run(work: Work, jobs: list[Job], manner: Manner, skip_existing: bool = False
     With `skip_existing` inputs whose output exists are left out. Leaves with the exit code of the failures where they
     agree on it, else with 1.
     """
-    pending = [job for job in jobs if not (skip_existing and job.output != STREAM and Path(job.output).exists())]
+    pending = [job for job in jobs if not (skip_existing and is_done(job))]
     failures = []
     bar = None
     if sys.stderr.isatty() and not manner.quiet:

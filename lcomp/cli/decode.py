@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 
 from lcomp.cli.batch import Manner, run
 from lcomp.cli.files import STREAM, Destination, Progress, read_input, set_up_messages
-from lcomp.cli.inputs import plan
+from lcomp.cli.inputs import is_folder, plan
 from lcomp.cli.options import (
     Device,
     Force,
@@ -149,7 +150,8 @@ def decode(
     """
     set_up_messages(verbose, quiet)
     area = None if crop is None else parse_crop(crop)
-    if output not in (None, STREAM) and format is None and len(inputs) == 1 and not Path(inputs[0]).is_dir():
+    folder = output is not None and output.endswith(("/", os.sep))
+    if output not in (None, STREAM) and format is None and len(inputs) == 1 and not (folder or is_folder(inputs[0])):
         suffix = Path(output).suffix.lower().removeprefix(".")
         if suffix and suffix not in FORMATS and (Path(output).is_file() or not Path(output).exists()):
             raise typer.BadParameter(f"unknown picture suffix '.{suffix}': use --format")

@@ -35,8 +35,9 @@ def set_up_messages(verbose: bool, quiet: bool, handler: logging.Handler | None 
 
     Stages with `verbose`, notes by default, only errors with `quiet`.
     """
-    # Pillow warns about pictures that it still reads: one line each, and never more pixels than our own limit
+    # Pillow warns about pictures that it still reads: one line each; how many pixels there may be is our own business
     Image.MAX_IMAGE_PIXELS = None
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     warnings.showwarning = lambda message, *_: logger.warning("%s", message)
     logger = logging.getLogger("lcomp")
     logger.addHandler(handler or Messages())
@@ -63,6 +64,8 @@ def read_input(name: str) -> bytes:
             return Path(name).read_bytes()
         if sys.stdin is None:
             raise LcompError("stdin is closed")
+        if sys.stdin.isatty():
+            raise LcompError("refusing to read binary data from a terminal: name a file or redirect stdin")
         return sys.stdin.buffer.read()
     except OSError as error:
         raise LcompError(f"{error.strerror}") from error
@@ -100,11 +103,16 @@ class Destination:
     def check(self) -> None:
         """Raise LcompError where the output exists and may not be replaced."""
         path, source = Path(self.name), Path(self.source)
+        try:
+            path.resolve()
+        except RuntimeError as error:  # what Python before 3.13 raises
+            raise LcompError(f"cannot write {self.name}: {os.strerror(errno.ELOOP)}") from error
         if path.is_dir():
             raise LcompError(f"output {self.name} is a directory")
         if self.source != STREAM and path.exists() and source.exists() and path.samefile(source):
             raise LcompError(f"output {self.name} is the input itself")
-        if (path.is_file() or path.is_symlink()) and not self.force:
+        # a link may lead nowhere, or to a pipe like /dev/stdout
+        if (path.is_file() or (path.is_symlink() and not path.exists())) and not self.force:
             raise LcompError(f"output {self.name} exists: use -f to overwrite it")
 
     def write(self, data: bytes) -> None:
@@ -112,11 +120,12 @@ class Destination:
         if self.name == STREAM:
             write_all(sys.stdout.buffer, data)
             return
-        path = Path(self.name).resolve()
+        named = Path(self.name)
         try:
-            if path.exists() and not path.is_file():
-                path.write_bytes(data)
+            if named.exists() and not named.is_file():
+                named.write_bytes(data)
                 return
+            path = named.resolve()
             path.parent.mkdir(parents=True, exist_ok=True)
             with temporary_beside(path) as temporary:
                 temporary.write_bytes(data)

@@ -25,19 +25,59 @@ class Found(NamedTuple):
 
     name: str
     below: Path | None = None  # its place in the folder it was found in
+    problem: str = ""  # why it, a folder then, cannot be read
+
+
+def is_file(path: Path) -> bool:
+    """Whether a path is known to be a file; it is not where a folder above it cannot be searched."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def is_folder(name: str) -> bool:
+    """Whether a name is known to be that of a folder."""
+    try:
+        return Path(name).is_dir()
+    except OSError:
+        return False
+
+
+def is_other(path: Path) -> bool:
+    """Whether a path is known not to be a file: a device, a pipe."""
+    try:
+        return path.exists() and not path.is_file()
+    except OSError:
+        return False
+
+
+def find_below(folder: str, suffixes: frozenset[str]) -> list[Found]:
+    """The files below a folder with one of the suffixes, and the folders that cannot be read, by name.
+
+    Links to folders are not followed: they may lead back to where they are.
+    """
+    errors: list[OSError] = []
+    paths = [
+        Path(place, name)
+        for place, _, names in os.walk(folder, onerror=errors.append)
+        for name in names
+        if Path(name).suffix.lower() in suffixes
+    ]
+    files = [Found(str(path), path.relative_to(folder)) for path in paths if not is_other(path)]
+    locked = [Found(str(error.filename), problem=str(error.strerror)) for error in errors]
+    return sorted(files + locked, key=lambda found: Path(found.name))
 
 
 def find(inputs: list[str], suffixes: frozenset[str], recursive: bool) -> Iterator[Found]:
     """The files named, and with `recursive` those with one of the suffixes in the folders named, in order."""
     for name in inputs:
-        if name == STREAM or not Path(name).is_dir():
+        if name == STREAM or not is_folder(name):
             yield Found(name)
         elif not recursive:
             raise typer.BadParameter(f"{name} is a directory: use --recursive")
         else:
-            for path in sorted(Path(name).rglob("*")):
-                if path.suffix.lower() in suffixes and path.is_file():
-                    yield Found(str(path), path.relative_to(name))
+            yield from find_below(name, suffixes)
 
 
 def output_name(found: Found, output: str | None, suffix: str, several: bool) -> str:
@@ -48,7 +88,7 @@ def output_name(found: Found, output: str | None, suffix: str, several: bool) ->
         return str(Path(found.name).with_suffix(suffix))
     if found.below is not None:
         return str(Path(output) / found.below.with_suffix(suffix))
-    if several or Path(output).is_dir() or output.endswith(("/", os.sep)):
+    if several or is_folder(output) or output.endswith(("/", os.sep)):
         name = "stdin" if found.name == STREAM else Path(found.name).name
         return str(Path(output) / Path(name).with_suffix(suffix))
     return output
@@ -61,25 +101,26 @@ def plan(
 
     Two files of folders that share an output are no usage error: the second is a job with a problem.
     """
-    if not all(name == STREAM or Path(name).name or Path(name).is_dir() for name in inputs):
+    if not all(name == STREAM or Path(name).name or is_folder(name) for name in inputs):
         raise typer.BadParameter("an input is not the name of a file")
     if inputs.count(STREAM) > 1:
         raise typer.BadParameter("stdin (-) can be given only once")
     found = list(find(inputs, suffixes, recursive))
     if not found:
         raise LcompError(f"nothing to work on in {', '.join(inputs)}")
-    several = len(inputs) > 1 or any(one.below for one in found)
+    several = len(inputs) > 1 or any(one.below or one.problem for one in found)
     if output == STREAM and several:
         raise typer.BadParameter("several inputs cannot share stdout")
-    if output is not None and several and Path(output).is_file():
+    if output is not None and several and is_file(Path(output)):
         raise typer.BadParameter(f"{output} is a file: several inputs need a directory")
-    outputs = [output_name(one, output, suffix, several) for one in found]
-    named = Counter(name for one, name in zip(found, outputs, strict=True) if not one.below)
+    outputs = ["" if one.problem else output_name(one, output, suffix, several) for one in found]
+    named = Counter(name for one, name in zip(found, outputs, strict=True) if not (one.below or one.problem))
     if named and named.most_common(1)[0][1] > 1:
         raise typer.BadParameter(f"several inputs would be written to {named.most_common(1)[0][0]}")
     taken: dict[str, str] = {}
     jobs = []
     for one, name in zip(found, outputs, strict=True):
-        first = taken.setdefault(name, one.name)
-        jobs.append(Job(one.name, name, "" if first == one.name else f"would be written to {name}, as {first} is"))
+        first = one.name if one.problem else taken.setdefault(name, one.name)
+        problem = one.problem if first == one.name else f"would be written to {name}, as {first} is"
+        jobs.append(Job(one.name, name, problem))
     return jobs
