@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -10,7 +11,7 @@ from lcomp import container, distortion
 from lcomp.alpha import read_alpha, write_alpha
 from lcomp.binary import Reader
 from lcomp.codec import Decoded, ModelCodec, Progress
-from lcomp.container import CODERS, QUALITY_STEPS, Header, LicFile
+from lcomp.container import CODERS, QUALITY_STEPS, Encoded, Header, LicFile
 from lcomp.decoders import Decoder
 from lcomp.effort import DEFAULT_EFFORT, LEVELS
 from lcomp.errors import FormatError, LcompError
@@ -37,6 +38,23 @@ def memory_errors() -> Iterator[None]:
         if "allocate memory" in str(error):
             raise LcompError("not enough memory for this picture") from error
         raise
+
+
+class Attempts:
+    """Progress of one or of an unknown number of attempts, each of which is half of what is left."""
+
+    def __init__(self, progress: Progress | None, total: int, several: bool) -> None:
+        self.progress, self.total, self.several, self.left = progress, total, several, 1.0
+
+    def next(self) -> Progress | None:
+        """What the next attempt tells its progress to."""
+        told = self.progress
+        if told is None:
+            return None
+        before = 1 - self.left
+        share = self.left / 2 if self.several else self.left
+        self.left -= share
+        return lambda done, total: told(round((before + share * done / total) * self.total), self.total)
 
 
 class Codec:
@@ -102,31 +120,41 @@ class Codec:
             alpha = None if picture.alpha is None else write_alpha(picture.alpha)
             exif, xmp = (None, None) if strip else (picture.exif, picture.xmp)
             height, width = picture.pixels.shape[:2]
+            attempts = Attempts(progress, width * height, several=target != Target() or quality < 1)
+
+            def describe(steps: int, half: bool) -> Header:
+                return Header(width, height, picture.mode, steps, self.model.number, self.model.fingerprint, half)
+
+            def pack(header: Header, tiles: tuple[Encoded, ...]) -> bytes:
+                return container.write(LicFile(header, self.coder, tiles, picture.icc, exif, xmp, alpha))
 
             def write(steps: int, half: bool = False) -> bytes:
-                number, mark = self.model.number, self.model.fingerprint
-                header = Header(width, height, picture.mode, steps, number, mark, half)
+                header = describe(steps, half)
                 pixels = halve(picture.pixels) if half else picture.pixels
                 # a search works for the decoder that shows the picture, but knows neither invented detail nor doubling
                 served = None
                 if LEVELS[effort].rounds and not half and not self.model.inventive:
                     served = load_decoder(self.model.decoder_name, self.model, codec)
-                tiles = codec.encode(pixels, steps, header.grid, self.coder, effort, progress, served)
-                return container.write(LicFile(header, self.coder, tiles, picture.icc, exif, xmp, alpha))
+                return pack(
+                    header, codec.encode(pixels, steps, header.grid, self.coder, effort, attempts.next(), served)
+                )
 
             def measure(data: bytes) -> float:
                 whole = Rectangle(0, 0, width, height)
                 decoder = load_decoder(self.model.decoder_name, self.model, codec)
-                return distortion.psnr(decode_area(codec, container.read(data), whole, decoder).pixels, picture.pixels)
+                shown = to_image(decode_area(codec, container.read(data), whole, decoder).pixels, picture.mode)
+                return distortion.psnr(np.asarray(shown.convert("RGB")), picture.pixels)
+
+            fixed = len(pack(describe(0, half=False), ()))
 
             def best(steps: int) -> bytes:
                 if steps >= QUALITY_STEPS:
                     return write(steps)
-                return better(write(steps), lambda quality: write(quality, half=True), measure)
+                return better(write(steps), lambda quality: write(quality, half=True), measure, fixed)
 
             if target == Target():
                 return best(round(quality * QUALITY_STEPS))
-            return search(target, best, measure, width * height)
+            return search(target, best, measure, width * height, fixed)
 
     def decode(
         self,

@@ -3,13 +3,12 @@
 Below a quality of 1 the encoder tries both, at equal bytes, and keeps what comes nearer to the original.
 """
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
 
-from lcomp.search import LOWEST, SIZE_TOLERANCE, bracket
+from lcomp.search import LOWEST, SIZE_TOLERANCE, bracket, coded_size
 from lcomp.tiles import Rectangle
 from lcomp.windows import Pixels
 
@@ -31,18 +30,19 @@ def halved(area: Rectangle) -> Rectangle:
     return Rectangle(x, y, -(-area.right // 2) - x, -(-area.bottom // 2) - y)
 
 
-def better(plain: bytes, encode_half: Callable[[int], bytes], psnr: Callable[[bytes], float]) -> bytes:
+def better(plain: bytes, encode_half: Callable[[int], bytes], psnr: Callable[[bytes], float], fixed: int) -> bytes:
     """The plain file, or the one of half the size that is not larger, whichever has the higher PSNR.
 
-    `encode_half` makes the latter at a quality in thousandths, `psnr` decodes and measures a file.
+    `encode_half` makes the latter at a quality in thousandths, `psnr` decodes and measures a file. `fixed` bytes of
+    both are header, metadata and alpha.
     """
     files: dict[int, bytes] = {}
 
     def size(quality: int) -> float:
         files[quality] = encode_half(quality)
-        return math.log(len(files[quality]))
+        return coded_size(len(files[quality]), fixed)
 
-    low, _ = bracket(size, math.log(len(plain)), SIZE_TOLERANCE, LOWEST, HIGHEST)
+    low, _ = bracket(size, coded_size(len(plain), fixed), SIZE_TOLERANCE, LOWEST, HIGHEST)
     if low is None:
         return plain
     half = files[low.quality]

@@ -12,7 +12,7 @@ LOWEST, USUAL, HIGHEST = 0, QUALITY_STEPS, 8 * QUALITY_STEPS
 """Qualities in thousandths; below the usual ones encoding takes several attempts (`lcomp.half`)."""
 
 SIZE_TOLERANCE = 0.005
-"""Share of a size that may stay unused."""
+"""Share of the bytes left to the picture that may stay unused."""
 
 PSNR_TOLERANCE = 0.03
 """Decibels by which a PSNR may be exceeded."""
@@ -33,10 +33,10 @@ def parse_size(text: str) -> int:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", text)
     if not match or match[2].lower() not in UNITS:
         raise LcompError(f"'{text}' is not a size: use bytes, kB, KiB, MB or MiB")
-    size = int(float(match[1]) * UNITS[match[2].lower()])
-    if size < 1:
+    size = float(match[1]) * UNITS[match[2].lower()]
+    if not 1 <= size < 2**63:
         raise LcompError(f"'{text}' is no size for a file")
-    return size
+    return int(size)
 
 
 def between(low: Trial, high: Trial, goal: float) -> int:
@@ -86,15 +86,22 @@ class Target:
     def __post_init__(self) -> None:
         if sum(value is not None for value in (self.size, self.bpp, self.psnr)) > 1:
             raise LcompError("give one of size, bpp and psnr only")
-        if not all(value is None or 0 < value < math.inf for value in (self.size, self.bpp, self.psnr)):
-            raise LcompError("a size, bpp or psnr is more than 0")
+        if not all(value is None or 0 < value < 2**63 for value in (self.size, self.bpp, self.psnr)):
+            raise LcompError("a size, bpp or psnr is more than 0, and less than 2^63")
 
 
-def search(target: Target, encode: Callable[[int], bytes], psnr: Callable[[bytes], float], pixels: int) -> bytes:
+def coded_size(size: int, fixed: int) -> float:
+    """Logarithm of the bytes that the quality decides, where `fixed` ones are the same at any."""
+    return math.log(max(size - fixed, 0.5))
+
+
+def search(
+    target: Target, encode: Callable[[int], bytes], psnr: Callable[[bytes], float], pixels: int, fixed: int
+) -> bytes:
     """The file of the highest quality within a size or rate, or of the lowest one that reaches a PSNR.
 
-    `encode` makes the file of a quality in thousandths, `psnr` decodes and measures one. Raises LcompError where no
-    quality will do, with what is reachable.
+    `encode` makes the file of a quality in thousandths, of which `fixed` bytes (header, metadata, alpha) do not depend
+    on it; `psnr` decodes and measures one. Raises LcompError where no quality will do, with what is reachable.
     """
     files: dict[int, bytes] = {}
 
@@ -113,7 +120,8 @@ def search(target: Target, encode: Callable[[int], bytes], psnr: Callable[[bytes
         return file(reached[0].quality)
 
     limit = target.size if target.size is not None else math.floor((target.bpp or 0) * pixels / 8)
-    low, high = bracket_all(lambda quality: math.log(len(file(quality))), math.log(max(limit, 1)), SIZE_TOLERANCE)
+    goal = coded_size(limit, fixed)
+    low, high = bracket_all(lambda quality: coded_size(len(file(quality)), fixed), goal, SIZE_TOLERANCE)
     if low is None:
         smallest = len(file(LOWEST))
         raise LcompError(

@@ -33,10 +33,10 @@ def test_the_better_file_of_no_more_bytes_is_taken() -> None:
     def encode_half(quality: int) -> bytes:
         return bytes(100 + quality)
 
-    found = better(plain, encode_half, lambda data: qualities.get(len(data), 31.0))
+    found = better(plain, encode_half, lambda data: qualities.get(len(data), 31.0), 0)
     assert 990 <= len(found) < 1000
-    assert better(plain, encode_half, lambda data: qualities.get(len(data), 29.0)) is plain
-    assert better(bytes(10), encode_half, lambda data: 0.0) == bytes(10)  # no file of half the size is as small
+    assert better(plain, encode_half, lambda data: qualities.get(len(data), 29.0), 0) is plain
+    assert better(bytes(10), encode_half, lambda data: 0.0, 0) == bytes(10)  # no file of half the size is as small
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ def test_sizes_are_parsed() -> None:
     assert parse_size("50kB") == 50_000
     assert parse_size("48 KiB") == 49_152
     assert parse_size("1.5MB") == 1_500_000
-    for text in ("", "kB", "-3", "50 apples", "0", "nan"):
+    for text in ("", "kB", "-3", "50 apples", "0", "nan", "9" * 400, "1e30"):
         with pytest.raises(LcompError):
             parse_size(text)
 
@@ -27,7 +27,7 @@ def test_sizes_are_parsed() -> None:
 def test_targets_exclude_each_other() -> None:
     with pytest.raises(LcompError, match="only"):
         Target(size=100, psnr=30.0)
-    for bad in (0, -1.0, math.nan):
+    for bad in (0, -1.0, math.nan, math.inf, 1e305):
         with pytest.raises(LcompError, match="more than 0"):
             Target(bpp=bad)
 
@@ -65,25 +65,31 @@ def psnr(data: bytes) -> float:
 
 
 def test_files_meet_their_target() -> None:
-    found = search(Target(size=3210), files, psnr, 800)
+    found = search(Target(size=3210), files, psnr, 800, 10)
     assert 0.99 * 3210 < len(found) <= 3210
-    assert 0.99 * 700 < len(search(Target(size=700), files, psnr, 800)) <= 700  # below q = 1
-    found = search(Target(bpp=30.0), files, psnr, 800)
+    assert 0.99 * 700 < len(search(Target(size=700), files, psnr, 800, 10)) <= 700  # below q = 1
+    found = search(Target(bpp=30.0), files, psnr, 800, 10)
     assert 0.99 * 3000 < len(found) <= 3000
-    found = search(Target(psnr=30.0), files, psnr, 800)
+    found = search(Target(psnr=30.0), files, psnr, 800, 10)
     assert 30 <= psnr(found) < 30.1
     # more than the best, or less than the worst, is met by the ends where that keeps the promise
-    assert len(search(Target(size=10**6), files, psnr, 800)) == 500 + HIGHEST
-    assert len(search(Target(psnr=3.0), files, psnr, 800)) == 500 + LOWEST
+    assert len(search(Target(size=10**6), files, psnr, 800, 10)) == 500 + HIGHEST
+    assert len(search(Target(psnr=3.0), files, psnr, 800, 10)) == 500 + LOWEST
+
+
+def test_bytes_that_do_not_depend_on_the_quality_do_not_blur_the_search() -> None:
+    heavy = 10**6
+    found = search(Target(size=heavy + 5000), lambda quality: bytes(heavy) + files(quality), psnr, 800, heavy)
+    assert 0.99 * 5000 < len(found) - heavy <= 5000
 
 
 def test_what_cannot_be_met_says_what_can() -> None:
     with pytest.raises(LcompError, match="q = 0 takes 500 bytes"):
-        search(Target(size=499), files, psnr, 800)
+        search(Target(size=499), files, psnr, 800, 10)
     with pytest.raises(LcompError, match="q = 8 takes 85"):
-        search(Target(bpp=90.0), files, psnr, 800)
+        search(Target(bpp=90.0), files, psnr, 800, 10)
     with pytest.raises(LcompError, match="q = 8 gives 41"):
-        search(Target(psnr=42.0), files, psnr, 800)
+        search(Target(psnr=42.0), files, psnr, 800, 10)
 
 
 def test_real_pictures_meet_their_target(photo: Image.Image) -> None:
@@ -95,6 +101,23 @@ def test_real_pictures_meet_their_target(photo: Image.Image) -> None:
     data = lcomp.encode(photo, model="hyperprior", psnr=34.0)
     difference = np.asarray(lcomp.decode(data)).astype(float) - np.asarray(photo)
     assert 34 <= 10 * np.log10(255**2 / np.square(difference).mean()) <= 34.1
+
+
+def test_a_grey_picture_is_judged_as_it_is_shown(photo: Image.Image) -> None:
+    grey = photo.convert("L")
+    data = lcomp.encode(grey, model="hyperprior", psnr=38.0)
+    difference = np.asarray(lcomp.decode(data)).astype(float) - np.asarray(grey)
+    assert 38 <= 10 * np.log10(255**2 / np.square(difference).mean()) <= 38.1
+
+
+def test_progress_never_falls(photo: Image.Image) -> None:
+    codec = lcomp.Codec("hyperprior")
+    for options in ({"psnr": 34.0}, {"quality": 0.5}, {"quality": 4.0}):
+        seen: list[tuple[int, int]] = []
+        codec.encode(photo, progress=lambda done, total, seen=seen: seen.append((done, total)), **options)
+        assert seen == sorted(seen)
+        assert {total for _, total in seen} == {200 * 136}
+        assert (seen[-1][0] == 200 * 136) == (options == {"quality": 4.0})
 
 
 def test_targets_on_the_command_line(photo: Image.Image, tmp_path: Path) -> None:

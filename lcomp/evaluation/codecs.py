@@ -2,9 +2,11 @@
 
 import importlib
 import io
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -163,16 +165,26 @@ def heic() -> Adapter:
     return Adapter("heic", "HEIC 4:4:4", version, (8, 16, 24, 32, 40, 48, 56, 64), 0, 1, encode, decode)
 
 
+@cache
+def code_mark() -> str:
+    """What the code of the codec is told by: its encoder may choose other symbols than that of another state."""
+    package = Path(__file__).parent.parent
+    files = [*package.glob("*.py"), *package.glob("networks/*.py"), *package.glob("entropy/*.py")]
+    return f"{zlib.crc32(b''.join(path.read_bytes() for path in sorted(files))):08x}"
+
+
 def lcomp_model(name: str, qualities: tuple[float, ...], device: str) -> Adapter:
     """One of lcomp's own models, loaded; raises ModelError where it is unknown or its weights are unusable."""
     from lcomp.api import Codec
     from lcomp.loading import load_decoder, load_model
+    from lcomp.windows import prefers_bf16
 
     codec = Codec(name, device)
     load_decoder(codec.model.decoder_name, codec.model, load_model(codec.model.coding, codec.device))
     # the fingerprint covers the bitstream only: the digests cover every weight
     digests = " ".join(model.sha256[:8] for model in codec.model.lineage)
-    version = f"lcomp {__version__}, weights {digests}, {codec.device}"
+    precision = "bf16" if prefers_bf16(codec.device) else "fp32"
+    version = f"lcomp {__version__}, code {code_mark()}, weights {digests}, {codec.device} {precision}"
     views = tuple(
         View(f"lcomp {name}, realism {realism:g}", partial(codec.decode, realism=realism))
         for realism in (REALISMS if codec.model.inventive else ())

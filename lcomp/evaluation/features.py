@@ -56,15 +56,25 @@ def features(pixels: Pixels) -> Features:
     return np.array(rows)
 
 
+def mark() -> str:
+    """What the encoder's weights are told by."""
+    return model_by_name(DEFAULT_MODEL).lineage[-1].sha256[:8]
+
+
 def packed(values: Features) -> str:
-    """Features as text for the journal: base64 of half precision."""
-    return base64.b64encode(values.astype("<f2").tobytes()).decode()
+    """Features as text for the journal: the mark of the encoder and base64 of half precision."""
+    return f"{mark()}:{base64.b64encode(values.astype('<f2').tobytes()).decode()}"
+
+
+def is_current(text: str) -> bool:
+    """Whether a text of `packed` is of the encoder that is installed."""
+    return text.startswith(f"{mark()}:")
 
 
 def unpacked(text: str) -> Features:
     """Features [N, F] of a text of `packed`."""
     size = encoder().enter.out_channels
-    return np.frombuffer(base64.b64decode(text), "<f2").astype(np.float64).reshape(-1, size)
+    return np.frombuffer(base64.b64decode(text.partition(":")[2]), "<f2").astype(np.float64).reshape(-1, size)
 
 
 def frechet_distance(ours: Features, originals: Features) -> float:

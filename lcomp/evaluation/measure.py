@@ -19,7 +19,7 @@ from lcomp.errors import LcompError
 from lcomp.evaluation import metrics
 from lcomp.evaluation.codecs import Adapter, open_adapter
 from lcomp.evaluation.datasets import Dataset
-from lcomp.evaluation.features import features, packed
+from lcomp.evaluation.features import features, is_current, packed
 from lcomp.evaluation.journal import Journal
 from lcomp.evaluation.results import Row
 from lcomp.images import open_image, to_picture
@@ -95,16 +95,18 @@ def measure_row(row: Row, path: Path, adapter: Adapter, plan: Plan) -> Row:
 
 
 def finished(row: Row, plan: Plan, journal: Journal) -> Row | None:
-    """The row of an earlier run, if it has all that this one is to measure; without its times where none are."""
+    """The row of an earlier run, if it has all that this one is to measure; without what this one is not to."""
     earlier = journal.rows.get(row.key)
     if (
         earlier is None
         or (plan.timed and earlier.encode_seconds is None)
-        or (plan.perceptual and earlier.features is None)
+        or (plan.perceptual and not is_current(earlier.features or ""))
     ):
         return None
-    times = (earlier.encode_seconds, earlier.decode_seconds) if plan.timed else (None, None)
-    return replace(earlier, picture=row.picture, encode_seconds=times[0], decode_seconds=times[1])
+    earlier = replace(earlier, picture=row.picture)
+    if not plan.timed:
+        earlier = replace(earlier, encode_seconds=None, decode_seconds=None)
+    return earlier if plan.perceptual else replace(earlier, ssimulacra2=None, detail=None, features=None)
 
 
 def warm_up(adapter: Adapter, image: Image.Image) -> None:
