@@ -20,7 +20,7 @@ from lcomp.networks.rates import gaussian_bits
 from lcomp.tiles import Grid
 from lcomp.training import soap
 from lcomp.training.backbone import BackboneRun, trained_family
-from lcomp.training.cost import VTM_COST
+from lcomp.training.cost import VTM_COST, WILD, tamed
 from lcomp.training.data import Pool, find_pictures
 from lcomp.training.decoder import ERROR_FLOOR, DecoderRun
 from lcomp.training.evidence import Store
@@ -75,6 +75,16 @@ def test_lmbda_hits_the_published_points() -> None:
     for ours, published in zip(values, [0.0018, 0.0035, 0.0067, 0.013, 0.025, 0.0483, 0.0932, 0.18], strict=True):
         assert ours == pytest.approx(published, rel=0.02)
     assert len(VTM_COST) == 8
+
+
+def test_wild_costs_pull_less() -> None:
+    cost = torch.tensor([1.0, WILD, 2 * WILD, 100 * WILD], requires_grad=True)
+    tame = tamed(cost)
+    tame.sum().backward()
+    assert cost.grad is not None
+    assert tame[:2].tolist() == [1.0, WILD]
+    assert 5 * WILD < tame[3].item() < 6 * WILD
+    assert torch.allclose(cost.grad, torch.tensor([1, 1, 0.5, 0.01]))
 
 
 def test_gaussian_bits_sum_to_one() -> None:

@@ -14,13 +14,22 @@ VTM_COST = (0.278, 0.405, 0.573, 0.796, 1.080, 1.440, 1.901, 2.491)
 CONTEXT_SHARE = 0.7
 """Weight of the rate in context; the rest is that of the hyperprior alone."""
 
-ENHANCED_SHARE = 0.2
+ENHANCED_SHARE = 0.1
 """Weight of the larger decoder's error; the rest is that of g_s alone."""
 
 
 def reference_bpp(q: Tensor) -> Tensor:
     """VTM's cost [B] on Kodak at qualities q [B] of at least 1, in bits per pixel."""
     return (quality_weights(q)[:, :QUALITIES] @ torch.tensor(VTM_COST, device=q.device).log()).exp()
+
+
+WILD = 20.0
+"""Cost, relative to VTM's mean, from which on a crop's grows with its logarithm only: noise costs hundreds."""
+
+
+def tamed(cost: Tensor) -> Tensor:
+    """Costs [B] as they are up to WILD, with a gradient that falls from there on."""
+    return torch.where(cost > WILD, WILD * (1 + (cost.clamp_min(WILD) / WILD).log()), cost)
 
 
 class Costs(NamedTuple):
@@ -58,4 +67,4 @@ def relative_cost(rates: Rates, x: Tensor, q: Tensor) -> Tensor:
     """
     bpp = bits_per_pixel(rates.bits_y.lerp(rates.bits_context, CONTEXT_SHARE) + rates.bits_z, x)
     plain, enhanced = squared_errors(rates, x)
-    return (bpp + lmbda(q) * plain.lerp(enhanced, ENHANCED_SHARE)) / reference_bpp(q)
+    return tamed((bpp + lmbda(q) * plain.lerp(enhanced, ENHANCED_SHARE)) / reference_bpp(q))
