@@ -2,7 +2,8 @@
 
     python benchmarks/effort.py path/to/kodak --every 4
 
-BD-rates are of mean PSNR over mean bits per pixel of real files, at q = 2, 4, 6 and 8.
+BD-rates are of mean PSNR, or MS-SSIM in dB where the model is tuned for it, over mean bits per pixel of real files, at
+q = 2, 4, 6 and 8.
 """
 
 import argparse
@@ -15,14 +16,25 @@ from PIL import Image
 import lcomp
 from lcomp.distortion import psnr
 from lcomp.evaluation.bdrate import Curve, bd_rate
+from lcomp.evaluation.metrics import decibels, ms_ssim
 from lcomp.images import PICTURE_SUFFIXES
+from lcomp.windows import Pixels
 from lcomp.zoo import all_models
 
 QUALITIES = (2.0, 4.0, 6.0, 8.0)
 
 
+def score(codec: lcomp.Codec, decoded: Pixels, original: Pixels) -> float:
+    """PSNR or MS-SSIM in dB."""
+    if codec.model.metric == "mse":
+        return psnr(decoded, original)
+    similarity = ms_ssim(decoded, original)
+    assert similarity is not None, "the picture is too small for MS-SSIM"
+    return decibels(similarity)
+
+
 def measure(codec: lcomp.Codec, images: list[Image.Image], effort: int) -> tuple[Curve, float]:
-    """Mean rates and PSNR at all qualities, and seconds per picture."""
+    """Mean rates and what the model is tuned for, in dB, at all qualities, and seconds per picture."""
     rates, values, seconds = [], [], 0.0
     for quality in QUALITIES:
         points = []
@@ -31,7 +43,7 @@ def measure(codec: lcomp.Codec, images: list[Image.Image], effort: int) -> tuple
             data = codec.encode(image, quality, effort=effort)
             seconds += time.perf_counter() - start
             decoded = np.asarray(codec.decode(data).convert("RGB"))
-            points.append((8 * len(data) / (image.width * image.height), psnr(decoded, np.asarray(image))))
+            points.append((8 * len(data) / (image.width * image.height), score(codec, decoded, np.asarray(image))))
         rate, value = np.mean(points, 0)
         rates.append(float(rate))
         values.append(float(value))
@@ -54,10 +66,8 @@ def main() -> None:
         for effort in map(int, arguments.efforts.split(",")):
             curve, seconds = (anchor, least) if effort == 0 else measure(codec, images, effort)
             rate = bd_rate(curve, anchor)
-            print(
-                f"{model:16} effort {effort}: {rate or 0:+6.2f} %  {seconds:7.2f} s  {seconds / least:6.1f}x",
-                flush=True,
-            )
+            gain = "     - %" if rate is None else f"{rate:+6.2f} %"
+            print(f"{model:16} effort {effort}: {gain}  {seconds:7.2f} s  {seconds / least:6.1f}x", flush=True)
 
 
 if __name__ == "__main__":

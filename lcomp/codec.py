@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lcomp.aim import AIMS
 from lcomp.container import Coder, Encoded
 from lcomp.decoders import Decoder
 from lcomp.effort import DEFAULT_EFFORT, Effort
@@ -64,7 +65,7 @@ class ModelCodec:
         `decoder` is the one that a search works for, by default the backbone's own.
         """
         self.watch.start()
-        search = Effort(effort, self.transforms, self.tile, self.rounding, decoder)
+        search = self.search(effort, decoder)
         streams: dict[int, Encoded] = {}
         done = 0
         for window in grid.windows(grid.picture, WINDOW):
@@ -80,6 +81,10 @@ class ModelCodec:
             done += window.width * window.height
         self.watch.report()
         return tuple(streams[number] for number in range(grid.count))
+
+    def search(self, effort: int, decoder: Decoder | None = None) -> Effort:
+        """What chooses the symbols at an effort of 0 .. 9, for what `decoder` makes of them."""
+        return Effort(effort, self.transforms, self.tile, self.rounding, AIMS[self.model.metric], decoder)
 
     def decode(
         self,

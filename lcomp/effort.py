@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lcomp.aim import Aim
 from lcomp.container import QUALITY_STEPS
 from lcomp.decoders import Decoder
-from lcomp.networks.blocks import lmbda
 from lcomp.networks.config import HYPER_STRIDE
 from lcomp.networks.integer import MEAN_BITS, EntropyParameters
 from lcomp.networks.integer_hyper_context import nearest_symbols
-from lcomp.rounding import CAUTION, CAUTION_IN_CONTEXT, Rounding, error_weight
+from lcomp.rounding import CAUTION, CAUTION_IN_CONTEXT, Rounding
 from lcomp.tile_codec import Choice, Latents, Pick, TileCodec, as_symbols
 from lcomp.tiles import Rectangle
 from lcomp.windows import Pixels, Transforms, pad_to, surroundings
@@ -82,13 +82,16 @@ SEED = 6
 
 
 class Scene:
-    """An area of the picture as a decoder sees it: how its squared error, in bits, depends on the symbols."""
+    """An area of the picture as a decoder sees it: how its distortion, in bits, depends on the symbols."""
 
-    def __init__(self, transforms: Transforms, decoder: Decoder, x: Tensor, place: Rectangle, quality: int) -> None:
+    def __init__(
+        self, transforms: Transforms, decoder: Decoder, aim: Aim, x: Tensor, place: Rectangle, quality: int
+    ) -> None:
         """X [1, 3, H, W] in [-1, 1], at a quality in thousandths."""
-        self.transforms, self.decoder, self.x, self.place = transforms, decoder, x, place
+        self.transforms, self.decoder, self.aim, self.x, self.place = transforms, decoder, aim, x, place
         self.w = transforms.quality_weights(quality)
-        self.weight = trade_off(quality) * 127.5**2 / 3  # bits for a squared error in [-1, 1]
+        # bits for a distortion of one
+        self.worth = aim.lmbda(as_qualities(quality, x.device)) * (x.shape[2] * x.shape[3])
 
     def synthesize(self, latents: Latents) -> Tensor:
         """What the decoder makes of latents, cut to the size of x."""
@@ -98,8 +101,8 @@ class Scene:
         return x_hat[..., : self.x.shape[2], : self.x.shape[3]]
 
     def distortion(self, latents: Latents) -> Tensor:
-        """Squared error in bits."""
-        return self.weight * (self.synthesize(latents) - self.x).square().sum()
+        """The distortion in bits."""
+        return (self.worth * self.aim.distortion(self.synthesize(latents), self.x)).sum()
 
     def slope(self, latents: Latents) -> Tensor:
         """The gradient of the distortion with respect to the symbols [1, M, h, w]."""
@@ -115,9 +118,9 @@ class Moves(NamedTuple):
     bits: Tensor  # [1, M, h, w]: what they add to the file, RIPPLE included
 
 
-def trade_off(quality: int) -> float:
-    """Lmbda of a quality in thousandths."""
-    return lmbda(torch.tensor(quality / QUALITY_STEPS)).item()
+def as_qualities(quality: int, device: torch.device) -> Tensor:
+    """A quality in thousandths as q [1]."""
+    return torch.tensor([quality / QUALITY_STEPS], device=device)
 
 
 def ripple(groups: tuple[int, ...]) -> Tensor:
@@ -136,10 +139,17 @@ class Effort:
     """Chooses the symbols of windows at one effort."""
 
     def __init__(
-        self, effort: int, transforms: Transforms, tile: TileCodec, rounding: Rounding, decoder: Decoder | None = None
+        self,
+        effort: int,
+        transforms: Transforms,
+        tile: TileCodec,
+        rounding: Rounding,
+        aim: Aim,
+        decoder: Decoder | None = None,
     ) -> None:
-        """The search is for `decoder`, by default the backbone's own."""
+        """The search is for what `decoder` makes, by default the backbone's own."""
         self.level, self.transforms, self.tile, self.rounding = LEVELS[effort], transforms, tile, rounding
+        self.aim = aim
         self.decoder = decoder or transforms.mse
         self.caution = CAUTION_IN_CONTEXT if tile.context and not self.level.rounds else CAUTION
         self.ripple = ripple(tile.context.config.groups if tile.context else ()).to(transforms.device)
@@ -164,7 +174,7 @@ class Effort:
         places = [tile.latents().within(around.latents()) for tile in tiles]
         if self.level.rounds:
             choices = [self.first(y[..., rows, columns], quality) for rows, columns in places]
-            scene = Scene(self.transforms, self.decoder, x, around, quality)
+            scene = Scene(self.transforms, self.decoder, self.aim, x, around, quality)
             yield from self.search(scene, y, places, choices, quality, progress)
             return
         for number, (rows, columns) in enumerate(places, 1):
@@ -180,7 +190,7 @@ class Effort:
         costs less.
         """
         w, scale = self.transforms.quality_weights(quality), self.transforms.networks.scale
-        weight = error_weight(scale.gain(w), trade_off(quality), self.caution)
+        weight = self.error_weight(w, quality)
         z = self.hyper_latents(y, w)
         choice = self.given(z, y, weight, quality)
         wrong = astray(y, choice)
@@ -190,6 +200,11 @@ class Effort:
         tame = torch.where(wrong, self.hyper_latents(y.clamp(-most, most), w), z)
         others = [self.given(each, y, weight, quality) for each in (tame, z * ~wrong)]
         return min(choice, *others, key=lambda each: self.cost(y, each, weight))
+
+    def error_weight(self, w: Tensor, quality: int) -> Tensor:
+        """Bits [1, M, 1, 1] that a squared error of one step of y is worth, at quality weights w [1, 9]."""
+        gain = self.transforms.networks.scale.gain(w)
+        return self.aim.error_weight(gain, as_qualities(quality, w.device), self.caution)
 
     def hyper_latents(self, y: Tensor, w: Tensor) -> Tensor:
         """Z [1, Z, h, w] of y [1, M, rows, columns], at quality weights w [1, 9]."""
@@ -230,7 +245,7 @@ class Effort:
     ) -> list[Choice]:
         """The best choices found for the tiles at `places` in y [1, M, h, w]; beyond them y itself is seen."""
         random = torch.Generator().manual_seed(SEED)
-        weight = error_weight(self.transforms.networks.scale.gain(scene.w), trade_off(quality), self.caution)
+        weight = self.error_weight(scene.w, quality)
         found = choices
         for number in range(self.level.rounds):
             share = SHARE * (1 - number / self.level.rounds)

@@ -14,6 +14,9 @@ DEFAULT_MODEL = "autoregressive"
 MSE = "mse"
 """Name of the decoder that is part of every backbone."""
 
+METRICS = ("mse", "ms-ssim")
+"""What a backbone may be tuned for (`lcomp.aim`)."""
+
 
 @dataclass(frozen=True)
 class ModelInfo:
@@ -33,6 +36,7 @@ class ModelInfo:
     context: ContextConfig | None = None  # sizes of the context model, where there is one
     backbone: "ModelInfo | None" = None  # the model that this one adds to
     decoder: RefinementConfig | None = None  # sizes of its own decoder, where it has one
+    metric: str = METRICS[0]  # what it is tuned for, and what an encoder's search keeps small
 
     @property
     def weights_path(self) -> Path:
@@ -94,6 +98,9 @@ def read_model(path: Path) -> ModelInfo:
         model, weights = table["model"], table["weights"]
         backbone = read_model(path.with_name(f"{model['backbone']}.toml")) if "backbone" in model else None
         context = read_context(table["context"]) if "context" in table else None
+        metric = backbone.metric if backbone else str(model.get("metric", METRICS[0]))
+        if metric not in METRICS:
+            raise ValueError(f"unknown metric '{metric}': use {' or '.join(METRICS)}")
         return ModelInfo(
             name=path.stem,
             number=int(model["number"]),
@@ -106,6 +113,7 @@ def read_model(path: Path) -> ModelInfo:
             context=backbone.context if backbone and context is None else context,
             backbone=backbone,
             decoder=read_refinement(table["decoder"]) if "decoder" in table else None,
+            metric=metric,
         )
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}") from error

@@ -11,12 +11,13 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import lcomp
+from lcomp.aim import AIMS
 from lcomp.cli.app import app
 from lcomp.codec import ModelCodec
 from lcomp.container import Coder
 from lcomp.decoders import Decoder, EnhancedDecoder
 from lcomp.distortion import psnr
-from lcomp.effort import DEFAULT_EFFORT, LEVELS, Effort, Moves, Scene, trade_off
+from lcomp.effort import DEFAULT_EFFORT, LEVELS, Effort, Moves, Scene
 from lcomp.errors import LcompError
 from lcomp.networks.integer import EntropyParameters
 from lcomp.tile_codec import Choice, Latents
@@ -35,13 +36,18 @@ def codec(tiny_info: ModelInfo) -> ModelCodec:
     return codec
 
 
+def worth(quality: int) -> float:
+    """Bits per pixel that a squared error of one grey level is worth."""
+    return AIMS["mse"].lmbda(torch.tensor(quality / 1000)).item()
+
+
 def cost(codec: ModelCodec, pixels: Pixels, quality: int, effort: int) -> float:
     """Bits per pixel plus lmbda times the squared error of a picture, from its stream."""
     grid = Grid(*pixels.shape[1::-1])
     [encoded] = tiles = codec.encode(pixels, quality, grid, Coder.CONSTRICTION, effort)
     decoded = codec.decode(tiles, quality, grid, Coder.CONSTRICTION, grid.picture).pixels
     error = 255**2 / 10 ** (psnr(decoded, pixels) / 10)
-    return 8 * len(encoded.stream) / (grid.width * grid.height) + trade_off(quality) * error
+    return 8 * len(encoded.stream) / (grid.width * grid.height) + worth(quality) * error
 
 
 @pytest.mark.parametrize("model", ["hyperprior", "autoregressive"])
@@ -64,7 +70,7 @@ def test_the_slope_is_that_of_the_squared_error(name: str, codec: ModelCodec, sr
     quality, area = 4000, Rectangle(0, 0, 70, 50)
     x = codec.transforms.signal(np.asarray(noise_image(70, 50)), area)
     y = codec.transforms.latents(x, quality).clone()
-    scene = Scene(codec.transforms, served(codec, sr_info, name), x, area, quality)
+    scene = Scene(codec.transforms, served(codec, sr_info, name), AIMS["mse"], x, area, quality)
     mean = torch.round(16 * torch.randn(y.shape, generator=torch.Generator().manual_seed(3))).double()
     parameters = EntropyParameters(mean, torch.full_like(y, 20, dtype=torch.uint8))
     symbols = y - mean.float() / 64
@@ -74,7 +80,7 @@ def test_the_slope_is_that_of_the_squared_error(name: str, codec: ModelCodec, sr
         return float(scene.distortion(Latents(symbols + step, parameters)))
 
     error = ((scene.synthesize(Latents(symbols, parameters)) - x) * 127.5).square().mean()
-    assert distortion == pytest.approx(trade_off(quality) * float(error) * 70 * 50, rel=1e-4)
+    assert distortion == pytest.approx(worth(quality) * float(error) * 70 * 50, rel=1e-4)
     step = 0.05 * torch.randn(y.shape, generator=torch.Generator().manual_seed(0))
     assert (off(step) - off(-step)) / 2 == pytest.approx(float((slope * step).sum()), rel=0.02)
 
@@ -127,7 +133,7 @@ def test_nothing_found_leaves_the_first_choice(codec: ModelCodec, monkeypatch: p
 
 
 def test_moves_are_single_steps_of_coded_symbols(codec: ModelCodec) -> None:
-    effort = Effort(5, codec.transforms, codec.tile, codec.rounding)
+    effort = codec.search(5)
     y = codec.transforms.latents(
         codec.transforms.signal(np.asarray(noise_image(96, 96)), Rectangle(0, 0, 96, 96)), 5000
     )
@@ -154,7 +160,7 @@ def test_a_picture_that_leads_the_hyperprior_astray(tiny_info: ModelInfo, monkey
         return torch.cat([1e3 * z[..., :2], z[..., 2:]], -1)
 
     def first() -> Choice:
-        return Effort(1, codec.transforms, codec.tile, codec.rounding).first(y, 5000)
+        return codec.search(1).first(y, 5000)
 
     def error(choice: Choice) -> float:
         return float((y - choice.y_hat()).abs().max())

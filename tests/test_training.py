@@ -3,15 +3,18 @@ import math
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import TINY_CONTEXT, TINY_MODEL, TINY_SR, noise_image
 from typer.testing import CliRunner
 
+from lcomp.aim import AIMS
 from lcomp.cli.app import app
 from lcomp.codec import ModelCodec
 from lcomp.container import Coder
 from lcomp.errors import LcompError, ModelError
+from lcomp.evaluation.published import VTM, published_kodak
 from lcomp.images import to_picture
 from lcomp.networks.blocks import lmbda
 from lcomp.networks.energy import energies, energy_transform, group_of_latent
@@ -28,7 +31,7 @@ from lcomp.training.recipe import Recipe, Stage, read_recipe
 from lcomp.training.run import Setting, checkpoint_file
 from lcomp.training.start import start_from_components
 from lcomp.weights import load_decoder
-from lcomp.zoo import ModelInfo, read_model
+from lcomp.zoo import METRICS, ModelInfo, read_model
 
 CPU = torch.device("cpu")
 
@@ -42,8 +45,6 @@ def test_the_index_decides_the_split(pictures: Path) -> None:
 
 
 def test_crops_come_from_the_pictures(pictures: Path) -> None:
-    import numpy as np
-
     pool = Pool(find_pictures(pictures).train, torch.device("cpu"))
     crops = pool.crops(5, 64, np.random.default_rng(0))
     assert crops.shape == (5, 3, 64, 64)
@@ -74,7 +75,19 @@ def test_lmbda_hits_the_published_points() -> None:
     values = lmbda(torch.arange(1.0, 9.0)).tolist()
     for ours, published in zip(values, [0.0018, 0.0035, 0.0067, 0.013, 0.025, 0.0483, 0.0932, 0.18], strict=True):
         assert ours == pytest.approx(published, rel=0.02)
-    assert len(VTM_COST) == 8
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_costs_are_relative_to_the_lowest_of_vtm(metric: str) -> None:
+    [vtm] = [curve for curve in published_kodak() if curve.name == VTM]
+    assert vtm.psnr
+    assert vtm.ms_ssim
+    distortion = 255**2 / 10 ** (np.array(vtm.psnr) / 10) if metric == "mse" else 1 - np.array(vtm.ms_ssim)
+    # log-linear between the published points
+    places, points = np.linspace(0, len(vtm.bpp) - 1, 1000), np.arange(len(vtm.bpp))
+    bpp, distortion = (np.exp(np.interp(places, points, np.log(values))) for values in (vtm.bpp, distortion))
+    for cost, worth in zip(VTM_COST[metric], AIMS[metric].lmbda(torch.arange(1.0, 9.0)).tolist(), strict=True):
+        assert cost == pytest.approx((bpp + worth * distortion).min(), rel=0.02)
 
 
 def test_wild_costs_pull_less() -> None:
@@ -112,8 +125,6 @@ def test_energy_features_see_only_what_exceeds_the_step(model_file: Path) -> Non
 
 
 def test_training_starts_as_a_transform_codec(model_file: Path, pictures: Path) -> None:
-    import numpy as np
-
     model = Hyperprior(read_model(model_file).architecture)
     pool = Pool(find_pictures(pictures).train, torch.device("cpu"))
     start_from_components(model, pool, np.random.default_rng(0))
@@ -151,7 +162,7 @@ def test_train_resumes_exports_and_the_result_codes_pictures(model_file: Path, p
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert read_model(model_file).sha256 == info.sha256
     setting = Setting(read_recipe(model_file), pictures, run, CPU, compiled=False)
-    resumed = BackboneRun(info.architecture, None, None, setting)
+    resumed = BackboneRun(info.architecture, None, None, info.metric, setting)
     assert resumed.progress >= 1
     assert resumed.step > 0
 
@@ -224,8 +235,6 @@ def test_a_decoder_trains_on_frozen_latents(sr_info: ModelInfo, pictures: Path, 
 
 
 def test_stores_cover_the_range_and_renew(sr_info: ModelInfo, pictures: Path) -> None:
-    import numpy as np
-
     random, pool = np.random.default_rng(0), Pool(find_pictures(pictures).train, torch.device("cpu"))
     codec = ModelCodec(sr_info.coding, torch.device("cpu"))
     store = Store(pool, lambda: codec, random, batch=4, side=128, range_=(0.0, 8.0), half=True, rounds=2)
@@ -258,11 +267,11 @@ def test_eigenbases_turn_gradients_there_and_back(monkeypatch: pytest.MonkeyPatc
 def test_checkpoints_of_other_models_are_errors(model_file: Path, pictures: Path, tmp_path: Path) -> None:
     config, run = read_model(model_file).architecture, tmp_path / "run"
     setting = Setting(read_recipe(model_file), pictures, run, CPU, compiled=False)
-    BackboneRun(config, None, None, setting).save()
+    BackboneRun(config, None, None, "mse", setting).save()
     assert trained_family(run).backbone.config == config
     other = dataclasses.replace(config, latents=32)
     with pytest.raises(LcompError, match="not of this model"):
-        BackboneRun(other, None, None, setting)
+        BackboneRun(other, None, None, "mse", setting)
     state = torch.load(checkpoint_file(run), weights_only=True)
     for damaged in (state | {"architecture": {"patents": 3}}, state | {"average": {}}, {}):
         torch.save(damaged, checkpoint_file(run))
@@ -275,7 +284,8 @@ def test_checkpoints_of_other_models_are_errors(model_file: Path, pictures: Path
         trained_family(tmp_path)
 
 
-def test_training_lowers_the_cost(model_file: Path, pictures: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("metric", METRICS)
+def test_training_lowers_the_cost(metric: str, model_file: Path, pictures: Path, tmp_path: Path) -> None:
     recipe = Recipe(
         minutes=0.15,
         stages=(Stage(0, 64, 4),),
@@ -288,7 +298,7 @@ def test_training_lowers_the_cost(model_file: Path, pictures: Path, tmp_path: Pa
         ema=0.9,
     )
     config = read_model(model_file).architecture
-    trainer = BackboneRun(config, None, None, Setting(recipe, pictures, tmp_path / "run", CPU, compiled=False))
+    trainer = BackboneRun(config, None, None, metric, Setting(recipe, pictures, tmp_path / "run", CPU, compiled=False))
     before = trainer.validate()
     reports = []
     trainer.run(reports.append)

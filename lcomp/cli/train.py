@@ -93,7 +93,7 @@ def train(
             trainer = ContextRun(info, setting, small.context if small else None)
         else:
             sizes = info.architecture, beside.context if beside else None, viewer.decoder if viewer else None
-            trainer = BackboneRun(*sizes, setting, small)
+            trainer = BackboneRun(*sizes, info.metric, setting, small)
 
     with training_bar(console) as bar:
         task = bar.add_task(info.name, total=recipe.minutes)

@@ -8,12 +8,10 @@ import torch
 from PIL import Image
 from pytorch_msssim import ms_ssim as library_ms_ssim
 
+from lcomp.aim import MS_SSIM_SIDE
 from lcomp.distortion import finest_band
 from lcomp.errors import LcompError
 from lcomp.windows import Pixels
-
-MS_SSIM_SIDE = 161
-"""Smallest side for which the five scales of MS-SSIM are defined with its 11x11 window."""
 
 
 @torch.inference_mode()

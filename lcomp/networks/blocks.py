@@ -13,9 +13,14 @@ STEEP = 5
 """How many times steeper than between the points lmbda falls below q = 1."""
 
 
+def log_linear(q: Tensor, first: float, last: float) -> Tensor:
+    """Log-linear in quality q from q = 1 to q = 8, steeper below."""
+    return first * (last / first) ** ((q - 1 - (STEEP - 1) * (1 - q).clamp_min(0)) / 7)
+
+
 def lmbda(q: Tensor) -> Tensor:
     """Rate-distortion trade-off of quality q: the eight CompressAI points, log-linear in between."""
-    return 0.0018 * 100 ** ((q - 1 - (STEEP - 1) * (1 - q).clamp_min(0)) / 7)
+    return log_linear(q, 0.0018, 0.18)
 
 
 def quality_weights(q: Tensor) -> Tensor:

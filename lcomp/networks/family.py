@@ -6,14 +6,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from lcomp.networks.blocks import lmbda, quality_weights
+from lcomp.aim import AIMS
+from lcomp.networks.blocks import quality_weights
 from lcomp.networks.config import BackboneConfig, ContextConfig, RefinementConfig
 from lcomp.networks.context import Base, Context
 from lcomp.networks.energy import group_of_latent
 from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.hyperprior import Hyperprior
 from lcomp.networks.refinement import Evidence, no_noise
-from lcomp.rounding import error_weight
+from lcomp.zoo import METRICS
 
 
 class Rates(NamedTuple):
@@ -33,8 +34,15 @@ class Family(nn.Module):
                 `-- choose(y - mu') + mu' -> y_hat -> g_s -> x_hat -> enhancer -> enhanced
     """
 
-    def __init__(self, config: BackboneConfig, context: ContextConfig | None, decoder: RefinementConfig | None) -> None:
+    def __init__(
+        self,
+        config: BackboneConfig,
+        context: ContextConfig | None,
+        decoder: RefinementConfig | None,
+        metric: str = METRICS[0],
+    ) -> None:
         super().__init__()
+        self.aim = AIMS[metric]
         self.backbone = Hyperprior(config)
         self.context = None if context is None else Context(config, context, count_features(config))
         self.enhancer = None if decoder is None else Enhancer(config, decoder)
@@ -50,7 +58,7 @@ class Family(nn.Module):
         z = backbone.h_a(y, w, backbone.scale)
         z_hat, bits_z = backbone.code_z(z, w)
         hints = backbone.hints(z_hat, w)
-        weight = error_weight(backbone.scale.gain(w).detach(), lmbda(q)[:, None, None, None])
+        weight = self.aim.error_weight(backbone.scale.gain(w).detach(), q)
         features = torch.cat([hints.hidden.float(), hints.energies], 1)
         base = Base(features, y - hints.mean, hints.log_scale / math.log(2))
         coded = base.unrefined()

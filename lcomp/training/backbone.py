@@ -50,11 +50,13 @@ class BackboneRun(Run[Family]):
         config: BackboneConfig,
         context: ContextConfig | None,
         decoder: RefinementConfig | None,
+        metric: str,
         setting: Setting,
         small: Family | None = None,
     ) -> None:
+        self.metric = metric
         self.pool, self.validation_pool = setting.start()
-        model = Family(config, context, decoder)
+        model = Family(config, context, decoder, metric)
         place(model, setting.device)
         if not checkpoint_file(setting.folder).is_file():
             random = np.random.default_rng(setting.recipe.seed)
@@ -77,7 +79,7 @@ class BackboneRun(Run[Family]):
         """Mean cost relative to VTM of pictures x [B, 3, H, W] at qualities q [B]."""
         with self.autocast():
             rates = self.model(x, q)
-        return relative_cost(rates, x, q).mean()
+        return relative_cost(rates, x, q, self.metric).mean()
 
     def train_cost(self) -> Tensor:
         """Cost of the next batch of crops, relative to VTM."""
@@ -94,8 +96,8 @@ class BackboneRun(Run[Family]):
             x = crop.expand(len(q), -1, -1, -1).contiguous(memory_format=torch.channels_last)
             with self.autocast():
                 rates = self.average(x, q)
-            mean.append(relative_cost(rates, x, q).mean().item())
-            costs.append(torch.stack(relative_costs(rates, x, q)).mean(1))
+            mean.append(relative_cost(rates, x, q, self.metric).mean().item())
+            costs.append(torch.stack(relative_costs(rates, x, q, self.metric)).mean(1))
         self.latest = Costs(*torch.stack(costs).mean(0))
         return sum(mean) / len(mean)
 

@@ -6,15 +6,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lcomp.aim import AIMS
 from lcomp.container import QUALITY_STEPS
 from lcomp.errors import ModelError
-from lcomp.networks.blocks import lmbda, place, quality_weights
+from lcomp.networks.blocks import place, quality_weights
 from lcomp.networks.config import STRIDE
 from lcomp.networks.context import Base, Context
 from lcomp.networks.family import count_features
 from lcomp.networks.integer import ACTIVATION_BITS, LOG_BITS, LOG_SCALE_MIN, MEAN_BITS, OUTPUT_BITS, HyperOutput
 from lcomp.networks.integer_hyper_context import nearest_symbols
-from lcomp.rounding import error_weight
 from lcomp.training.cost import reference_bpp
 from lcomp.training.data import (
     VALIDATION_QUALITIES,
@@ -80,7 +80,7 @@ class ContextRun(Run[Context]):
         if info.backbone is None or info.context is None:
             raise ModelError(f"'{info.name}' has no context model on a backbone")
         self.pool, validation = setting.start()
-        self.backbone = load_weights(info.backbone, setting.device)
+        self.backbone, self.metric = load_weights(info.backbone, setting.device), info.metric
         self.held_out = [self.held_out_latents(crop) for crop in validation_crops(validation)]
         model = Context(info.architecture, info.context, count_features(info.architecture))
         if start is not None:
@@ -109,7 +109,7 @@ class ContextRun(Run[Context]):
     def weight(self, quality: Tensor) -> Tensor:
         """Bits [B, M, 1, 1] that a squared error of one quantisation step is worth."""
         gain = self.backbone.networks.scale.gain(quality_weights(quality))
-        return error_weight(gain, lmbda(quality)[:, None, None, None])
+        return AIMS[self.metric].error_weight(gain, quality)
 
     def bits(self, latents: Latents) -> Tensor:
         """Bits [B] of latents in context."""
@@ -127,7 +127,7 @@ class ContextRun(Run[Context]):
         chosen = torch.from_numpy(self.random.integers(len(self.latents.quality), size=stage.batch)).to(self.device)
         latents = Latents(*(tensor[chosen] for tensor in self.latents))
         pixels = latents.residual[0, 0].numel() * STRIDE**2
-        return (self.cost(latents) / pixels / reference_bpp(latents.quality)).mean()
+        return (self.cost(latents) / pixels / reference_bpp(latents.quality, self.metric)).mean()
 
     @torch.no_grad()
     def validate(self) -> float:

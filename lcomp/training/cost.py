@@ -5,11 +5,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lcomp.networks.blocks import QUALITIES, lmbda, quality_weights
+from lcomp.aim import AIMS
+from lcomp.networks.blocks import QUALITIES, quality_weights
 from lcomp.networks.family import Rates
 
-VTM_COST = (0.278, 0.405, 0.573, 0.796, 1.080, 1.440, 1.901, 2.491)
-"""Lowest bpp + lmbda * 255^2 * MSE of VTM on Kodak at q = 1..8, from its published curve (CompressAI)."""
+VTM_COST = {
+    "mse": (0.278, 0.405, 0.573, 0.796, 1.080, 1.440, 1.901, 2.491),
+    "ms-ssim": (0.306, 0.437, 0.613, 0.846, 1.150, 1.551, 2.076, 2.749),
+}
+"""Lowest bpp + lmbda * distortion of VTM on Kodak at q = 1..8, from its published curve (CompressAI), by metric."""
 
 CONTEXT_SHARE = 0.7
 """Weight of the rate in context; the rest is that of the hyperprior alone."""
@@ -18,13 +22,13 @@ ENHANCED_SHARE = 0.1
 """Weight of the larger decoder's error; the rest is that of g_s alone."""
 
 
-def reference_bpp(q: Tensor) -> Tensor:
-    """VTM's cost [B] on Kodak at qualities q [B] of at least 1, in bits per pixel."""
-    return (quality_weights(q)[:, :QUALITIES] @ torch.tensor(VTM_COST, device=q.device).log()).exp()
-
-
 WILD = 20.0
 """Cost, relative to VTM's mean, from which on a crop's grows with its logarithm only: noise costs hundreds."""
+
+
+def reference_bpp(q: Tensor, metric: str) -> Tensor:
+    """VTM's cost [B] on Kodak at qualities q [B] of at least 1, in bits per pixel."""
+    return (quality_weights(q)[:, :QUALITIES] @ torch.tensor(VTM_COST[metric], device=q.device).log()).exp()
 
 
 def tamed(cost: Tensor) -> Tensor:
@@ -45,26 +49,30 @@ def bits_per_pixel(bits: Tensor, x: Tensor) -> Tensor:
     return bits / (x.shape[2] * x.shape[3])
 
 
-def squared_errors(rates: Rates, x: Tensor) -> tuple[Tensor, Tensor]:
-    """255^2 MSE [B] of g_s and of the larger decoder."""
-    plain, enhanced = (((picture - x) * 127.5).square().mean((1, 2, 3)) for picture in (rates.x_hat, rates.enhanced))
-    return plain, enhanced
+def distortions(rates: Rates, x: Tensor, q: Tensor, metric: str) -> tuple[Tensor, Tensor]:
+    """What the distortions [B] of g_s and of the larger decoder are worth, in bits per pixel."""
+    aim = AIMS[metric]
+    plain = aim.lmbda(q) * aim.distortion(rates.x_hat, x)
+    if rates.enhanced is rates.x_hat:
+        return plain, plain
+    return plain, aim.lmbda(q) * aim.distortion(rates.enhanced, x)
 
 
-def relative_costs(rates: Rates, x: Tensor, q: Tensor) -> Costs:
+def relative_costs(rates: Rates, x: Tensor, q: Tensor, metric: str) -> Costs:
     """Costs [B] of pictures x [B, 3, H, W] in [-1, 1] at qualities q [B], model by model."""
     alone, context = (bits_per_pixel(bits + rates.bits_z, x) for bits in (rates.bits_y, rates.bits_context))
-    plain, enhanced = (lmbda(q) * error for error in squared_errors(rates, x))
+    plain, enhanced = distortions(rates, x, q, metric)
+    reference = reference_bpp(q, metric)
     return Costs(
-        *((rate + error) / reference_bpp(q) for rate, error in ((alone, plain), (context, plain), (context, enhanced)))
+        *((rate + error) / reference for rate, error in ((alone, plain), (context, plain), (context, enhanced)))
     )
 
 
-def relative_cost(rates: Rates, x: Tensor, q: Tensor) -> Tensor:
+def relative_cost(rates: Rates, x: Tensor, q: Tensor, metric: str) -> Tensor:
     """Cost [B] of pictures x [B, 3, H, W] in [-1, 1] at qualities q [B], relative to VTM's on Kodak.
 
     A mean over what there is of entropy models and decoders: the latents serve all.
     """
     bpp = bits_per_pixel(rates.bits_y.lerp(rates.bits_context, CONTEXT_SHARE) + rates.bits_z, x)
-    plain, enhanced = squared_errors(rates, x)
-    return tamed((bpp + lmbda(q) * plain.lerp(enhanced, ENHANCED_SHARE)) / reference_bpp(q))
+    plain, enhanced = distortions(rates, x, q, metric)
+    return tamed((bpp + plain.lerp(enhanced, ENHANCED_SHARE)) / reference_bpp(q, metric))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lcomp.codec import ModelCodec
 from lcomp.container import QUALITY_STEPS
-from lcomp.effort import DEFAULT_EFFORT, Effort
+from lcomp.effort import DEFAULT_EFFORT
 from lcomp.half import halve
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.enhancer import upscale
@@ -45,7 +45,7 @@ def half_size(x: Tensor) -> Tensor:
 @torch.no_grad()
 def code(codec: ModelCodec, x: Tensor, quality: Tensor, half: bool) -> Coded:
     """Code crops x (uint8 [B, 3, H, W]) at qualities [B], at half their size if asked to."""
-    effort = Effort(DEFAULT_EFFORT, codec.transforms, codec.tile, codec.rounding)
+    effort = codec.search(DEFAULT_EFFORT)
     steps = [round(q * QUALITY_STEPS) for q in quality.tolist()]
     signal = to_signal(half_size(x) if half else x)
     y = torch.cat([codec.transforms.latents(one[None], step) for one, step in zip(signal, steps, strict=True)])

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lcomp.aim import AIMS
 from lcomp.codec import ModelCodec
 from lcomp.container import QUALITY_STEPS
 from lcomp.effort import DEFAULT_EFFORT, Effort
@@ -66,7 +67,7 @@ def count_symbols(
     codec: ModelCodec, rounding: Rounding, pool: Pool, random: np.random.Generator, crops: int, side: int
 ) -> NDArray[np.int64]:
     """How often each symbol [TABLES, 2 MAX_RADIUS + 1] is chosen in about so many random crops."""
-    effort = Effort(DEFAULT_EFFORT, codec.transforms, codec.tile, rounding)
+    effort = Effort(DEFAULT_EFFORT, codec.transforms, codec.tile, rounding, AIMS[codec.model.metric])
     width = 2 * MAX_RADIUS + 1
     counts = np.zeros(TABLES * width, np.int64)
     for _ in range(-(-crops // BATCH)):
