@@ -67,7 +67,7 @@ def main() -> None:
             curve, seconds = (anchor, least) if effort == 0 else measure(codec, images, effort)
             rate = bd_rate(curve, anchor)
             gain = "     - %" if rate is None else f"{rate:+6.2f} %"
-            print(f"{model:16} effort {effort}: {gain}  {seconds:7.2f} s  {seconds / least:6.1f}x", flush=True)
+            print(f"{model:18} effort {effort}: {gain}  {seconds:7.2f} s  {seconds / least:6.1f}x", flush=True)
 
 
 if __name__ == "__main__":

@@ -40,4 +40,4 @@ def models(as_json: Json = False) -> None:
     for row in rows:
         remarks = [text for text, shown in (("default", row.default), ("weights missing", not row.installed)) if shown]
         note = f" ({', '.join(remarks)})" if remarks else ""
-        typer.echo(f"{row.name:16} {row.fingerprint}  {row.summary}{note}")
+        typer.echo(f"{row.name:18} {row.fingerprint}  {row.summary}{note}")
