@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lcomp.distortion import squared_error
 from lcomp.networks.blocks import lmbda, log_linear
 from lcomp.rounding import CAUTION, error_weight
 
@@ -45,7 +46,7 @@ class SquaredError(Aim):
 
     def distortion(self, x_hat: Tensor, x: Tensor) -> Tensor:
         """Mean squares, in grey levels."""
-        return ((x_hat - x) * 127.5).square().mean((1, 2, 3))
+        return squared_error(x_hat, x)
 
     def error_weight(self, gain: Tensor, q: Tensor, caution: float = CAUTION) -> Tensor:
         """As if the synthesis were orthonormal (`lcomp.rounding`)."""

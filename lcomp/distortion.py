@@ -1,4 +1,4 @@
-"""Distortion between 8-bit RGB pictures, and what is fine in a picture."""
+"""Distortion between RGB pictures, and what is fine in a picture."""
 
 import math
 
@@ -22,6 +22,11 @@ def psnr(ours: Pixels, original: Pixels) -> float:
         difference = ours[row : row + ROWS].astype(np.int16) - original[row : row + ROWS]
         squares += int(np.square(difference, dtype=np.int32).sum(dtype=np.int64))
     return 10 * math.log10(255**2 * original.size / max(squares, 1))
+
+
+def squared_error(x_hat: Tensor, x: Tensor) -> Tensor:
+    """Mean squared errors [B] of pictures [B, 3, H, W] in [-1, 1], in grey levels."""
+    return ((x_hat - x) * 127.5).square().mean((1, 2, 3))
 
 
 def finest_band(x: Tensor) -> Tensor:

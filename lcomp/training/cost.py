@@ -21,7 +21,6 @@ CONTEXT_SHARE = 0.7
 ENHANCED_SHARE = 0.1
 """Weight of the larger decoder's error; the rest is that of g_s alone."""
 
-
 WILD = 20.0
 """Cost, relative to VTM's mean, from which on a crop's grows with its logarithm only: noise costs hundreds."""
 

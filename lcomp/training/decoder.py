@@ -6,12 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from lcomp.codec import ModelCodec
+from lcomp.distortion import squared_error
 from lcomp.errors import ModelError
 from lcomp.networks.blocks import place, quality_weights
 from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.refinement import no_noise
 from lcomp.training.data import VALIDATION_QUALITIES, VALIDATION_SIDE, to_signal
-from lcomp.training.evidence import Coded, Store, as_floats, held_out, squared_error
+from lcomp.training.evidence import Coded, Store, as_floats, held_out
 from lcomp.training.grow import copy_decoder
 from lcomp.training.run import Run, Setting
 from lcomp.zoo import ModelInfo

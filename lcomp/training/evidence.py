@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lcomp.codec import ModelCodec
 from lcomp.container import QUALITY_STEPS
+from lcomp.distortion import squared_error
 from lcomp.effort import DEFAULT_EFFORT
 from lcomp.half import halve
 from lcomp.networks.blocks import quality_weights
@@ -24,11 +25,6 @@ class Coded(NamedTuple):
     x: Tensor  # uint8 [B, 3, H, W]
     quality: Tensor  # [B]
     error: Tensor  # [B]: mean squared error of the backbone's own g_s, in [0, 255]
-
-
-def squared_error(x_hat: Tensor, x: Tensor) -> Tensor:
-    """Mean squared errors [B] of pictures in [-1, 1], in grey levels."""
-    return ((x_hat - x) * 127.5).square().mean((1, 2, 3))
 
 
 def as_floats(evidence: Evidence) -> Evidence:

@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lcomp.codec import ModelCodec
+from lcomp.distortion import squared_error
 from lcomp.errors import ModelError
 from lcomp.networks.blocks import place, quality_weights
 from lcomp.networks.enhancer import Enhanced, Enhancer
 from lcomp.networks.refinement import expected_error
 from lcomp.training.data import VALIDATION_SIDE, to_signal
 from lcomp.training.discriminator import Discriminator, feature_distance
-from lcomp.training.evidence import Coded, Store, as_floats, held_out, squared_error
+from lcomp.training.evidence import Coded, Store, as_floats, held_out
 from lcomp.training.grow import copy_decoder
 from lcomp.training.run import Run, Setting, read_checkpoint
 from lcomp.training.statistics import LUMA_CHROMA, bands, seen, statistics_distance
