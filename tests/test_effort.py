@@ -17,9 +17,10 @@ from lcomp.codec import ModelCodec
 from lcomp.container import Coder
 from lcomp.decoders import Decoder, EnhancedDecoder
 from lcomp.distortion import psnr
-from lcomp.effort import DEFAULT_EFFORT, LEVELS, Effort, Moves, Scene
+from lcomp.effort import DEFAULT_EFFORT, LEVELS, Effort, Found, Moves
 from lcomp.errors import LcompError
 from lcomp.networks.integer import EntropyParameters
+from lcomp.scene import Scene
 from lcomp.tile_codec import Choice, Latents
 from lcomp.tiles import Grid, Rectangle
 from lcomp.weights import load_decoder
@@ -34,6 +35,11 @@ def codec(tiny_info: ModelInfo) -> ModelCodec:
     codec = ModelCodec(tiny_info, CPU)
     codec.transforms.bf16 = False
     return codec
+
+
+@pytest.fixture(scope="module")
+def context_codec(context_info: ModelInfo) -> ModelCodec:
+    return ModelCodec(context_info, CPU)
 
 
 def worth(quality: int) -> float:
@@ -148,8 +154,28 @@ def test_moves_are_single_steps_of_coded_symbols(codec: ModelCodec) -> None:
     few, many = (moves.step.count_nonzero() for moves in tried)
     assert 0 < few < many / 3
     # a slope that promises nothing leaves only what saves bits
-    kept = effort.moved(choice, tried[1], torch.zeros_like(y), weight, 5000)
-    assert codec.rounding.cost(kept.symbols, scales).sum() < codec.rounding.cost(symbols, scales).sum()
+    kept = effort.moved(Found(choice, y), tried[1], torch.zeros_like(y), weight, 5000)
+    assert codec.rounding.cost(kept.choice.symbols, scales).sum() < codec.rounding.cost(symbols, scales).sum()
+
+
+def test_what_is_moved_stays_and_the_rest_keeps_to_the_latents(context_codec: ModelCodec) -> None:
+    effort = context_codec.search(5)
+    y = context_codec.transforms.latents(
+        context_codec.transforms.signal(np.asarray(noise_image(96, 96)), Rectangle(0, 0, 96, 96)), 5000
+    )
+    first, weight = effort.first(y, 5000), torch.full((1, y.shape[1], 1, 1), 1e9)  # plain rounding
+    moves = effort.moves(y, first, torch.ones_like(weight), 0.3, torch.Generator().manual_seed(0))
+    every = moves._replace(bits=torch.full_like(moves.bits, -1e9))
+    found = effort.moved(Found(first, y), every, torch.zeros_like(y), weight, 5000)
+    step = moves.step != 0
+    assert step.any()
+    assert torch.equal(found.target[~step], y[~step])
+    assert torch.allclose(found.target[step], (first.y_hat() + moves.step)[step], atol=1e-4)
+    for _ in range(5):  # rounds without moves
+        found = effort.moved(found, every._replace(step=torch.zeros_like(y)), torch.zeros_like(y), weight, 5000)
+    coded = found.choice.parameters.scales > 0
+    assert (found.choice.parameters.mean != first.parameters.mean).any()
+    assert ((found.choice.y_hat() - found.target)[coded].abs() <= 0.6).all()
 
 
 def test_a_picture_that_leads_the_hyperprior_astray(tiny_info: ModelInfo, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +199,7 @@ def test_a_picture_that_leads_the_hyperprior_astray(tiny_info: ModelInfo, monkey
     assert error(sane) < 1.5
     assert error(repaired) < 1.5
     # z is given up where it is of no use only; its symbols are relative to what the positions before predict
-    before, after = (choice.side.symbols.reshape(-1, 3, 8) for choice in (sane, repaired))
+    before, after = (choice.side.symbols.numpy().reshape(-1, 3, 8) for choice in (sane, repaired))
     assert np.abs(after[..., :2]).max() <= 3
     assert np.abs(after[..., 4:] - before[..., 4:]).max() <= 1
     assert before[..., 4:].any()

@@ -1,0 +1,46 @@
+"""What the encoder's search looks at: a picture as a decoder makes it, and what its distortion is worth."""
+
+import torch
+from torch import Tensor
+
+from lcomp.aim import Aim
+from lcomp.container import QUALITY_STEPS
+from lcomp.decoders import Decoder
+from lcomp.tile_codec import Latents
+from lcomp.tiles import Rectangle
+from lcomp.windows import Transforms
+
+
+def as_qualities(quality: int, device: torch.device) -> Tensor:
+    """A quality in thousandths as q [1]."""
+    return torch.full((1,), quality / QUALITY_STEPS, dtype=torch.float32, device=device)
+
+
+class Scene:
+    """An area of the picture as a decoder sees it: how its distortion, in bits, depends on the symbols."""
+
+    def __init__(
+        self, transforms: Transforms, decoder: Decoder, aim: Aim, x: Tensor, place: Rectangle, quality: int
+    ) -> None:
+        """X [1, 3, H, W] in [-1, 1], at a quality in thousandths."""
+        self.transforms, self.decoder, self.aim, self.x, self.place = transforms, decoder, aim, x, place
+        self.w = transforms.quality_weights(quality)
+        # bits for a distortion of one
+        self.worth = aim.lmbda(as_qualities(quality, x.device)) * (x.shape[2] * x.shape[3])
+
+    def synthesize(self, latents: Latents) -> Tensor:
+        """What the decoder makes of latents, cut to the size of x."""
+        known = self.decoder.gather(*latents).contiguous(memory_format=torch.channels_last)
+        with self.transforms.autocast():
+            x_hat = self.decoder.synthesize(known, self.place, self.w, half=False)
+        return x_hat[..., : self.x.shape[2], : self.x.shape[3]]
+
+    def distortion(self, latents: Latents) -> Tensor:
+        """The distortion in bits."""
+        return (self.worth * self.aim.distortion(self.synthesize(latents), self.x)).sum()
+
+    def slope(self, latents: Latents) -> Tensor:
+        """The gradient of the distortion with respect to the symbols [1, M, h, w]."""
+        symbols = latents.symbols.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(self.distortion(latents._replace(symbols=symbols)), symbols)
+        return gradient
