@@ -14,11 +14,13 @@ from timing import median_seconds
 
 from lcomp.codec import ModelCodec
 from lcomp.container import Coder
+from lcomp.entropy.grouping import Order
+from lcomp.entropy.latents import Group
 from lcomp.entropy.tables import SCALES
 from lcomp.entropy.torchac_coder import cumulative_row, load_torchac
 from lcomp.images import to_picture
 from lcomp.networks.integer import EntropyParameters
-from lcomp.tile_codec import side_indexes
+from lcomp.tile_codec import read_symbols, side_tables
 from lcomp.tiles import Grid
 from lcomp.zoo import model_by_name
 
@@ -37,23 +39,25 @@ def main() -> None:
     decoder = coder.decoder(encoded.stream)
 
     def code(places: torch.Tensor, parameters: EntropyParameters) -> torch.Tensor:
-        z = decoder.decode(side_indexes(parameters.scales))
-        return torch.from_numpy(z).view(parameters.scales.shape)
+        return read_symbols(decoder, side_tables(parameters.scales))
 
     hyper = codec.tile.run_side(rows, columns, quality, code).hyper
-    scales = np.asarray(hyper.entropy_parameters().scales.flatten())
-    symbols = np.clip(decoder.decode(scales), -RADIUS, RADIUS).astype(np.int16)
+    tables = hyper.entropy_parameters().scales.flatten()
+    symbols = read_symbols(decoder, tables).clamp(-RADIUS, RADIUS)
 
-    stream = coder.encode([(symbols, scales)])
-    ours_encode = median_seconds(lambda: coder.encode([(symbols, scales)]))
-    ours_decode = median_seconds(lambda: coder.decoder(stream).decode(scales))
+    def encode() -> bytes:
+        order = Order(tables)
+        return coder.encode([Group(order.arrange(symbols).numpy(), order.counts.numpy())])
+
+    stream = encode()
+    ours_encode = median_seconds(encode)
+    ours_decode = median_seconds(lambda: read_symbols(coder.decoder(stream), tables))
 
     # one row per symbol: every table cut or padded to the symbols -RADIUS .. RADIUS
     torchac = load_torchac()
     table = torch.stack([centred_row(codec, index) for index in range(SCALES)])
-    coded = np.flatnonzero(scales)
-    bins = torch.from_numpy(symbols[coded] + np.int16(RADIUS))
-    index = torch.from_numpy(scales[coded].astype(np.int64))
+    coded = tables.nonzero()[:, 0]
+    bins, index = symbols[coded] + RADIUS, tables[coded].long()
     theirs_encode = median_seconds(lambda: torchac.encode_int16_normalized_cdf(table[index], bins))
     reference = torchac.encode_int16_normalized_cdf(table[index], bins)
     theirs_decode = median_seconds(lambda: torchac.decode_int16_normalized_cdf(table[index], reference))

@@ -25,9 +25,10 @@ def main() -> None:
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--trials", type=int, default=200, help="of each kind of target")
     parser.add_argument("--effort", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0, help="of the pictures and targets drawn")
     arguments = parser.parse_args()
     files = sorted(path for path in arguments.pictures.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(arguments.seed)
     codec = lcomp.Codec()
     used, rates, spare = [], [], []
     for number in range(arguments.trials):

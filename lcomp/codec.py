@@ -1,7 +1,10 @@
 """Pixels to entropy-coded latents and back, for one model on one device."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,7 +15,7 @@ from lcomp.container import Coder, Encoded
 from lcomp.decoders import Decoder
 from lcomp.effort import DEFAULT_EFFORT, Effort
 from lcomp.errors import ChecksumError, FormatError
-from lcomp.mosaic import Mosaic
+from lcomp.mosaic import DecodeTile, Mosaic
 from lcomp.rounding import Rounding
 from lcomp.tile_codec import TileCodec
 from lcomp.tiles import Grid, Rectangle
@@ -20,8 +23,13 @@ from lcomp.weights import load_weights
 from lcomp.windows import AUTO, Pixels, Transforms, surroundings
 from lcomp.zoo import ModelInfo
 
+log = logging.getLogger("lcomp")
+
 Progress = Callable[[int, int], None]
 """Told how many pixels of how many are done."""
+
+Run = Callable[..., Iterable[Any]]
+"""Like `map`, though it may start with everything at once, in other threads."""
 
 WINDOW = 2
 """Tiles per side of the windows that g_a and g_s run in: more memory, less margin."""
@@ -37,7 +45,7 @@ class Decoded(NamedTuple):
 class ModelCodec:
     """A loaded model that turns pictures into streams and back.
 
-    pixels -- Transforms.analyse --> y -- Effort.choose --> symbols -- TileCodec.encode --> Encoded, one per tile
+    pixels -- Transforms.latents --> y -- Effort.choose --> symbols -- TileCodec.send, encode --> Encoded, one per tile
     Encoded -- TileCodec.decode, Decoder.gather, tile by tile --> Mosaic -- Transforms.synthesize --> pixels
     """
 
@@ -49,6 +57,27 @@ class ModelCodec:
         self.tile = TileCodec(weights, device)
         self.rounding = Rounding(weights.tables, device)
         self.watch = self.tile.watch
+        # two tiles at once on another device: it computes one while the other is coded on the CPU
+        self.executor = None if device.type == "cpu" else ThreadPoolExecutor(2)
+
+    @property
+    def run(self) -> Run:
+        """How tiles are done; one after the other where the time of each stage is to be logged."""
+        if self.executor is None or log.isEnabledFor(logging.DEBUG):
+            return map
+        return self.executor.map
+
+    def here(self, work: DecodeTile) -> DecodeTile:
+        """The same for any thread: on the CUDA stream, and so the device, of this one."""
+        if self.device.type != "cuda":
+            return work
+        stream = torch.cuda.current_stream(self.device)
+
+        def in_stream(number: int) -> Tensor | None:
+            with torch.cuda.stream(stream):
+                return work(number)
+
+        return in_stream
 
     def encode(
         self,
@@ -76,8 +105,8 @@ class ModelCodec:
 
             numbers = grid.touching(window)
             choices = search.choose(pixels, window, [grid.rectangle(number) for number in numbers], quality, report)
-            for number, choice in zip(numbers, choices, strict=True):
-                streams[number] = self.tile.encode(choice, coder, number)
+            coded = self.run(self.tile.encode, map(self.tile.send, choices), repeat(coder), numbers)
+            streams.update(zip(numbers, coded, strict=True))
             done += window.width * window.height
         self.watch.report()
         return tuple(streams[number] for number in range(grid.count))
@@ -119,7 +148,8 @@ class ModelCodec:
                 return None
 
         self.watch.start()
-        mosaic = Mosaic(grid, decode_tile, torch.zeros(1, decoder.channels, 1, 1, device=self.device))
+        blank = torch.zeros(1, decoder.channels, 1, 1, device=self.device)
+        mosaic = Mosaic(grid, self.here(decode_tile), blank, self.run)
         target = area.doubled() if half else area
         pixels = np.empty((target.height, target.width, 3), np.uint8)
         done = 0

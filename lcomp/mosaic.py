@@ -1,19 +1,28 @@
 """The latents of a picture, put together from tiles that are decoded when they are first needed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 
 from lcomp.tiles import Grid, Rectangle
 
+DecodeTile = Callable[[int], Tensor | None]
+"""Latents [1, C, h, w] of the tile of a number, None where it is lost."""
+
 
 class Mosaic:
     """The latents of a picture as a decoder wants them; holds only tiles that were asked for and not yet forgotten."""
 
-    def __init__(self, grid: Grid, decode: Callable[[int], Tensor | None], blank: Tensor) -> None:
-        """`decode` gives the latents [1, C, h, w] of a tile, None where it is lost; `blank` [1, C, 1, 1] is grey."""
-        self.grid, self.decode, self.blank = grid, decode, blank
+    def __init__(
+        self,
+        grid: Grid,
+        decode: DecodeTile,
+        blank: Tensor,
+        run: Callable[[DecodeTile, Iterable[int]], Iterable[Tensor | None]],
+    ) -> None:
+        """`blank` [1, C, 1, 1] is grey; `run`, which is like `map`, may decode several tiles at once."""
+        self.grid, self.decode, self.blank, self.run = grid, decode, blank, run
         self.tiles: dict[int, Tensor | None] = {}
         self.lost: set[int] = set()
 
@@ -39,7 +48,10 @@ class Mosaic:
         target = area.latents()
         shape = (1, self.blank.shape[1], target.height, target.width)
         known = torch.empty(shape, device=self.blank.device, memory_format=torch.channels_last)
-        for number in self.grid.touching(area):
+        numbers = self.grid.touching(area)
+        missing = [number for number in numbers if number not in self.tiles]
+        self.tiles.update(zip(missing, self.run(self.decode, missing), strict=True))
+        for number in numbers:
             place = self.grid.rectangle(number).latents()
             shared = place.shared(target)
             assert shared is not None, "a tile that touches an area shares latents with it"

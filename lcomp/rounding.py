@@ -33,6 +33,11 @@ def error_weight(gain: Tensor, trade_off: float | Tensor, caution: float = CAUTI
     return caution * trade_off * 127.5**2 / 3 / gain.square()
 
 
+def worth_a_look(symbols: Tensor) -> Tensor | slice:
+    """Places of the symbols [n] that are not zero, mostly few; all on other devices, which would be waited for."""
+    return symbols.nonzero()[:, 0] if symbols.device.type == "cpu" else slice(None)
+
+
 class Rounding:
     """Rounds latents to symbols, towards zero where the bits saved outweigh the error added."""
 
@@ -62,7 +67,7 @@ class Rounding:
         residual, scales = residual.contiguous(), scales.contiguous()
         symbols = self.nearest(residual, scales)
         flat = symbols.view(-1)
-        (places,) = torch.nonzero(flat, as_tuple=True)
+        places = worth_a_look(flat)
         nearest, value, scale = flat[places], residual.view(-1)[places], scales.view(-1)[places]
         lower = nearest - nearest.sign()
         saved = self.cost(nearest, scale) - self.cost(lower, scale)

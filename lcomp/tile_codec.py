@@ -1,6 +1,7 @@
 """One tile's latents to an entropy-coded stream and back, for one model on one device."""
 
 import logging
+import threading
 import time
 import zlib
 from collections import defaultdict
@@ -13,9 +14,10 @@ from torch import Tensor
 
 from lcomp.container import Coder, Encoded
 from lcomp.entropy.backend import Backend
-from lcomp.entropy.latents import MAX_SYMBOL, Indexes, LatentCoder, Symbols, coder_tables
+from lcomp.entropy.grouping import Order, Transfer
+from lcomp.entropy.latents import MAX_SYMBOL, Group, LatentCoder, LatentDecoder, Symbols, coder_tables
 from lcomp.entropy.range_coder import RangeCoder
-from lcomp.entropy.tables import SCALES
+from lcomp.entropy.tables import SCALES, TABLES
 from lcomp.errors import ChecksumError
 from lcomp.networks.config import HYPER_STRIDE
 from lcomp.networks.integer import MEAN_BITS, EntropyParameters, HyperOutput
@@ -69,27 +71,23 @@ def as_symbols(rounded: Tensor) -> Tensor:
     return rounded.clamp(-MAX_SYMBOL, MAX_SYMBOL).to(torch.int16)
 
 
-def flat_symbols(symbols: Tensor) -> Symbols:
-    """Symbols (int16) in row-major order."""
-    return np.asarray(symbols.contiguous().flatten().cpu())
+def side_tables(scales: Tensor) -> Tensor:
+    """Tables (uint8) of z's symbols by their scale indexes: they follow those of y."""
+    return torch.where(scales > 0, scales + SCALES, 0).to(torch.uint8)
 
 
-def flat_indexes(index: Tensor) -> Indexes:
-    """Scale indexes (uint8) in row-major order."""
-    return np.asarray(index.contiguous().flatten().cpu())
+class Coded(NamedTuple):
+    """Symbols that are coded together, on their device in row-major order."""
 
-
-def side_indexes(scales: Tensor) -> Indexes:
-    """Tables of z's symbols by their scale indexes, in row-major order: they follow those of y."""
-    indexes = flat_indexes(scales)
-    return np.where(indexes > 0, indexes + np.uint8(SCALES), np.uint8(0))
+    symbols: Tensor  # int16 [n]
+    tables: Tensor  # uint8 [n]
 
 
 class Side(NamedTuple):
     """The side information of a tile: z, and what it says about y."""
 
-    symbols: Symbols  # of z, in row-major order
-    groups: list[tuple[Symbols, Indexes]]  # the same and their tables in coding order
+    symbols: Tensor  # of z, int16 [1, Z, n]
+    groups: list[Coded]  # the same in the order they are coded
     hyper: HyperOutput
 
 
@@ -97,7 +95,7 @@ class Choice(NamedTuple):
     """The symbols of a tile and what they are coded with."""
 
     side: Side
-    groups: list[tuple[Symbols, Indexes]]  # symbols of y and their scales in coding order
+    groups: list[Coded]  # symbols of y in the order they are coded
     symbols: Tensor  # int16 [1, M, h, w]
     parameters: EntropyParameters  # [1, M, h, w]
 
@@ -109,6 +107,14 @@ class Choice(NamedTuple):
 def dequantise(symbols: Tensor, mean: Tensor) -> Tensor:
     """y_hat (float32) of symbols and means with MEAN_BITS fractional bits."""
     return (symbols + mean * 2.0**-MEAN_BITS).float()
+
+
+def read_symbols(decoder: LatentDecoder, tables: Tensor) -> Tensor:
+    """The next symbols of a stream, int16, for their tables (uint8) of the same shape and on their device."""
+    order = Order(tables.flatten())
+    arranged = torch.from_numpy(decoder.decode(order.counts.cpu().numpy()))
+    # what is not pinned is copied before this returns; the device need not be waited for
+    return order.restore(arranged.to(tables.device, non_blocking=True)).view(tables.shape)
 
 
 class Latents(NamedTuple):
@@ -130,38 +136,41 @@ class TileCodec:
         self.tables = weights.tables
         self.device = device
         self.coders: dict[Coder, LatentCoder] = {}
+        self.lock = threading.Lock()
         self.watch = Stopwatch(device)
 
     def coder(self, kind: Coder) -> LatentCoder:
         """The entropy layer with a given backend, built once."""
-        if kind not in self.coders:
-            tables = coder_tables(self.tables)
-            backend: Backend
-            if kind is Coder.TORCHAC:
-                from lcomp.entropy.torchac_coder import TorchacCoder
+        # torchac's import closes stdout for a moment, which two threads must not do at once
+        with self.lock:
+            if kind not in self.coders:
+                tables = coder_tables(self.tables)
+                backend: Backend
+                if kind is Coder.TORCHAC:
+                    from lcomp.entropy.torchac_coder import TorchacCoder
 
-                backend = TorchacCoder(tables)
-            else:
-                backend = RangeCoder(tables)
-            self.coders[kind] = LatentCoder(self.tables, backend)
-        return self.coders[kind]
+                    backend = TorchacCoder(tables)
+                else:
+                    backend = RangeCoder(tables)
+                self.coders[kind] = LatentCoder(self.tables, backend)
+            return self.coders[kind]
 
     @torch.inference_mode()
     def run_side(self, rows: int, columns: int, quality: int, code: CodePart) -> Side:
         """z, coded by way of `code`, and what it says about y [1, M, rows, columns]."""
         height, width = -(-rows // HYPER_STRIDE), -(-columns // HYPER_STRIDE)
-        groups: list[tuple[Symbols, Indexes]] = []
+        groups: list[Coded] = []
         symbols = torch.empty(1, self.h_c.channels, height * width, dtype=torch.int16, device=self.device)
 
         def record(places: Tensor, parameters: EntropyParameters) -> Tensor:
             coded = code(places, parameters)
             symbols[:, :, places] = coded
-            groups.append((flat_symbols(coded), side_indexes(parameters.scales)))
+            groups.append(Coded(coded.flatten(), side_tables(parameters.scales).flatten()))
             return coded
 
         z_hat = self.h_c(height, width, quality, record)
         hyper = HyperOutput(*(tensor[..., :rows, :columns] for tensor in self.h_s(z_hat, quality)))
-        return Side(flat_symbols(symbols), groups, hyper)
+        return Side(symbols, groups, hyper)
 
     def run_passes(self, hyper: HyperOutput, quality: int, code: CodePass) -> EntropyParameters:
         """Code all of y by way of `code`: in context passes where the model has them, else at once."""
@@ -175,7 +184,7 @@ class TileCodec:
     @torch.inference_mode()
     def choose(self, y: Tensor, side: Side, quality: int, pick: Pick) -> Choice:
         """The symbols of y [1, M, rows, columns] as `pick` chooses them, z being known."""
-        groups: list[tuple[Symbols, Indexes]] = []
+        groups: list[Coded] = []
         flat = y.flatten(2)
         symbols = torch.empty_like(flat, dtype=torch.int16)
 
@@ -184,18 +193,32 @@ class TileCodec:
             residual = flat[:, channels, places] - parameters.mean * 2.0**-MEAN_BITS
             chosen = as_symbols(pick(residual.float(), parameters.scales, channels))
             symbols[:, channels, places] = chosen
-            groups.append((flat_symbols(chosen), flat_indexes(parameters.scales)))
+            groups.append(Coded(chosen.flatten(), parameters.scales.flatten()))
             return chosen
 
         parameters = self.run_passes(side.hyper, quality, code)
         self.watch.lap("entropy model")
         return Choice(side, groups, symbols.view(y.shape), parameters)
 
-    def encode(self, choice: Choice, coder: Coder, number: int = 0) -> Encoded:
-        """The stream of the tile `number`."""
-        stream = self.coder(coder).encode([*choice.side.groups, *choice.groups])
+    @torch.inference_mode()
+    def send(self, choice: Choice) -> Transfer:
+        """The symbols of a tile on their way to the CPU, for `encode`."""
+        groups = [*choice.side.groups, *choice.groups]
+        orders = [Order(group.tables) for group in groups]
+        return Transfer(
+            torch.cat([order.counts for order in orders]).view(torch.int16),
+            choice.side.symbols,
+            choice.symbols,
+            *(order.arrange(group.symbols) for order, group in zip(orders, groups, strict=True)),
+        )
+
+    def encode(self, transfer: Transfer, coder: Coder, number: int = 0) -> Encoded:
+        """The stream of the tile `number`, whose symbols were sent."""
+        counts, z, y, *arranged = transfer.arrays()
+        of_groups = counts.view(np.int32).reshape(len(arranged), TABLES)
+        stream = self.coder(coder).encode([Group(*group) for group in zip(arranged, of_groups, strict=True)])
         self.watch.lap("entropy coding")
-        return Encoded(stream, symbols_crc(choice.side.symbols, flat_symbols(choice.symbols), number))
+        return Encoded(stream, symbols_crc(z, y, number))
 
     @torch.inference_mode()
     def decode(self, encoded: Encoded, quality: int, height: int, width: int, coder: Coder, number: int = 0) -> Latents:
@@ -207,22 +230,21 @@ class TileCodec:
         decoder = self.coder(coder).decoder(encoded.stream)
 
         def code_side(places: Tensor, parameters: EntropyParameters) -> Tensor:
-            decoded = torch.from_numpy(decoder.decode(side_indexes(parameters.scales))).to(self.device)
-            return decoded.view(parameters.scales.shape)
+            return read_symbols(decoder, side_tables(parameters.scales))
 
         side = self.run_side(tile.height, tile.width, quality, code_side)
         symbols = torch.empty(side.hyper.mean.flatten(2).shape, dtype=torch.int16, device=self.device)
         self.watch.lap("hyperprior")
 
         def code(step: Pass, places: Places, parameters: EntropyParameters) -> Tensor:
-            decoded = torch.from_numpy(decoder.decode(flat_indexes(parameters.scales))).to(self.device)
-            decoded = decoded.view(parameters.scales.shape)
+            decoded = read_symbols(decoder, parameters.scales)
             symbols[:, step.first : step.last, places] = decoded
             return decoded
 
         parameters = self.run_passes(side.hyper, quality, code)
         decoder.finish()
         self.watch.lap("entropy decoding")
-        if symbols_crc(side.symbols, flat_symbols(symbols), number) != encoded.symbols_crc:
+        z, y = Transfer(side.symbols, symbols).arrays()
+        if symbols_crc(z, y, number) != encoded.symbols_crc:
             raise ChecksumError("decoded latents do not match the encoder's: wrong or damaged decoder")
         return Latents(symbols.view(parameters.mean.shape), parameters)

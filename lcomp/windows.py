@@ -70,7 +70,7 @@ class Transforms:
 
     def quality_weights(self, quality: int) -> Tensor:
         """Interpolation weights [1, 8] of a quality in thousandths."""
-        return quality_weights(torch.tensor([quality / QUALITY_STEPS], dtype=torch.float32, device=self.device))
+        return quality_weights(torch.full((1,), quality / QUALITY_STEPS, dtype=torch.float32, device=self.device))
 
     def signal(self, pixels: Pixels, area: Rectangle) -> Tensor:
         """An area of a picture [H, W, 3] as x [1, 3, height, width] in [-1, 1], channels last."""

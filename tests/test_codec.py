@@ -1,6 +1,7 @@
 import hashlib
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from lcomp.networks.blocks import quality_weights
 from lcomp.networks.integer import LOG_BITS, LOG_SCALE_MIN, EntropyParameters, interpolate
 from lcomp.networks.rates import bounded, gaussian_bits
 from lcomp.rounding import error_weight
-from lcomp.tile_codec import side_indexes
+from lcomp.tile_codec import read_symbols, side_tables
 from lcomp.tiles import Grid, Rectangle
 from lcomp.weights import load_weights
 from lcomp.windows import surroundings
@@ -102,22 +103,22 @@ def test_actual_bytes_match_the_rate_estimate(shipped: ModelCodec, photo: Image.
         decoder = shipped.tile.coder(Coder.CONSTRICTION).decoder(encoded.stream)
         bits, gaussian = 0.0, 0.0
 
-        def count(symbols: np.ndarray, tables: np.ndarray) -> None:
+        def count(symbols: torch.Tensor, tables: torch.Tensor) -> None:
             nonlocal bits, gaussian
-            values, coded = torch.from_numpy(symbols).double(), torch.from_numpy(tables > 0)
-            sigma = SCALE_MIN * 2 ** (torch.from_numpy(tables % SCALES).double() / STEPS_PER_OCTAVE)
+            values, coded = symbols.double(), tables > 0
+            sigma = SCALE_MIN * 2 ** ((tables % SCALES).double() / STEPS_PER_OCTAVE)
             gaussian += gaussian_bits(values, sigma)[coded].sum().item()
-            bits += shipped.rounding.cost(values, torch.from_numpy(tables))[coded].sum().item()
+            bits += shipped.rounding.cost(values, tables)[coded].sum().item()
 
         def code(places: torch.Tensor, parameters: EntropyParameters, decoder: LatentDecoder = decoder) -> torch.Tensor:
-            tables = side_indexes(parameters.scales)
-            symbols = decoder.decode(tables)
+            tables = side_tables(parameters.scales)
+            symbols = read_symbols(decoder, tables)
             count(symbols, tables)
-            return torch.from_numpy(symbols).view(parameters.scales.shape)
+            return symbols
 
         hyper = shipped.tile.run_side(rows, columns, quality, code).hyper
-        y_scales = np.asarray(hyper.entropy_parameters().scales.flatten())
-        count(decoder.decode(y_scales), y_scales)
+        y_scales = hyper.entropy_parameters().scales
+        count(read_symbols(decoder, y_scales), y_scales)
         # the coder ends with up to two 32-bit words
         assert bits * 0.999 < 8 * len(encoded.stream) < bits * 1.001 + 64
         # tables that are fitted to what is coded do better than those that training takes for granted
@@ -195,7 +196,9 @@ def test_weights_are_verified(tiny_info: ModelInfo) -> None:
         load_weights(replace(tiny_info, weights=junk.name, sha256=hashlib.sha256(junk.read_bytes()).hexdigest()), CPU)
 
 
-def test_rounding_saves_bits_where_they_cost_more_than_the_error(codec: ModelCodec) -> None:
+def test_rounding_saves_bits_where_they_cost_more_than_the_error(
+    codec: ModelCodec, monkeypatch: pytest.MonkeyPatch
+) -> None:
     generator = torch.Generator().manual_seed(0)
     residual = torch.randn(1, 24, 6, 7, generator=generator, dtype=torch.double) * 3
     scales = torch.randint(0, 64, residual.shape, generator=generator, dtype=torch.uint8)
@@ -211,6 +214,9 @@ def test_rounding_saves_bits_where_they_cost_more_than_the_error(codec: ModelCod
     # bits that a change must save, by channel
     least = torch.where(torch.arange(24) < 12, 1e3, 0.0)[None, :, None, None]
     half = codec.rounding.optimised(residual, scales, error_weight(gain, 0.0), least)
+    with monkeypatch.context() as patch:  # as on another device
+        patch.setattr("lcomp.rounding.worth_a_look", lambda symbols: slice(None))
+        assert (codec.rounding.optimised(residual, scales, error_weight(gain, 1e-4)) == some).all()
     assert torch.equal(half, torch.where(least > 0, plain, greedy))
 
 
@@ -278,6 +284,25 @@ def test_a_crop_needs_only_the_tiles_around_it(codec: ModelCodec, tiled: tuple[E
     sparse = [tile if number in needed else None for number, tile in enumerate(tiled)]
     assert decode(codec, sparse, area).lost == ()
     assert np.array_equal(decode(codec, sparse, area).pixels, decode(codec, tiled, area).pixels)
+
+
+def test_two_tiles_at_once_are_what_one_after_the_other_is(
+    codec: ModelCodec, tiled: tuple[Encoded, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is done where the networks run on another device."""
+    broken = [None, *tiled[1:]]
+    alone = [decode(codec, tiles) for tiles in (tiled, broken)]
+    with ThreadPoolExecutor(2) as executor:
+        monkeypatch.setattr(codec, "executor", executor)
+        assert codec.run == executor.map
+        pixels = np.asarray(noise_image(TILED.width, TILED.height))
+        assert codec.encode(pixels, 4000, TILED, Coder.CONSTRICTION) == tiled
+        for tiles, one in zip((tiled, broken), alone, strict=True):
+            two = decode(codec, tiles)
+            assert two.lost == one.lost
+            assert np.array_equal(two.pixels, one.pixels)
+        with pytest.raises(ChecksumError):
+            codec.decode(broken, 4000, TILED, Coder.CONSTRICTION, TILED.picture)
 
 
 def test_a_lost_tile_is_an_error_or_filled_in(codec: ModelCodec, tiled: tuple[Encoded, ...]) -> None:

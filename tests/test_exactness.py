@@ -17,6 +17,7 @@ import lcomp
 from lcomp import container
 from lcomp.codec import ModelCodec
 from lcomp.container import Coder
+from lcomp.entropy.torchac_coder import load_torchac
 from lcomp.tiles import Grid
 from lcomp.zoo import all_models, model_by_name
 
@@ -121,14 +122,32 @@ def test_cuda_and_cpu_agree(shipped: ModelCodec, photo: Image.Image) -> None:
         assert torch.equal(ours, theirs)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("coder", list(Coder))
+def test_cuda_codes_tiles_side_by_side(shipped: ModelCodec, photo: Image.Image, coder: Coder) -> None:
+    if coder is Coder.TORCHAC:
+        try:
+            load_torchac()
+        except lcomp.UnsupportedError as error:
+            pytest.skip(str(error))
+    pixels, grid = np.asarray(photo), Grid(200, 136, tile=64)
+    for effort in (1, 2):
+        cuda = ModelCodec(shipped.model, torch.device("cuda"))  # has not built its coder
+        tiles = cuda.encode(pixels, 4000, grid, coder, effort)
+        expected = shipped.decode(tiles, 4000, grid, coder, grid.picture).pixels.astype(int)
+        for stream in (torch.cuda.current_stream(), torch.cuda.Stream()):
+            fresh = ModelCodec(shipped.model, torch.device("cuda"))
+            with torch.cuda.stream(stream):
+                pixels_there = fresh.decode(tiles, 4000, grid, coder, grid.picture).pixels
+            assert np.abs(pixels_there - expected).mean() < 1
+
+
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.lic")), ids=lambda path: path.stem)
 def test_golden_files_decode_to_their_latents_and_pixels(path: Path) -> None:
     expected = json.loads(path.with_suffix(".json").read_text())
     data = path.read_bytes()
     file = container.read(data)
     if file.coder is Coder.TORCHAC:
-        from lcomp.entropy.torchac_coder import load_torchac
-
         try:
             load_torchac()
         except lcomp.UnsupportedError as error:

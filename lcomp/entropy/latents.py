@@ -1,4 +1,4 @@
-"""Coding of latent symbols: grouped by scale, each group one run of the entropy coder."""
+"""Coding of latent symbols: groups arranged by table, each table one run of the entropy coder."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -11,7 +11,6 @@ from lcomp.entropy.tables import Table
 from lcomp.errors import FormatError
 
 Symbols = NDArray[np.int16]
-Indexes = NDArray[np.uint8]
 
 MAX_SYMBOL = 2**15 - 1
 """Symbols are clamped to -MAX_SYMBOL .. MAX_SYMBOL."""
@@ -19,12 +18,22 @@ MAX_SYMBOL = 2**15 - 1
 UNIFORM = np.full(256, 1, np.int64)
 """Table of raw bytes, which escaped symbols are written in; it follows the scale tables."""
 
+Counts = NDArray[np.int32]
+"""How many symbols of a group each table has."""
+
+
+class Group(NamedTuple):
+    """Symbols that are coded without what comes after them, arranged by their tables."""
+
+    symbols: Symbols  # [n]; those of scale 0, which are zero and not coded, come first
+    counts: Counts
+
 
 class Run(NamedTuple):
-    """Symbols of one scale."""
+    """Symbols of one table."""
 
-    scale: int
-    places: NDArray[np.int64]  # where they stand in the flat array
+    table: int
+    places: slice  # in the arranged symbols
 
 
 def coder_tables(tables: tuple[Table, ...]) -> list[NDArray[np.int64]]:
@@ -32,51 +41,48 @@ def coder_tables(tables: tuple[Table, ...]) -> list[NDArray[np.int64]]:
     return [table.frequencies for table in tables] + [UNIFORM]
 
 
-def runs(indexes: Indexes) -> Iterator[Run]:
-    """Places of each scale in ascending order; scale 0 is not coded and left out."""
-    order = np.argsort(indexes, kind="stable")
-    counts = np.bincount(indexes, minlength=1)
-    start = counts[0]
-    for index in np.flatnonzero(counts[1:]) + 1:
-        yield Run(int(index), order[start : start + counts[index]])
-        start += counts[index]
+def runs(counts: Counts) -> Iterator[Run]:
+    """Places of the symbols of each table in ascending order; scale 0 is not coded and left out."""
+    ends = np.cumsum(counts)
+    for table in np.flatnonzero(counts[1:]) + 1:
+        yield Run(int(table), slice(int(ends[table - 1]), int(ends[table])))
 
 
-def encode_symbols(encoder: Encoder, tables: tuple[Table, ...], symbols: Symbols, indexes: Indexes) -> None:
-    """Append flat symbols with their scales; symbols at scale 0 must be zero."""
+def encode_symbols(encoder: Encoder, tables: tuple[Table, ...], group: Group) -> None:
+    """Append a group; symbols of scale 0 must be zero."""
     escaped = []
-    for index, places in runs(indexes):
-        radius = tables[index].radius
-        values = symbols[places].astype(np.int32)
+    for table, places in runs(group.counts):
+        radius = tables[table].radius
+        values = group.symbols[places].astype(np.int32)
         bins = values + radius
         outside = np.abs(values) > radius
         if outside.any():
             escaped.append(values[outside])
             bins[outside] = 2 * radius + 1
-        encoder.put(index, bins)
+        encoder.put(table, bins)
     if escaped:
         raw = np.concatenate(escaped).astype("<i2").view(np.uint8)
         encoder.put(len(tables), raw.astype(np.int32))
 
 
-def decode_symbols(decoder: Decoder, tables: tuple[Table, ...], indexes: Indexes) -> Symbols:
-    """Inverse of `encode_symbols`: the flat symbols of the given scales; raises FormatError beyond MAX_SYMBOL."""
-    symbols = np.zeros(indexes.shape, np.int16)
+def decode_symbols(decoder: Decoder, tables: tuple[Table, ...], counts: Counts) -> Symbols:
+    """Inverse of `encode_symbols`: the arranged symbols of a group; raises FormatError beyond MAX_SYMBOL."""
+    symbols = np.zeros(counts.sum(), np.int16)
     escaped = []
-    for index, places in runs(indexes):
-        radius = tables[index].radius
-        bins = decoder.get(index, len(places))
+    for table, places in runs(counts):
+        radius = tables[table].radius
+        bins = decoder.get(table, places.stop - places.start)
         symbols[places] = bins - radius
         outside = bins > 2 * radius
         if outside.any():
-            escaped.append(places[outside])
+            escaped.append(places.start + np.flatnonzero(outside))
     if escaped:
-        places = np.concatenate(escaped)
-        raw = decoder.get(len(tables), 2 * len(places))
+        everywhere = np.concatenate(escaped)
+        raw = decoder.get(len(tables), 2 * len(everywhere))
         values = raw.astype(np.uint8).view("<i2")
         if values.min() < -MAX_SYMBOL:  # it has no magnitude in 16 bits
             raise FormatError("impossible symbol")
-        symbols[places] = values
+        symbols[everywhere] = values
     return symbols
 
 
@@ -87,11 +93,11 @@ class LatentCoder:
         self.tables = tables
         self.backend = backend
 
-    def encode(self, groups: list[tuple[Symbols, Indexes]]) -> bytes:
-        """Code groups of flat symbols and their scales into one stream."""
+    def encode(self, groups: list[Group]) -> bytes:
+        """Code groups into one stream."""
         encoder = self.backend.encoder()
-        for symbols, indexes in groups:
-            encode_symbols(encoder, self.tables, symbols, indexes)
+        for group in groups:
+            encode_symbols(encoder, self.tables, group)
         return encoder.finish()
 
     def decoder(self, stream: bytes) -> "LatentDecoder":
@@ -106,9 +112,9 @@ class LatentDecoder:
         self.tables = tables
         self.decoder = decoder
 
-    def decode(self, indexes: Indexes) -> Symbols:
-        """The next group's symbols for its scales."""
-        return decode_symbols(self.decoder, self.tables, indexes)
+    def decode(self, counts: Counts) -> Symbols:
+        """The next group's arranged symbols, of which each table has so many."""
+        return decode_symbols(self.decoder, self.tables, counts)
 
     def finish(self) -> None:
         """Raises FormatError where coded data is left over."""

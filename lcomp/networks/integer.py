@@ -128,6 +128,11 @@ def leaky(value: Tensor) -> Tensor:
     return torch.maximum(value, round_shift(value, LEAK_BITS))
 
 
+def per_channel(values: Integers, device: torch.device) -> Tensor:
+    """Values [C] as float64 [C, 1] on a device, which need not be waited for."""
+    return torch.from_numpy(values).double().to(device, non_blocking=True)[:, None]
+
+
 def interpolate(points: Integers, quality: int) -> Integers:
     """Integer interpolation of `points` [8, channels] at a quality in thousandths, rounded half up.
 
@@ -198,15 +203,11 @@ class IntegerHyperSynthesis:
     def normalised(self, z_hat: Tensor, quality: int) -> Tensor:
         """z_hat [B, Z, h, w], in steps of 2^-MEAN_BITS, over the gain of z, ACTIVATION_BITS."""
         inverse = self.power_of_two(-interpolate(self.z_log_gain, quality), INVERSE_BITS)
-        v = z_hat * torch.from_numpy(inverse).to(z_hat)[:, None, None]
+        v = z_hat * per_channel(inverse, z_hat.device)[..., None]
         return round_shift(v, INVERSE_BITS + MEAN_BITS - ACTIVATION_BITS).clamp_(-ACTIVATION_MAX, ACTIVATION_MAX)
 
     def __call__(self, z_hat: Tensor, quality: int) -> HyperOutput:
         """Parameters of y for z_hat [B, Z, h, w], in steps of 2^-MEAN_BITS, at a quality in thousandths."""
-
-        def per_channel(values: Integers) -> Tensor:
-            return torch.from_numpy(values).to(z_hat)[:, None, None]
-
         layers, bits, v = self.layers, ACTIVATION_BITS, self.normalised(z_hat, quality)
         h = leaky(F.pixel_shuffle(convolve(v, bits, layers.enter, bits, ACTIVATION_MAX), 2))
         h = leaky(F.pixel_shuffle(convolve(h, bits, layers.middle, bits, ACTIVATION_MAX), 2))
@@ -218,7 +219,8 @@ class IntegerHyperSynthesis:
 
         # mean * deviation and log_scale + log_deviation, both rounded half up
         log_deviation = interpolate(self.log_deviation, quality) - plunge(quality)
-        deviation = per_channel(self.power_of_two(log_deviation, DEVIATION_BITS))
+        deviation = per_channel(self.power_of_two(log_deviation, DEVIATION_BITS), z_hat.device)[..., None]
         mean.mul_(deviation * 2.0 ** (MEAN_BITS - OUTPUT_BITS - DEVIATION_BITS)).add_(0.5).floor_()
-        log_scale.add_(round_shift(per_channel(log_deviation - LOG_SCALE_MIN), LOG_BITS - OUTPUT_BITS))
+        expected = per_channel(log_deviation - LOG_SCALE_MIN, z_hat.device)[..., None]
+        log_scale.add_(round_shift(expected, LOG_BITS - OUTPUT_BITS))
         return HyperOutput(h, p, mean.clamp_(-MEAN_MAX, MEAN_MAX), log_scale)

@@ -26,10 +26,11 @@ from lcomp.networks.integer import (
     interpolate,
     leaky,
     nearest_scale,
+    per_channel,
     pointwise,
     round_shift,
 )
-from lcomp.networks.passes import Pass, known_taps, part_numbers, passes
+from lcomp.networks.passes import Pass, known_taps, partition, passes
 
 SIGMA_BITS = 8
 ENERGY_ENTRIES = 1024
@@ -108,25 +109,22 @@ class IntegerContext:
         """
         _, latents, height, width = hyper.mean.shape
         device = hyper.mean.device
-        numbers = {parts: part_numbers(height, width, parts).flatten().to(device) for parts in set(self.config.parts)}
-        places_of = {
-            parts: [(flat == part).nonzero()[:, 0] for part in range(parts)] for parts, flat in numbers.items()
-        }
         across = iter(self.across)
         base_mean, base_log_scale = hyper.mean.flatten(2), hyper.log_scale.flatten(2)
         mean, scales = torch.empty_like(base_mean), torch.empty_like(base_mean, dtype=torch.uint8)
-        offset = torch.from_numpy(interpolate(self.tables.quality, quality)).to(hyper.mean)[:, None]
+        offset = per_channel(interpolate(self.tables.quality, quality), device)
         features = hyper.features().flatten(2)
         state = pointwise(features, ACTIVATION_BITS, self.layers.enter, ACTIVATION_BITS, ACTIVATION_MAX) + offset
 
         symbols = torch.empty(0, dtype=torch.int16)
         for number, step in enumerate(passes(self.config)):
             last = step.part + 1 == step.parts
-            places: Places = slice(None) if step.parts == 1 else places_of[step.parts][step.part]
+            split = partition(height, width, step.parts, device)
+            places: Places = slice(None) if step.parts == 1 else split.places[step.part]
             channels = slice(step.first, step.last)
             at = state[:, :, places]
             if step.part:
-                seen = self.surprise(symbols, scales[:, channels]) * (numbers[step.parts] < step.part)
+                seen = self.surprise(symbols, scales[:, channels]) * (split.numbers < step.part)
                 taps = known_taps(step.parts, step.part)
                 at = at + self.neighbours(seen, taps, places, height, width, next(across))
             parameters = self.refine(at, number, base_mean[:, channels, places], base_log_scale[:, channels, places])

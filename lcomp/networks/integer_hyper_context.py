@@ -26,10 +26,11 @@ from lcomp.networks.integer import (
     interpolate,
     leaky,
     nearest_scale,
+    per_channel,
     pointwise,
     round_shift,
 )
-from lcomp.networks.passes import part_numbers
+from lcomp.networks.passes import partition
 
 CodePart = Callable[[Tensor, EntropyParameters], Tensor]
 """Given positions [n] and their parameters [1, Z, n]: the symbols [1, Z, n] of z, coded or decoded."""
@@ -64,18 +65,12 @@ class IntegerHyperContext:
     def __call__(self, rows: int, columns: int, quality: int, code: CodePart) -> Tensor:
         """All parts in order by way of `code`: z_hat [1, Z, rows, columns], float64 integers, MEAN_BITS."""
         device = self.enter[0].weight.device
-
-        def per_channel(values: Integers) -> Tensor:
-            return torch.from_numpy(values).to(device, torch.float64)[:, None]
-
         log_scale = interpolate(self.h_s.z_log_scale, quality)
-        deviation = per_channel(self.h_s.power_of_two(log_scale, DEVIATION_BITS))
-        expected = round_shift(per_channel(log_scale - LOG_SCALE_MIN), LOG_BITS - OUTPUT_BITS)
-        offset = per_channel(interpolate(self.quality, quality))
-        numbers = part_numbers(rows, columns, PARTS).flatten().to(device)
+        deviation = per_channel(self.h_s.power_of_two(log_scale, DEVIATION_BITS), device)
+        expected = round_shift(per_channel(log_scale - LOG_SCALE_MIN, device), LOG_BITS - OUTPUT_BITS)
+        offset = per_channel(interpolate(self.quality, quality), device)
         z_hat = torch.zeros(1, len(log_scale), rows * columns, dtype=torch.float64, device=device)
-        for part in range(PARTS):
-            (places,) = torch.nonzero(numbers == part, as_tuple=True)
+        for part, places in enumerate(partition(rows, columns, PARTS, device).places):
             if not len(places):
                 continue
             mean, change = torch.zeros_like(z_hat[:, :, places]), torch.zeros_like(z_hat[:, :, places])

@@ -1,6 +1,7 @@
 """The coding order of latents: channel groups, and parts of the positions within them."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -36,6 +37,21 @@ def part_numbers(rows: int, columns: int, parts: int) -> Tensor:
     pattern = torch.tensor(PATTERNS[parts])
     size = len(pattern)
     return pattern.repeat(-(-rows // size), -(-columns // size))[:rows, :columns]
+
+
+class Partition(NamedTuple):
+    """The parts of positions [rows, columns], in row-major order on a device."""
+
+    numbers: Tensor  # [rows * columns]: the part of each
+    places: tuple[Tensor, ...]  # [n] of each part
+
+
+@lru_cache(maxsize=64)
+def partition(rows: int, columns: int, parts: int, device: torch.device) -> Partition:
+    """The parts of positions on a device. Kept, because tiles are mostly of one size and the device is waited for."""
+    numbers = part_numbers(rows, columns, parts).flatten()
+    places = ((numbers == part).nonzero()[:, 0] for part in range(parts))
+    return Partition(numbers.to(device), tuple(place.to(device) for place in places))
 
 
 def known_taps(parts: int, part: int) -> list[tuple[int, int]]:

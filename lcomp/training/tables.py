@@ -76,8 +76,8 @@ def count_symbols(
             quality = round(q * QUALITY_STEPS)
             choice = effort.first(codec.transforms.latents(x[None], quality), quality)
             for symbols, tables in (*choice.side.groups, *choice.groups):
-                places = tables.astype(np.int64) * width + symbols.clip(-MAX_RADIUS, MAX_RADIUS) + MAX_RADIUS
-                counts += np.bincount(places, minlength=len(counts))
+                places = tables.long() * width + symbols.clamp(-MAX_RADIUS, MAX_RADIUS) + MAX_RADIUS
+                counts += places.bincount(minlength=len(counts)).cpu().numpy()
     return counts.reshape(TABLES, width)
 
 

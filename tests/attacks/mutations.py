@@ -7,12 +7,13 @@ from functools import cache
 from random import Random
 
 import numpy as np
+import torch
 from attacks.planes import chunk, head_chunk, png, webp
 from attacks.steps import GOLDEN, bases
 from attacks.tools import Parts, agreeing, forged, split
+from torch import Tensor
 
 from lcomp.container import KNOWN_TAGS, Section, Tag
-from lcomp.entropy.latents import Indexes, Symbols
 from lcomp.errors import LcompError
 
 MAX_PIXELS = 2**18
@@ -146,9 +147,9 @@ def recode(random: Random, parts: Parts) -> Parts:
     values = random.choice(((-1, 1), (-9, 0, 9), (300, -300), (1023, 1024, -1024), (32767, -32767, -32768)))
     numbers = np.random.default_rng(seed)
 
-    def pick(indexes: Indexes) -> Symbols:
-        changed = (numbers.random(indexes.shape) < share) & (indexes > 0)
-        return np.where(changed, numbers.choice(values, indexes.shape), 0).astype(np.int16)
+    def pick(tables: Tensor) -> Tensor:
+        changed = (numbers.random(tables.shape) < share) & (tables.numpy() > 0)
+        return torch.from_numpy(np.where(changed, numbers.choice(values, tables.shape), 0).astype(np.int16))
 
     if not parts.tiles or parts.width * parts.height > MAX_PIXELS:
         return parts

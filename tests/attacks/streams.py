@@ -3,21 +3,21 @@
 import contextlib
 from functools import cache
 
-import numpy as np
+import torch
 from attacks.steps import DIFFERS, OUT_OF_STEP, Attack, Build, first, stream
 from attacks.tools import agreeing, forged, noise, split
+from torch import Tensor
 
 import lcomp
 from lcomp.binary import write_varint
-from lcomp.entropy.latents import Indexes, Symbols
 from lcomp.errors import ChecksumError, FormatError
 
 
 def escape_bomb(value: int) -> Build:
     """Have one value for all symbols, written as escapes."""
 
-    def pick(indexes: Indexes) -> Symbols:
-        return np.where(indexes > 0, value, 0).astype(np.int16)
+    def pick(tables: Tensor) -> Tensor:
+        return torch.where(tables > 0, value, 0).to(torch.int16)
 
     return lambda data: forged(split(data), pick, escape=True).write()
 

@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,12 +15,13 @@ from torch import Tensor
 from lcomp import container
 from lcomp.binary import Reader, write_varint
 from lcomp.container import CHECKSUM, LATENTS_TAGS, Coder, Section, write_section
-from lcomp.entropy.latents import Indexes, Symbols, encode_symbols, runs
+from lcomp.entropy.grouping import Order, Transfer
+from lcomp.entropy.latents import Group, encode_symbols, runs
 from lcomp.loading import load_model
 from lcomp.networks.integer import EntropyParameters
 from lcomp.networks.integer_context import Places
 from lcomp.networks.passes import Pass
-from lcomp.tile_codec import TileCodec, flat_indexes, flat_symbols, side_indexes, symbols_crc
+from lcomp.tile_codec import TileCodec, read_symbols, side_tables, symbols_crc
 from lcomp.zoo import model_by_number
 
 CPU = torch.device("cpu")
@@ -84,25 +86,26 @@ def tile_codec(parts: Parts) -> TileCodec:
 
 
 @torch.inference_mode()
-def walk(parts: Parts, number: int, read: Callable[[Indexes], Symbols]) -> int:
-    """Go through a tile with the symbols that `read` gives for their scales, and return their CRC-32."""
+def walk(parts: Parts, number: int, read: Callable[[Tensor], Tensor]) -> int:
+    """Go through a tile with the symbols that `read` gives for their tables, and return their CRC-32."""
     header = container.read_header(Reader(seal(parts.head())))
     place = header.grid.rectangle(number).latents()
     tile = tile_codec(parts)
 
     def code_side(places: Tensor, parameters: EntropyParameters) -> Tensor:
-        return torch.from_numpy(read(side_indexes(parameters.scales))).view(parameters.scales.shape)
+        return read(side_tables(parameters.scales))
 
     side = tile.run_side(place.height, place.width, header.quality, code_side)
     symbols = torch.empty(side.hyper.mean.flatten(2).shape, dtype=torch.int16)
 
     def code(step: Pass, places: Places, parameters: EntropyParameters) -> Tensor:
-        now = torch.from_numpy(read(flat_indexes(parameters.scales))).view(parameters.scales.shape)
+        now = read(parameters.scales)
         symbols[:, step.first : step.last, places] = now
         return now
 
     tile.run_passes(side.hyper, header.quality, code)
-    return symbols_crc(side.symbols, flat_symbols(symbols), number)
+    z, y = Transfer(side.symbols, symbols).arrays()
+    return symbols_crc(z, y, number)
 
 
 def agreeing(parts: Parts) -> Parts:
@@ -110,7 +113,7 @@ def agreeing(parts: Parts) -> Parts:
     for number, place in enumerate(parts.tiles):
         tag, payload = parts.sections[place]
         decoder = tile_codec(parts).coder(LATENTS_TAGS[tag]).decoder(payload[CHECKSUM:])
-        crc = walk(parts, number, decoder.decode)
+        crc = walk(parts, number, partial(read_symbols, decoder))
         parts = parts.with_section(place, latents(payload[CHECKSUM:], crc, tag))
     return parts
 
@@ -120,8 +123,8 @@ def latents(stream: bytes = b"", crc: int = 0, tag: int = Coder.CONSTRICTION.val
     return Section(tag, struct.pack("<I", crc) + stream)
 
 
-def forged(parts: Parts, pick: Callable[[Indexes], Symbols], escape: bool = False, groups: int = 1000) -> Parts:
-    """The same with other symbols in the first tile, which `pick` gives for their scales.
+def forged(parts: Parts, pick: Callable[[Tensor], Tensor], escape: bool = False, groups: int = 1000) -> Parts:
+    """The same with other symbols in the first tile, which `pick` gives for their tables.
 
     With `escape` they are written as escapes even where the tables hold them. The stream ends after so many groups.
     """
@@ -130,18 +133,18 @@ def forged(parts: Parts, pick: Callable[[Indexes], Symbols], escape: bool = Fals
     encoder = tile.coder(LATENTS_TAGS[tag]).backend.encoder()
     left, crc = groups, 0
 
-    def read(indexes: Indexes) -> Symbols:
+    def read(tables: Tensor) -> Tensor:
         nonlocal left
-        symbols = pick(indexes)
+        symbols, order = pick(tables), Order(tables.flatten())
+        group = Group(order.arrange(symbols.flatten()).numpy(), order.counts.numpy())
         if escape:
-            escapes = list(runs(indexes))
-            for scale, places in escapes:
-                encoder.put(scale, np.full(len(places), 2 * tile.tables[scale].radius + 1, np.int32))
-            if escapes:
-                raw = symbols[np.concatenate([places for _, places in escapes])].astype("<i2").view(np.uint8)
-                encoder.put(len(tile.tables), raw.astype(np.int32))
+            zeros = group.counts[0]
+            for table, places in runs(group.counts):
+                encoder.put(table, np.full(len(group.symbols[places]), 2 * tile.tables[table].radius + 1, np.int32))
+            if zeros < len(group.symbols):
+                encoder.put(len(tile.tables), group.symbols[zeros:].astype("<i2").view(np.uint8).astype(np.int32))
         else:
-            encode_symbols(encoder, tile.tables, symbols, indexes)
+            encode_symbols(encoder, tile.tables, group)
         left -= 1
         if not left:
             raise StopIteration
