@@ -18,18 +18,16 @@ class Order:
         else:
             self.places = torch.argsort(tables, stable=True)
         edges = torch.arange(TABLES + 1, dtype=torch.uint8, device=tables.device)
-        self.counts = torch.searchsorted(tables[self.places], edges, out_int32=True).diff()
+        self.counts = torch.searchsorted(tables.index_select(0, self.places), edges, out_int32=True).diff()
         """How many latents [TABLES] each table has, int32."""
 
     def arrange(self, symbols: Tensor) -> Tensor:
         """Symbols [n] in coding order."""
-        return symbols[self.places]
+        return symbols.index_select(0, self.places)
 
     def restore(self, arranged: Tensor) -> Tensor:
         """Symbols [n] in row-major order again."""
-        symbols = torch.empty_like(arranged)
-        symbols[self.places] = arranged
-        return symbols
+        return torch.empty_like(arranged).scatter_(0, self.places, arranged)
 
 
 class Transfer:
