@@ -19,10 +19,10 @@ from lcomp.networks.config import HYPER_STRIDE
 from lcomp.networks.integer import MEAN_BITS, EntropyParameters
 from lcomp.networks.integer_hyper_context import nearest_symbols
 from lcomp.rounding import CAUTION, CAUTION_IN_CONTEXT, Rounding
-from lcomp.scene import Scene, as_qualities
+from lcomp.scene import Scene
 from lcomp.tile_codec import Choice, Latents, Pick, TileCodec, as_symbols
 from lcomp.tiles import Rectangle
-from lcomp.windows import Pixels, Transforms, pad_to, surroundings
+from lcomp.windows import Pixels, Transforms, as_qualities, pad_to, surroundings
 
 
 class Level(NamedTuple):

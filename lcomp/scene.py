@@ -4,16 +4,10 @@ import torch
 from torch import Tensor
 
 from lcomp.aim import Aim
-from lcomp.container import QUALITY_STEPS
 from lcomp.decoders import Decoder
 from lcomp.tile_codec import Latents
 from lcomp.tiles import Rectangle
-from lcomp.windows import Transforms
-
-
-def as_qualities(quality: int, device: torch.device) -> Tensor:
-    """A quality in thousandths as q [1]."""
-    return torch.full((1,), quality / QUALITY_STEPS, dtype=torch.float32, device=device)
+from lcomp.windows import Transforms, as_qualities
 
 
 class Scene:

@@ -76,7 +76,7 @@ def side_tables(scales: Tensor) -> Tensor:
     return torch.where(scales > 0, scales + SCALES, 0).to(torch.uint8)
 
 
-class Coded(NamedTuple):
+class Portion(NamedTuple):
     """Symbols that are coded together, on their device in row-major order."""
 
     symbols: Tensor  # int16 [n]
@@ -87,7 +87,7 @@ class Side(NamedTuple):
     """The side information of a tile: z, and what it says about y."""
 
     symbols: Tensor  # of z, int16 [1, Z, n]
-    groups: list[Coded]  # the same in the order they are coded
+    groups: list[Portion]  # the same in the order they are coded
     hyper: HyperOutput
 
 
@@ -95,7 +95,7 @@ class Choice(NamedTuple):
     """The symbols of a tile and what they are coded with."""
 
     side: Side
-    groups: list[Coded]  # symbols of y in the order they are coded
+    groups: list[Portion]  # symbols of y in the order they are coded
     symbols: Tensor  # int16 [1, M, h, w]
     parameters: EntropyParameters  # [1, M, h, w]
 
@@ -159,13 +159,13 @@ class TileCodec:
     def run_side(self, rows: int, columns: int, quality: int, code: CodePart) -> Side:
         """z, coded by way of `code`, and what it says about y [1, M, rows, columns]."""
         height, width = -(-rows // HYPER_STRIDE), -(-columns // HYPER_STRIDE)
-        groups: list[Coded] = []
+        groups: list[Portion] = []
         symbols = torch.empty(1, self.h_c.channels, height * width, dtype=torch.int16, device=self.device)
 
         def record(places: Tensor, parameters: EntropyParameters) -> Tensor:
             coded = code(places, parameters)
             symbols[:, :, places] = coded
-            groups.append(Coded(coded.flatten(), side_tables(parameters.scales).flatten()))
+            groups.append(Portion(coded.flatten(), side_tables(parameters.scales).flatten()))
             return coded
 
         z_hat = self.h_c(height, width, quality, record)
@@ -184,7 +184,7 @@ class TileCodec:
     @torch.inference_mode()
     def choose(self, y: Tensor, side: Side, quality: int, pick: Pick) -> Choice:
         """The symbols of y [1, M, rows, columns] as `pick` chooses them, z being known."""
-        groups: list[Coded] = []
+        groups: list[Portion] = []
         flat = y.flatten(2)
         symbols = torch.empty_like(flat, dtype=torch.int16)
 
@@ -193,7 +193,7 @@ class TileCodec:
             residual = flat[:, channels, places] - parameters.mean * 2.0**-MEAN_BITS
             chosen = as_symbols(pick(residual.float(), parameters.scales, channels))
             symbols[:, channels, places] = chosen
-            groups.append(Coded(chosen.flatten(), parameters.scales.flatten()))
+            groups.append(Portion(chosen.flatten(), parameters.scales.flatten()))
             return chosen
 
         parameters = self.run_passes(side.hyper, quality, code)

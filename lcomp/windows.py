@@ -29,6 +29,11 @@ PRECISIONS = (AUTO, "fp32", "bf16")
 """Precisions of the convolutions of the float networks; the latents decode alike with any."""
 
 
+def as_qualities(quality: int, device: torch.device) -> Tensor:
+    """A quality in thousandths as q [1]; filled in on the device, which need not be waited for."""
+    return torch.full((1,), quality / QUALITY_STEPS, dtype=torch.float32, device=device)
+
+
 def pad_to(x: Tensor, multiple: int) -> Tensor:
     """Repeat the last row and column of x [B, C, H, W] up to a multiple."""
     height, width = x.shape[-2:]
@@ -70,7 +75,7 @@ class Transforms:
 
     def quality_weights(self, quality: int) -> Tensor:
         """Interpolation weights [1, 8] of a quality in thousandths."""
-        return quality_weights(torch.full((1,), quality / QUALITY_STEPS, dtype=torch.float32, device=self.device))
+        return quality_weights(as_qualities(quality, self.device))
 
     def signal(self, pixels: Pixels, area: Rectangle) -> Tensor:
         """An area of a picture [H, W, 3] as x [1, 3, height, width] in [-1, 1], channels last."""

@@ -1,7 +1,5 @@
 import hashlib
 import math
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,21 +8,20 @@ from conftest import DATA, noise_image, random_model
 from PIL import Image
 
 import lcomp
-from lcomp.codec import Decoded, ModelCodec
-from lcomp.container import Coder, Encoded
+from lcomp.codec import ModelCodec
+from lcomp.container import Coder
 from lcomp.distortion import psnr
 from lcomp.entropy.latents import LatentDecoder
 from lcomp.entropy.tables import SCALE_MIN, SCALES, STEPS_PER_OCTAVE
-from lcomp.errors import ChecksumError, FormatError, LcompError
+from lcomp.errors import ChecksumError, LcompError
 from lcomp.images import to_picture
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.integer import LOG_BITS, LOG_SCALE_MIN, EntropyParameters, interpolate
 from lcomp.networks.rates import bounded, gaussian_bits
 from lcomp.rounding import error_weight
 from lcomp.tile_codec import read_symbols, side_tables
-from lcomp.tiles import Grid, Rectangle
+from lcomp.tiles import Grid
 from lcomp.weights import load_weights
-from lcomp.windows import surroundings
 from lcomp.zoo import ModelInfo, model_by_name
 
 CPU = torch.device("cpu")
@@ -218,120 +215,6 @@ def test_rounding_saves_bits_where_they_cost_more_than_the_error(
         patch.setattr("lcomp.rounding.worth_a_look", lambda symbols: slice(None))
         assert (codec.rounding.optimised(residual, scales, error_weight(gain, 1e-4)) == some).all()
     assert torch.equal(half, torch.where(least > 0, plain, greedy))
-
-
-TILED = Grid(330, 215, tile=64)
-
-
-@pytest.fixture(scope="module")
-def tiled(codec: ModelCodec) -> tuple[Encoded, ...]:
-    """The streams of a picture of 6 x 4 tiles."""
-    pixels = np.asarray(noise_image(TILED.width, TILED.height))
-    return codec.encode(pixels, 4000, TILED, Coder.CONSTRICTION)
-
-
-def decode(codec: ModelCodec, tiles: Sequence[Encoded | None], area: Rectangle = TILED.picture) -> Decoded:
-    return codec.decode(tiles, 4000, TILED, Coder.CONSTRICTION, area, salvage=True)
-
-
-def test_progress_counts_all_pixels(codec: ModelCodec, tiled: tuple[Encoded, ...]) -> None:
-    total = TILED.width * TILED.height
-    steps: list[tuple[int, int]] = []
-    codec.encode(
-        np.zeros((215, 330, 3), np.uint8), 1000, TILED, Coder.CONSTRICTION, progress=lambda *step: steps.append(step)
-    )
-    assert len(steps) == TILED.count
-    codec.decode(tiled, 4000, TILED, Coder.CONSTRICTION, TILED.picture, progress=lambda *step: steps.append(step))
-    assert steps[TILED.count - 1] == steps[-1] == (total, total)
-    assert all(of == total for _, of in steps)
-
-
-def test_tiles_decode_to_what_one_piece_gives(codec: ModelCodec, tiled: tuple[Encoded, ...]) -> None:
-    rows = []
-    for row in range(TILED.rows):
-        parts = []
-        for column in range(TILED.columns):
-            number = row * TILED.columns + column
-            tile = TILED.rectangle(number)
-            decoded = codec.tile.decode(tiled[number], 4000, tile.height, tile.width, Coder.CONSTRICTION, number)
-            parts.append(codec.transforms.mse.gather(*decoded))
-        rows.append(torch.cat(parts, 3))
-    known, picture = torch.cat(rows, 2), TILED.picture
-    whole = codec.transforms.synthesize(codec.transforms.mse, known, picture, picture, 4000, half=False)
-    difference = np.abs(whole.astype(int) - decode(codec, tiled).pixels)
-    assert difference.max() <= 1
-    assert (difference > 0).mean() < 1e-3
-
-
-@pytest.mark.parametrize(
-    "area",
-    [Rectangle(0, 0, 330, 215), Rectangle(0, 0, 1, 1), Rectangle(329, 214, 1, 1), Rectangle(61, 66, 131, 80)],
-    ids=str,
-)
-def test_a_crop_is_the_crop_of_everything(codec: ModelCodec, tiled: tuple[Encoded, ...], area: Rectangle) -> None:
-    whole = decode(codec, tiled).pixels[area.within(TILED.picture)]
-    crop = decode(codec, tiled, area).pixels
-    assert crop.shape == (area.height, area.width, 3)
-    difference = np.abs(crop.astype(int) - whole)
-    assert difference.max() <= 1
-    assert (difference > 0).mean() < 1e-3
-
-
-def test_a_crop_needs_only_the_tiles_around_it(codec: ModelCodec, tiled: tuple[Encoded, ...]) -> None:
-    area = Rectangle(310, 0, 20, 10)
-    needed = set(TILED.touching(surroundings(area, TILED.picture, codec.transforms.mse.margin)))
-    assert len(needed) < TILED.count / 2
-    sparse = [tile if number in needed else None for number, tile in enumerate(tiled)]
-    assert decode(codec, sparse, area).lost == ()
-    assert np.array_equal(decode(codec, sparse, area).pixels, decode(codec, tiled, area).pixels)
-
-
-def test_two_tiles_at_once_are_what_one_after_the_other_is(
-    codec: ModelCodec, tiled: tuple[Encoded, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As it is done where the networks run on another device."""
-    broken = [None, *tiled[1:]]
-    alone = [decode(codec, tiles) for tiles in (tiled, broken)]
-    with ThreadPoolExecutor(2) as executor:
-        monkeypatch.setattr(codec, "executor", executor)
-        assert codec.run == executor.map
-        pixels = np.asarray(noise_image(TILED.width, TILED.height))
-        assert codec.encode(pixels, 4000, TILED, Coder.CONSTRICTION) == tiled
-        for tiles, one in zip((tiled, broken), alone, strict=True):
-            two = decode(codec, tiles)
-            assert two.lost == one.lost
-            assert np.array_equal(two.pixels, one.pixels)
-        with pytest.raises(ChecksumError):
-            codec.decode(broken, 4000, TILED, Coder.CONSTRICTION, TILED.picture)
-
-
-def test_a_lost_tile_is_an_error_or_filled_in(codec: ModelCodec, tiled: tuple[Encoded, ...]) -> None:
-    number = TILED.columns + 2
-    lost = TILED.rectangle(number)
-    broken = tiled[number]._replace(stream=tiled[number].stream[:-9] + bytes(9))
-    reach = lost.grown(codec.transforms.mse.margin).shared(TILED.picture)
-    assert reach is not None
-    whole = decode(codec, tiled).pixels
-    for bad in (None, broken):
-        tiles: list[Encoded | None] = list(tiled)
-        tiles[number] = bad
-        with pytest.raises(FormatError):
-            codec.decode(tiles, 4000, TILED, Coder.CONSTRICTION, TILED.picture)
-        decoded = decode(codec, tiles)
-        assert decoded.lost == (lost,)
-        changed = np.any(decoded.pixels != whole, axis=2)
-        assert changed[lost.within(TILED.picture)].mean() > 0.5
-        changed[reach.within(TILED.picture)] = False
-        assert not changed.any()
-
-
-def test_everything_lost_is_grey(codec: ModelCodec) -> None:
-    decoded = decode(codec, [None] * TILED.count)
-    assert len(decoded.lost) == TILED.count
-    # flat as far as latents go: every 16x16 block away from the edges is the same
-    inner = decoded.pixels[64:144, 64:256]
-    assert np.array_equal(inner[16:], inner[:-16])
-    assert np.array_equal(inner[:, 16:], inner[:, :-16])
 
 
 def test_precision_costs_next_to_nothing() -> None:
