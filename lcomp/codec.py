@@ -34,6 +34,9 @@ Run = Callable[..., Iterable[Any]]
 WINDOW = 2
 """Tiles per side of the windows that g_a and g_s run in: more memory, less margin."""
 
+SEARCH_WINDOW = 1
+"""The same for a search, where every pixel takes ten times as much memory."""
+
 
 class Decoded(NamedTuple):
     """A decoded picture or part of one."""
@@ -97,7 +100,7 @@ class ModelCodec:
         search = self.search(effort, decoder)
         streams: dict[int, Encoded] = {}
         done = 0
-        for window in grid.windows(grid.picture, WINDOW):
+        for window in grid.windows(grid.picture, SEARCH_WINDOW if search.level.rounds else WINDOW):
 
             def report(share: float, done: int = done, area: int = window.width * window.height) -> None:
                 if progress:

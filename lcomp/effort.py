@@ -73,6 +73,15 @@ Each move shifts many means, away from where the symbols already chosen want the
 takes 0.1 % off the BD-rate of fourteen validation crops (no command repeats it).
 """
 
+SEEN = 64
+"""Pixels, a multiple of STRIDE, beyond a window whose error the search looks at.
+
+Decoders reach further, but what a gradient needs of every pixel is what takes the search's time and memory.
+"""
+
+CLEAR = 0.005
+"""Share of its cost that the middle of a picture must gain to speak for all of it."""
+
 ASTRAY = 4.0
 """Error of a latent, in quantisation steps, that shows h_s to be wrong: photographs stay at about 2."""
 
@@ -151,12 +160,18 @@ class Effort:
         x = self.transforms.signal(pixels, around)
         y = self.transforms.latents(x, quality)
         self.tile.watch.lap("analysis")
-        places = [tile.latents().within(around.latents()) for tile in tiles]
         if self.level.rounds:
+            seen = surroundings(window, picture, SEEN)
+            x, y = x[(..., *seen.within(around))], y[(..., *seen.latents().within(around.latents()))]
+            places = [tile.latents().within(seen.latents()) for tile in tiles]
             choices = [self.first(y[..., rows, columns], quality) for rows, columns in places]
-            scene = Scene(self.transforms, self.decoder, self.aim, x, around, quality)
-            yield from self.search(scene, y, places, choices, quality, progress)
+            # whatever the caller has said about gradients
+            with torch.inference_mode(False), torch.enable_grad():
+                scene = Scene(self.transforms, self.decoder, self.aim, x.clone(), seen, quality)
+                found = self.search(scene, y, places, choices, quality, progress)
+            yield from found
             return
+        places = [tile.latents().within(around.latents()) for tile in tiles]
         for number, (rows, columns) in enumerate(places, 1):
             yield self.first(y[..., rows, columns], quality)
             progress(number / len(places))
@@ -242,16 +257,28 @@ class Effort:
                 self.moved(tile, move, slope[..., rows, columns], weight, quality)
                 for tile, move, (rows, columns) in zip(found, moves, places, strict=True)
             ]
-            progress((number + 1) / self.level.rounds)
+            progress((number + 1) / (self.level.rounds + 1))
         last = [tile.choice for tile in found]
-        better = min(choices, last, key=lambda each: self.whole_cost(scene, self.assemble(y, places, each), each))
+        better = self.pays(scene, self.assemble(y, places, choices), self.assemble(y, places, last))
         self.tile.watch.lap("search")
-        return better
+        progress(1.0)
+        return last if better else choices
 
     @torch.inference_mode()
-    def whole_cost(self, scene: Scene, latents: Latents, choices: list[Choice]) -> float:
-        """What all tiles cost, and what the error of the picture is worth, in bits."""
-        return scene.distortion(latents).item() + sum(map(self.bits, choices))
+    def pays(self, scene: Scene, before: Latents, after: Latents) -> bool:
+        """Whether what was found costs less; of large pictures the middle is enough where it leaves no doubt."""
+        middle = scene.middle()
+        if middle is not None:
+            part, (rows, columns) = scene.part(middle), middle.latents().within(scene.place.latents())
+            first, last = (self.whole_cost(part, latents.part(rows, columns)) for latents in (before, after))
+            if last < (1 - CLEAR) * first:
+                return True
+        return self.whole_cost(scene, after) < self.whole_cost(scene, before)
+
+    def whole_cost(self, scene: Scene, latents: Latents) -> float:
+        """What the latents cost, and what the error of the picture is worth, in bits."""
+        bits = self.rounding.cost(latents.symbols, latents.parameters.scales).sum()
+        return (scene.distortion(latents) + bits).item()
 
     def assemble(self, y: Tensor, places: Sequence[tuple[slice, slice]], choices: list[Choice]) -> Latents:
         """What the decoder is told of the tiles, in their surroundings."""
@@ -270,7 +297,7 @@ class Effort:
     @torch.inference_mode()
     def moves(self, y: Tensor, choice: Choice, weight: Tensor, share: float, random: torch.Generator) -> Moves:
         """A random share of the moves of symbols of y [1, M, rows, columns] by one that may pay."""
-        symbols, scales = choice.symbols, choice.parameters.scales
+        symbols, scales = choice.symbols.int(), choice.parameters.scales  # one more than the largest is no int16
         error, here = y - choice.y_hat(), self.rounding.cost(symbols, scales) - self.ripple
         up, down = (self.rounding.cost(symbols + step, scales) - here for step in (1, -1))
         # what g_s would make of it if it were linear: (error - step)^2 - error^2

@@ -33,14 +33,17 @@ def choose_device(name: str) -> torch.device:
 def load_model(model: ModelInfo, device: torch.device, precision: str = AUTO) -> ModelCodec:
     """A model without a decoder of its own on a device, loaded once per process."""
     log.debug("  loading %s on %s", model.name, device)
-    return ModelCodec(model, device, precision)
+    # whatever mode the caller is in: a search needs gradients
+    with torch.inference_mode(False):
+        return ModelCodec(model, device, precision)
 
 
 @cache
 def load_enhancer(model: ModelInfo, device: torch.device) -> Enhancer:
     """The network of a model's own decoder on a device, loaded once per process."""
     log.debug("  loading decoder %s on %s", model.name, device)
-    return weights.load_decoder(model, device)
+    with torch.inference_mode(False):
+        return weights.load_decoder(model, device)
 
 
 def load_decoder(name: str, model: ModelInfo, codec: ModelCodec, realism: float | None = None) -> Decoder:

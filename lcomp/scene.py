@@ -5,9 +5,13 @@ from torch import Tensor
 
 from lcomp.aim import Aim
 from lcomp.decoders import Decoder
+from lcomp.networks.config import STRIDE
 from lcomp.tile_codec import Latents
 from lcomp.tiles import Rectangle
 from lcomp.windows import Transforms, as_qualities
+
+SMALLEST = 128
+"""Least side in pixels of a part of a picture that is taken for typical."""
 
 
 class Scene:
@@ -18,9 +22,22 @@ class Scene:
     ) -> None:
         """X [1, 3, H, W] in [-1, 1], at a quality in thousandths."""
         self.transforms, self.decoder, self.aim, self.x, self.place = transforms, decoder, aim, x, place
+        self.quality = quality
         self.w = transforms.quality_weights(quality)
         # bits for a distortion of one
         self.worth = aim.lmbda(as_qualities(quality, x.device)) * (x.shape[2] * x.shape[3])
+
+    def middle(self) -> Rectangle | None:
+        """A quarter of the area, in its middle, None where that is too small to be typical."""
+        across, down = (side // 4 // STRIDE * STRIDE for side in (self.place.width, self.place.height))
+        if 2 * min(across, down) < SMALLEST:
+            return None
+        return Rectangle(self.place.x + across, self.place.y + down, 2 * across, 2 * down)
+
+    def part(self, area: Rectangle) -> "Scene":
+        """A part of the area, which starts at a multiple of STRIDE, on its own."""
+        x = self.x[(..., *area.within(self.place))]
+        return Scene(self.transforms, self.decoder, self.aim, x, area, self.quality)
 
     def synthesize(self, latents: Latents) -> Tensor:
         """What the decoder makes of latents, cut to the size of x."""
@@ -34,7 +51,8 @@ class Scene:
         return (self.worth * self.aim.distortion(self.synthesize(latents), self.x)).sum()
 
     def slope(self, latents: Latents) -> Tensor:
-        """The gradient of the distortion with respect to the symbols [1, M, h, w]."""
+        """The gradient of the distortion with respect to the symbols [1, M, h, w]; the same one every time."""
         symbols = latents.symbols.clone().requires_grad_()
-        (gradient,) = torch.autograd.grad(self.distortion(latents._replace(symbols=symbols)), symbols)
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True):
+            (gradient,) = torch.autograd.grad(self.distortion(latents._replace(symbols=symbols)), symbols)
         return gradient

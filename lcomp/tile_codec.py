@@ -127,6 +127,13 @@ class Latents(NamedTuple):
         """The exact latents [1, M, h, w], float32."""
         return dequantise(self.symbols, self.parameters.mean)
 
+    def part(self, rows: slice, columns: slice) -> "Latents":
+        """Those of some rows and columns."""
+        return Latents(
+            self.symbols[..., rows, columns],
+            EntropyParameters(*(each[..., rows, columns] for each in self.parameters)),
+        )
+
 
 class TileCodec:
     """The entropy side of a model: what y is coded with, its symbols, the stream."""

@@ -19,6 +19,7 @@ from lcomp.decoders import Decoder, EnhancedDecoder
 from lcomp.distortion import psnr
 from lcomp.effort import DEFAULT_EFFORT, LEVELS, Effort, Found, Moves
 from lcomp.errors import LcompError
+from lcomp.loading import load_model
 from lcomp.networks.integer import EntropyParameters
 from lcomp.scene import Scene
 from lcomp.tile_codec import Choice, Latents
@@ -123,6 +124,45 @@ def test_the_same_file_every_time_and_tile_by_tile(codec: ModelCodec) -> None:
     assert seen == sorted(seen)
     assert seen[-1] == (150 * 90, 150 * 90)
     assert codec.decode(first, 5000, grid, Coder.CONSTRICTION, grid.picture).pixels.shape == pixels.shape
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_a_caller_without_gradients(mode: type[torch.no_grad], tiny_info: ModelInfo) -> None:
+    grid, pixels = Grid(64, 64), np.asarray(noise_image(64, 64))
+    with mode():
+        codec = load_model(tiny_info, CPU)
+        found = codec.encode(pixels, 5000, grid, Coder.CONSTRICTION, 3)
+    assert found == codec.encode(pixels, 5000, grid, Coder.CONSTRICTION, 3)
+
+
+def test_the_middle_speaks_for_a_picture_where_it_is_sure(codec: ModelCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    place, quality = Rectangle(64, 32, 300, 270), 5000
+    x = codec.transforms.signal(np.asarray(noise_image(300, 270)), Rectangle(0, 0, 300, 270))
+    scene = Scene(codec.transforms, codec.transforms.mse, AIMS["mse"], x, place, quality)
+    assert scene.middle() == Rectangle(64 + 64, 32 + 64, 128, 128)
+    assert scene.part(Rectangle(80, 48, 128, 128)).middle() is None
+    effort, y = codec.search(2), codec.transforms.latents(x, quality)
+    whole = Rectangle(0, 0, y.shape[3], y.shape[2]).within(Rectangle(0, 0, y.shape[3], y.shape[2]))
+    good = effort.assemble(y, [whole], [effort.first(y, quality)])
+    middle = good.symbols.clone()
+    middle[..., 4:12, 4:12] += 3  # far off there
+    edge = good.symbols.clone()
+    edge[..., 14:, :] += 3
+    bad, worse = good._replace(symbols=middle), good._replace(symbols=edge)
+    looked: list[Rectangle] = []
+    distortion = Scene.distortion
+
+    def spy(self: Scene, latents: Latents) -> torch.Tensor:
+        looked.append(self.place)
+        return distortion(self, latents)
+
+    monkeypatch.setattr(Scene, "distortion", spy)
+    assert effort.pays(scene, bad, good)
+    assert [area.width for area in looked] == [128, 128]
+    assert not effort.pays(scene, good, bad)
+    assert effort.pays(scene, worse, good)  # only the whole shows it
+    assert not effort.pays(scene, good, worse)
+    assert [area.width for area in looked[2:]] == [128, 128, 300, 300] * 3
 
 
 def test_nothing_found_leaves_the_first_choice(codec: ModelCodec, monkeypatch: pytest.MonkeyPatch) -> None:
