@@ -3,24 +3,23 @@
 import contextlib
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from PIL import Image
 
-from lcomp import container, distortion
-from lcomp.alpha import read_alpha, write_alpha
+from lcomp import container
+from lcomp.alpha import read_alpha
 from lcomp.binary import Reader
-from lcomp.codec import Decoded, ModelCodec, Progress
-from lcomp.container import CODERS, QUALITY_STEPS, Encoded, Header, LicFile
-from lcomp.decoders import Decoder
+from lcomp.candidates import Candidates
+from lcomp.codec import Progress
+from lcomp.container import CODERS, QUALITY_STEPS, Header
 from lcomp.effort import DEFAULT_EFFORT, LEVELS
 from lcomp.errors import FormatError, LcompError
-from lcomp.half import better, halve, halved
+from lcomp.half import decode_area
 from lcomp.images import MAX_PIXELS, check_pixels, to_picture
 from lcomp.loading import choose_device, load_decoder, load_model
 from lcomp.salvage import recover
 from lcomp.saving import to_image
-from lcomp.search import Target, search
+from lcomp.search import Target
 from lcomp.tile_codec import log
 from lcomp.tiles import Grid, Rectangle
 from lcomp.windows import AUTO, PRECISIONS
@@ -38,23 +37,6 @@ def memory_errors() -> Iterator[None]:
         if "allocate memory" in str(error):
             raise LcompError("not enough memory for this picture") from error
         raise
-
-
-class Attempts:
-    """Progress of one or of an unknown number of attempts, each of which is half of what is left."""
-
-    def __init__(self, progress: Progress | None, total: int, several: bool) -> None:
-        self.progress, self.total, self.several, self.left = progress, total, several, 1.0
-
-    def next(self) -> Progress | None:
-        """What the next attempt tells its progress to."""
-        told = self.progress
-        if told is None:
-            return None
-        before = 1 - self.left
-        share = self.left / 2 if self.several else self.left
-        self.left -= share
-        return lambda done, total: told(round((before + share * done / total) * self.total), self.total)
 
 
 class Codec:
@@ -117,44 +99,10 @@ class Codec:
             for note in picture.notes:
                 log.warning(note)
             codec = load_model(self.model.coding, self.device, self.precision)
-            alpha = None if picture.alpha is None else write_alpha(picture.alpha)
-            exif, xmp = (None, None) if strip else (picture.exif, picture.xmp)
-            height, width = picture.pixels.shape[:2]
-            attempts = Attempts(progress, width * height, several=target != Target() or quality < 1)
-
-            def describe(steps: int, half: bool) -> Header:
-                return Header(width, height, picture.mode, steps, self.model.number, self.model.fingerprint, half)
-
-            def pack(header: Header, tiles: tuple[Encoded, ...]) -> bytes:
-                return container.write(LicFile(header, self.coder, tiles, picture.icc, exif, xmp, alpha))
-
-            def write(steps: int, half: bool = False) -> bytes:
-                header = describe(steps, half)
-                pixels = halve(picture.pixels) if half else picture.pixels
-                # a search works for the decoder that shows the picture, but knows neither invented detail nor doubling
-                served = None
-                if LEVELS[effort].rounds and not half and not self.model.inventive:
-                    served = load_decoder(self.model.decoder_name, self.model, codec)
-                return pack(
-                    header, codec.encode(pixels, steps, header.grid, self.coder, effort, attempts.next(), served)
-                )
-
-            def measure(data: bytes) -> float:
-                whole = Rectangle(0, 0, width, height)
-                decoder = load_decoder(self.model.decoder_name, self.model, codec)
-                shown = to_image(decode_area(codec, container.read(data), whole, decoder).pixels, picture.mode)
-                return distortion.psnr(np.asarray(shown.convert("RGB")), picture.pixels)
-
-            fixed = len(pack(describe(0, half=False), ()))
-
-            def best(steps: int) -> bytes:
-                if steps >= QUALITY_STEPS:
-                    return write(steps)
-                return better(write(steps), lambda quality: write(quality, half=True), measure, fixed)
-
+            candidates = Candidates(picture, self.model, codec, self.coder, strip, effort, progress)
             if target == Target():
-                return best(round(quality * QUALITY_STEPS))
-            return search(target, best, measure, width * height, fixed)
+                return candidates.at(round(quality * QUALITY_STEPS))
+            return candidates.meeting(target)
 
     def decode(
         self,
@@ -207,28 +155,6 @@ class Codec:
             if payload is not None:
                 image.info[name] = payload
         return image
-
-
-def decode_area(
-    codec: ModelCodec,
-    file: LicFile,
-    area: Rectangle,
-    decoder: Decoder,
-    salvage: bool = False,
-    progress: Progress | None = None,
-) -> Decoded:
-    """Decode an area of a picture, at whatever size it was coded; raises as `ModelCodec.decode` does."""
-    header = file.header
-
-    def decode(coded: Rectangle) -> Decoded:
-        quality, grid = header.quality, header.grid
-        return codec.decode(file.tiles, quality, grid, file.coder, coded, salvage, progress, decoder, header.half)
-
-    if not header.half:
-        return decode(area)
-    coded = halved(area)
-    decoded = decode(coded)
-    return Decoded(decoded.pixels[area.within(coded.doubled())], tuple(tile.doubled() for tile in decoded.lost))
 
 
 def report_losses(sections: tuple[str, ...], tiles: tuple[Rectangle, ...], grid: Grid) -> None:

@@ -8,6 +8,9 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
+from lcomp.codec import Decoded, ModelCodec, Progress
+from lcomp.container import LicFile
+from lcomp.decoders import Decoder
 from lcomp.search import LOWEST, SIZE_TOLERANCE, bracket, coded_size
 from lcomp.tiles import Rectangle
 from lcomp.windows import Pixels
@@ -28,6 +31,28 @@ def halved(area: Rectangle) -> Rectangle:
     """The smallest area of the picture at half its size that holds an area."""
     x, y = area.x // 2, area.y // 2
     return Rectangle(x, y, -(-area.right // 2) - x, -(-area.bottom // 2) - y)
+
+
+def decode_area(
+    codec: ModelCodec,
+    file: LicFile,
+    area: Rectangle,
+    decoder: Decoder,
+    salvage: bool = False,
+    progress: Progress | None = None,
+) -> Decoded:
+    """Decode an area of a picture, at whatever size it was coded; raises as `ModelCodec.decode` does."""
+    header = file.header
+
+    def decode(coded: Rectangle) -> Decoded:
+        quality, grid = header.quality, header.grid
+        return codec.decode(file.tiles, quality, grid, file.coder, coded, salvage, progress, decoder, header.half)
+
+    if not header.half:
+        return decode(area)
+    coded = halved(area)
+    decoded = decode(coded)
+    return Decoded(decoded.pixels[area.within(coded.doubled())], tuple(tile.doubled() for tile in decoded.lost))
 
 
 def better(plain: bytes, encode_half: Callable[[int], bytes], psnr: Callable[[bytes], float], fixed: int) -> bytes:

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from lcomp.container import QUALITY_STEPS
 from lcomp.errors import LcompError
@@ -16,6 +17,9 @@ SIZE_TOLERANCE = 0.005
 
 PSNR_TOLERANCE = 0.03
 """Decibels by which a PSNR may be exceeded."""
+
+CORRECTIONS = 3
+"""Attempts to get from what a guess meets to what is asked for."""
 
 UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "kib": 2**10, "mib": 2**20}
 
@@ -54,9 +58,10 @@ def bracket(
     `value` rises with the quality in thousandths, from the lowest to the highest, all but monotonically. Ends when a
     value lies in (goal - tolerance, goal] or no quality is left in between. None stands for a side that does not exist.
     """
-    low, high = Trial(lowest, value(lowest)), Trial(highest, value(highest))
+    low = Trial(lowest, value(lowest))
     if low.value > goal:
         return None, low
+    high = Trial(highest, value(highest))
     if high.value <= goal:
         return high, None
     while goal - low.value >= tolerance and high.quality - low.quality > 1:
@@ -75,6 +80,25 @@ def bracket_all(value: Callable[[int], float], goal: float, tolerance: float) ->
     return (low, high) if low else bracket(value, goal, tolerance, LOWEST, USUAL)
 
 
+def corrected(
+    value: Callable[[int], float], guess: Callable[[int], float], goal: float, tolerance: float
+) -> Trial | None:
+    """A trial in (goal - tolerance, goal] found by few calls of `value`, None where that does not lead there.
+
+    `guess` is as of `value`, but for something that changes little from one quality to the next.
+    """
+    offset = 0.0
+    for _ in range(CORRECTIONS):
+        low, _ = bracket_all(guess, goal - offset - tolerance / 4, tolerance / 2)
+        if low is None:
+            return None
+        trial = Trial(low.quality, value(low.quality))
+        if goal - tolerance < trial.value <= goal:
+            return trial
+        offset = trial.value - low.value
+    return None
+
+
 @dataclass(frozen=True)
 class Target:
     """What a file is to meet; one of them at most."""
@@ -90,45 +114,60 @@ class Target:
             raise LcompError("a size, bpp or psnr is more than 0, and less than 2^63")
 
 
+def floored(value: float, places: int) -> float:
+    """A value to be shown, rounded down: what is said to be reachable must be."""
+    return math.floor(value * 10**places) / 10**places
+
+
 def coded_size(size: int, fixed: int) -> float:
     """Logarithm of the bytes that the quality decides, where `fixed` ones are the same at any."""
     return math.log(max(size - fixed, 0.5))
 
 
 def search(
-    target: Target, encode: Callable[[int], bytes], psnr: Callable[[bytes], float], pixels: int, fixed: int
+    target: Target,
+    encode: Callable[[int], bytes],
+    psnr: Callable[[bytes], float],
+    pixels: int,
+    fixed: int,
+    guess: Callable[[int], bytes] | None = None,
 ) -> bytes:
     """The file of the highest quality within a size or rate, or of the lowest one that reaches a PSNR.
 
     `encode` makes the file of a quality in thousandths, of which `fixed` bytes (header, metadata, alpha) do not depend
-    on it; `psnr` decodes and measures one. Raises LcompError where no quality will do, with what is reachable.
+    on it; `psnr` decodes and measures one. `guess` makes files that are similar, but in less time. Raises LcompError
+    where no quality will do, with what is reachable.
     """
-    files: dict[int, bytes] = {}
-
-    def file(quality: int) -> bytes:
-        if quality not in files:
-            files[quality] = encode(quality)
-        return files[quality]
-
+    file = cache(encode)
+    limit = target.size if target.size is not None else math.floor((target.bpp or 0) * pixels / 8)
+    goal, tolerance = coded_size(limit, fixed), SIZE_TOLERANCE
     if target.psnr is not None:
-        goal = target.psnr + PSNR_TOLERANCE
-        low, high = bracket_all(lambda quality: psnr(file(quality)), goal, PSNR_TOLERANCE)
+        goal, tolerance = target.psnr + PSNR_TOLERANCE, PSNR_TOLERANCE
+
+    def valued(make: Callable[[int], bytes]) -> Callable[[int], float]:
+        if target.psnr is not None:
+            return cache(lambda quality: psnr(make(quality)))
+        return cache(lambda quality: coded_size(len(make(quality)), fixed))
+
+    value = valued(file)
+    if guess is not None:
+        met = corrected(value, valued(guess), goal, tolerance)
+        if met is not None:
+            return file(met.quality)
+    low, high = bracket_all(value, goal, tolerance)
+    if target.psnr is not None:
         reached = [trial for trial in (low, high) if trial and trial.value >= target.psnr]
         if not reached:
             assert low is not None
-            raise LcompError(f"no quality reaches {target.psnr:g} dB: q = 8 gives {low.value:.2f} dB")
+            raise LcompError(f"no quality reaches {target.psnr:g} dB: q = 8 gives {floored(low.value, 2)} dB")
         return file(reached[0].quality)
-
-    limit = target.size if target.size is not None else math.floor((target.bpp or 0) * pixels / 8)
-    goal = coded_size(limit, fixed)
-    low, high = bracket_all(lambda quality: coded_size(len(file(quality)), fixed), goal, SIZE_TOLERANCE)
     if low is None:
         smallest = len(file(LOWEST))
-        raise LcompError(
-            f"no quality fits into {limit} bytes: q = 0 takes {smallest} bytes, {8 * smallest / pixels:.3f} bpp"
-        )
+        rate = -floored(-8 * smallest / pixels, 3)
+        kept = f", {fixed} of them header, metadata and alpha" if 2 * fixed > smallest else ""
+        raise LcompError(f"no quality fits into {limit} bytes: q = 0 takes {smallest} bytes{kept}, {rate} bpp")
     if high is None and target.bpp is not None:
         largest = 8 * len(file(HIGHEST)) / pixels
         if largest < 0.98 * target.bpp:
-            raise LcompError(f"no quality reaches {target.bpp:g} bpp: q = 8 takes {largest:.3f} bpp")
+            raise LcompError(f"no quality reaches {target.bpp:g} bpp: q = 8 takes {floored(largest, 3)} bpp")
     return file(low.quality)

@@ -77,6 +77,44 @@ def test_files_meet_their_target() -> None:
     assert len(search(Target(psnr=3.0), files, psnr, 800, 10)) == 500 + LOWEST
 
 
+def test_a_guess_saves_attempts() -> None:
+    tried: list[int] = []
+
+    def slow(quality: int) -> bytes:
+        tried.append(quality)
+        return bytes(int((500 + quality) * 0.93) + quality % 3)
+
+    for target in (Target(size=3210), Target(size=700), Target(bpp=30.0), Target(psnr=30.0)):
+        tried.clear()
+        found = search(target, slow, psnr, 800, 10, files)
+        limit = target.size or (target.bpp or 0) * 100
+        assert 30 <= psnr(found) < 30.1 if target.psnr else 0.99 * limit < len(found) <= limit
+        assert len(tried) <= 3
+    # a guess that is of no use costs no more than its attempts
+    for size in (3210, 8000):
+        found = search(Target(size=size), slow, psnr, 800, 10, lambda quality: bytes(9500 - quality))
+        assert 0.98 * size < len(found) <= size
+    with pytest.raises(LcompError, match="q = 0 takes 465 bytes"):
+        search(Target(size=464), slow, psnr, 800, 10, files)
+
+
+@given(size=st.integers(460, 470), psnr_asked=st.floats(41.1, 41.4))
+def test_what_is_said_to_be_reachable_is(size: int, psnr_asked: float) -> None:
+    def asked(target: Target) -> str:
+        try:
+            search(target, lambda quality: bytes(467 + quality), psnr, 777, 10)
+        except LcompError as error:
+            return str(error)
+        return ""
+
+    for target, unit in ((Target(size=size), " bpp"), (Target(psnr=psnr_asked), " dB")):
+        text = asked(target)
+        if text:
+            reachable = float(text.removesuffix(unit).rsplit(" ", 1)[1])
+            assert not asked(Target(bpp=reachable) if target.size else Target(psnr=reachable))
+    assert "10 of them header" not in asked(Target(size=size))
+
+
 def test_bytes_that_do_not_depend_on_the_quality_do_not_blur_the_search() -> None:
     heavy = 10**6
     found = search(Target(size=heavy + 5000), lambda quality: bytes(heavy) + files(quality), psnr, 800, heavy)
@@ -112,7 +150,7 @@ def test_a_grey_picture_is_judged_as_it_is_shown(photo: Image.Image) -> None:
 
 def test_progress_never_falls(photo: Image.Image) -> None:
     codec = lcomp.Codec("hyperprior")
-    for options in ({"psnr": 34.0}, {"quality": 0.5}, {"quality": 4.0}):
+    for options in ({"psnr": 34.0}, {"size": 2000, "effort": 2}, {"quality": 0.5}, {"quality": 4.0}):
         seen: list[tuple[int, int]] = []
         codec.encode(photo, progress=lambda done, total, seen=seen: seen.append((done, total)), **options)
         assert seen == sorted(seen)

@@ -16,7 +16,9 @@ from rich.progress import (
 def batch_bar(verb: str) -> Progress:
     """A bar with one task, which is gone when the work is done; it leaves stdout to the payload."""
     columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn()
-    bar = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
+    console = Console(stderr=True)
+    # a round of a search may take minutes: all of them tell how long the rest will
+    bar = Progress(*columns, console=console, transient=True, redirect_stdout=False, speed_estimate_period=86400)
     bar.add_task(verb, total=None)
     return bar
 

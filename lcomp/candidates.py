@@ -1,0 +1,123 @@
+"""The files that a picture may become, and how near to it they come."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from lcomp import container, distortion
+from lcomp.alpha import write_alpha
+from lcomp.codec import ModelCodec, Progress
+from lcomp.container import QUALITY_STEPS, Coder, Encoded, Header, LicFile
+from lcomp.effort import DEFAULT_EFFORT, LEVELS
+from lcomp.half import better, decode_area, halve
+from lcomp.images import Picture
+from lcomp.loading import load_decoder
+from lcomp.saving import to_image
+from lcomp.search import Target, search
+from lcomp.tiles import Rectangle
+from lcomp.zoo import ModelInfo
+
+
+class Attempts:
+    """Progress of one or of an unknown number of attempts, each of which is a share of what is left."""
+
+    def __init__(self, progress: Progress | None, total: int, share: float) -> None:
+        self.progress, self.total, self.share, self.left = progress, total, share, 1.0
+
+    def next(self) -> Progress | None:
+        """What the next attempt tells its progress to."""
+        told = self.progress
+        if told is None:
+            return None
+        before, share = 1 - self.left, self.left * self.share
+        self.left -= share
+        return lambda done, total: told(round((before + share * done / total) * self.total), self.total)
+
+
+class Candidates:
+    """The files of a picture in a model, at any quality."""
+
+    def __init__(
+        self,
+        picture: Picture,
+        model: ModelInfo,
+        codec: ModelCodec,
+        coder: Coder,
+        strip: bool,
+        effort: int,
+        progress: Progress | None,
+    ) -> None:
+        """`strip` leaves EXIF and XMP out; effort and progress are as of `lcomp.Codec.encode`."""
+        self.picture, self.model, self.codec, self.coder, self.strip = picture, model, codec, coder, strip
+        self.effort, self.progress = effort, progress
+        self.height, self.width = picture.pixels.shape[:2]
+        self.alpha = None if picture.alpha is None else write_alpha(picture.alpha)
+        self.fixed = len(self.pack(self.header(0, half=False), ()))
+        """Bytes of header, metadata and alpha, which all files have."""
+        self.written: dict[tuple[int, bool, int], bytes] = {}
+        self.attempts = Attempts(None, 0, 1.0)
+
+    def header(self, quality: int, half: bool) -> Header:
+        """The header of the file of a quality in thousandths, coded at `half` its size or not."""
+        model = self.model
+        return Header(self.width, self.height, self.picture.mode, quality, model.number, model.fingerprint, half)
+
+    def pack(self, header: Header, tiles: tuple[Encoded, ...]) -> bytes:
+        """A file of coded tiles, with all that goes with them."""
+        picture = self.picture
+        exif, xmp = (None, None) if self.strip else (picture.exif, picture.xmp)
+        return container.write(LicFile(header, self.coder, tiles, picture.icc, exif, xmp, self.alpha))
+
+    def write(self, quality: int, half: bool, effort: int) -> bytes:
+        """The file of a quality in thousandths, coded at `half` its size or not; made once."""
+        key = quality, half, effort
+        if key not in self.written:
+            self.written[key] = self.encode(quality, half, effort)
+        return self.written[key]
+
+    def encode(self, quality: int, half: bool, effort: int) -> bytes:
+        """What `write` returns."""
+        header = self.header(quality, half)
+        pixels = halve(self.picture.pixels) if half else self.picture.pixels
+        # a search works for the decoder that shows the picture, but knows neither invented detail nor doubling
+        served = None
+        if LEVELS[effort].rounds and not half and not self.model.inventive:
+            served = load_decoder(self.model.decoder_name, self.model, self.codec)
+        # what a guess takes is nothing beside the rest
+        told = self.attempts.next() if effort == self.effort else None
+        return self.pack(header, self.codec.encode(pixels, quality, header.grid, self.coder, effort, told, served))
+
+    def psnr(self, data: bytes) -> float:
+        """PSNR in dB of a file, as the decoder that it is made for shows it."""
+        whole = Rectangle(0, 0, self.width, self.height)
+        decoder = load_decoder(self.model.decoder_name, self.model, self.codec)
+        decoded = decode_area(self.codec, container.read(data), whole, decoder)
+        shown = to_image(decoded.pixels, self.picture.mode)
+        return distortion.psnr(np.asarray(shown.convert("RGB")), self.picture.pixels)
+
+    def best(self, quality: int, effort: int) -> bytes:
+        """The better of the files of a quality in thousandths, coded at half the size or not."""
+        plain = self.write(quality, half=False, effort=effort)
+        if quality >= QUALITY_STEPS:
+            return plain
+        half: Callable[[int], bytes] = partial(self.write, half=True, effort=effort)
+        return better(plain, half, self.psnr, self.fixed)
+
+    def at(self, quality: int) -> bytes:
+        """The file of a quality in thousandths."""
+        self.begin(1.0 if quality >= QUALITY_STEPS else 1 / 4)
+        return self.best(quality, self.effort)
+
+    def meeting(self, target: Target) -> bytes:
+        """The file that meets a target; raises LcompError where there is none."""
+        searching = LEVELS[self.effort].rounds > 0
+        # about two attempts, or seven
+        self.begin(1 / 2 if searching else 1 / 4)
+        guess = partial(self.best, effort=DEFAULT_EFFORT) if searching else None
+        best = partial(self.best, effort=self.effort)
+        return search(target, best, self.psnr, self.width * self.height, self.fixed, guess)
+
+    def begin(self, share: float) -> None:
+        """Attempts follow, each of which is a share of those that are left."""
+        self.attempts = Attempts(self.progress, self.width * self.height, share)
