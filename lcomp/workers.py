@@ -27,9 +27,18 @@ def starting_workers() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def set_up_worker(jobs: int) -> None:
-    """In a worker: share the processor with `jobs - 1` others, and leave interrupts to the parent, which terminates."""
+    """In a worker: share the processors with `jobs - 1` others, and leave interrupts to the parent, who terminates."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "SIGHUP"):  # as when a terminal is closed
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     import torch
 
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
+    torch.set_num_threads(max(1, processors() // jobs))

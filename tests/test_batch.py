@@ -57,12 +57,31 @@ def test_folders_need_recursive_and_something_in_them(tree: Path) -> None:
 
 def test_files_of_a_folder_that_share_an_output(tree: Path) -> None:
     noise_image(40, 30).save(tree / "photos" / "a.gif")
-    jobs = plan([str(tree / "photos")], str(tree / "out"), ".lic", PNG | {".gif"}, recursive=True)
+    kinds = PNG | {".gif"}
+    jobs = plan([str(tree / "photos")], str(tree / "out"), ".lic", kinds, recursive=True)
+    assert [Path(job.output).name for job in jobs] == ["a.gif.lic", "a.png.lic", "b.lic", "c.lic"]
+    assert not any(job.problem for job in jobs)
+    named = [str(tree / "photos" / name) for name in ("a.gif", "a.png")]
+    assert [job.output for job in plan(named, None, ".lic", kinds)] == [f"{name}.lic" for name in named]
+    # the same name in two folders, of which one was named
+    jobs = plan([named[1], str(tree / "photos")], str(tree / "out"), ".lic", PNG, recursive=True)
+    assert [Path(job.output).name for job in jobs] == ["a.lic", "b.lic", "c.lic"]
+    noise_image(40, 30).save(tree / "a.png")
+    jobs = plan([str(tree / "a.png"), str(tree / "photos")], str(tree / "out"), ".lic", PNG, recursive=True)
     assert [bool(job.problem) for job in jobs] == [False, True, False, False]
-    assert "a.gif" in jobs[1].problem
+    assert str(tree / "a.png") in jobs[1].problem
     # of files that were named one by one it is an error
     with pytest.raises(typer.BadParameter, match="several"):
-        plan([str(tree / "photos" / "a.gif"), str(tree / "photos" / "a.png")], str(tree), ".lic", PNG)
+        plan([named[1], str(tree / "a.png")], str(tree), ".lic", PNG)
+
+
+def test_what_is_reached_twice_is_done_once(tree: Path) -> None:
+    photos = str(tree / "photos")
+    for again in (photos, f"{photos}/sub", f"{photos}/sub/../sub/b.PNG", f"{photos}/."):
+        assert len(plan([photos, again], None, ".lic", PNG, recursive=True)) == 3
+    assert len(plan([photos, photos], str(tree / "out"), ".lic", PNG, recursive=True)) == 3
+    # another place in the output is another file
+    assert len(plan([photos, f"{photos}/sub"], str(tree / "out"), ".lic", PNG, recursive=True)) == 5
 
 
 def test_folders_that_cannot_be_read_are_failures(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:

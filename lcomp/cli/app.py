@@ -13,6 +13,7 @@ import typer
 from lcomp import __version__
 from lcomp.cli import decode, encode, info, models, train
 from lcomp.cli.eval import evaluate
+from lcomp.cli.files import give_up, say
 from lcomp.errors import InterruptError, LcompError
 
 EPILOG = (
@@ -53,23 +54,18 @@ def options(
 
 
 def terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    """Leave on SIGTERM by way of the clean-up handlers, so that no partial file stays."""
+    """Leave on a signal by way of the clean-up handlers, so that no partial file stays."""
     sys.exit(128 + signum)
 
 
 def finish_stdout() -> None:
-    """Write what stdout still holds; raises OSError where that fails, and gives it up.
-
-    Else the interpreter would try once more when it ends, complain in lines of its own and leave with 120.
-    """
+    """Write what stdout still holds; raises OSError where that fails, and gives it up."""
     if sys.stdout is None:
         return
     try:
         sys.stdout.flush()
     except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        give_up(sys.stdout)
         raise
 
 
@@ -79,20 +75,26 @@ def run() -> str | int | None:
         app(standalone_mode=True)
     except SystemExit as end:
         if end.code == InterruptError.exit_code:  # what Typer makes of an interrupt
-            print("lcomp: interrupted", file=sys.stderr)
+            say("lcomp: interrupted")
         return end.code
     except LcompError as error:
-        print(f"lcomp: {error}", file=sys.stderr)
+        say(f"lcomp: {error}")
         return error.exit_code
+    except MemoryError:
+        say("lcomp: not enough memory")
+        return 1
     except OSError as error:
-        print(f"lcomp: {error.filename or 'error'}: {error.strerror or error}", file=sys.stderr)
+        say(f"lcomp: {error.filename or 'error'}: {error.strerror or error}")
         return 1
     return 0
 
 
 def main() -> None:
     """Run the command line."""
-    signal.signal(signal.SIGTERM, terminate)
+    for name in ("SIGTERM", "SIGHUP"):  # Windows knows the first only
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, terminate)
     if sys.stderr is None:  # closed: messages go nowhere, least of all to stdout, which print would take instead
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     # names of files need not be text
@@ -104,6 +106,6 @@ def main() -> None:
         finish_stdout()
     except OSError as error:
         if not code:
-            print(f"lcomp: stdout: {error.strerror}", file=sys.stderr)
+            say(f"lcomp: stdout: {error.strerror}")
             code = 1
     sys.exit(code)

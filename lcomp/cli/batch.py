@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import typer
 
-from lcomp.cli.files import STREAM, KeptMessages, Progress, set_up_messages
+from lcomp.cli.files import STREAM, KeptMessages, Progress, say, set_up_messages
 from lcomp.cli.inputs import Job, is_file
 from lcomp.errors import LcompError
 from lcomp.workers import set_up_worker, starting_workers
@@ -145,7 +145,8 @@ class Worker:
 
 def side_by_side(work: Work, jobs: list[Job], manner: Manner, advance: Advance) -> Iterator[Outcome]:
     """Run the jobs in several processes; outcomes come as they are ready."""
-    workers = [Worker(work, manner) for _ in range(min(manner.jobs, len(jobs)))]
+    manner = replace(manner, jobs=min(manner.jobs, len(jobs)))
+    workers = [Worker(work, manner) for _ in range(manner.jobs)]
     try:
         waiting = list(reversed(jobs))
         done = 0
@@ -201,14 +202,14 @@ def run(work: Work, jobs: list[Job], manner: Manner, skip_existing: bool = False
             advance(0)
         for outcome in outcomes:
             for message in outcome.messages:
-                print(f"lcomp: {message}", file=sys.stderr)
+                say(f"lcomp: {message}")
             if outcome.code:
                 failures.append(outcome.code)
-                print(f"lcomp: {shown(outcome.job)}: {outcome.line}", file=sys.stderr)
+                say(f"lcomp: {shown(outcome.job)}: {outcome.line}")
             elif not manner.quiet:
-                print(outcome.line, file=sys.stderr)
+                say(outcome.line)
     if len(jobs) > 1 and not manner.quiet:
         skipped = f", {len(jobs) - len(pending)} skipped" if len(jobs) > len(pending) else ""
-        print(f"{len(pending) - len(failures)} of {len(jobs)} done, {len(failures)} failed{skipped}", file=sys.stderr)
+        say(f"{len(pending) - len(failures)} of {len(jobs)} done, {len(failures)} failed{skipped}")
     if failures:
         raise typer.Exit(failures[0] if len(set(failures)) == 1 else 1)

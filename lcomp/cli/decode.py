@@ -25,8 +25,10 @@ from lcomp.cli.options import (
     Recursive,
     SkipExisting,
     Verbose,
+    a_number,
     refuse_forced_skips,
 )
+from lcomp.container import MAGIC
 from lcomp.images import MAX_PIXELS
 from lcomp.saving import FORMATS, save_image
 from lcomp.zoo import decoder_names
@@ -70,7 +72,7 @@ class DecodeWork:
     def __call__(self, source: str, output: str, progress: Progress) -> str:
         """Write the picture and say what it is like."""
         destination = Destination(output, source, self.force)
-        data = read_input(source)
+        data = read_input(source, MAGIC)
         started = time.perf_counter()  # a pipe may have taken its time
         from lcomp.api import Codec
 
@@ -115,6 +117,7 @@ def decode(
             "--realism",
             min=0,
             max=1,
+            callback=a_number,
             help="How much invented detail the gan decoder shows; it is no evidence of what was there.",
             show_default="1",
         ),

@@ -21,6 +21,7 @@ from lcomp.cli.options import (
     Recursive,
     SkipExisting,
     Verbose,
+    a_number,
     refuse_forced_skips,
 )
 from lcomp.container import QUALITY_STEPS
@@ -86,7 +87,15 @@ def encode(
     output: Output = None,
     quality: Annotated[
         float | None,
-        typer.Option("-q", "--quality", min=0, max=8, help="Quality, any number from 0 to 8.", show_default="4"),
+        typer.Option(
+            "-q",
+            "--quality",
+            min=0,
+            max=8,
+            callback=a_number,
+            help="Quality, any number from 0 to 8.",
+            show_default="4",
+        ),
     ] = None,
     size: Annotated[
         str | None, typer.Option("--size", metavar="SIZE", help="Largest file, like 50kB or 1.5MiB, header included.")

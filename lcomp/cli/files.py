@@ -4,13 +4,15 @@ import contextlib
 import errno
 import logging
 import os
+import re
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
+import typer
 from PIL import Image
 
 from lcomp.errors import LcompError
@@ -22,12 +24,42 @@ Progress = Callable[[int, int], None]
 """Told how many pixels of how many are done."""
 
 
+def printable(text: str) -> str:
+    """A text in one line that no terminal obeys: names of files may hold anything."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda match: repr(match[0])[1:-1], text)
+
+
+def give_up(stream: TextIO) -> None:
+    """Let what is written to a stream from now on, or what it still holds, go nowhere.
+
+    Else the interpreter would try once more when it ends, complain in lines of its own and leave with 120.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def say(text: str) -> None:
+    """Print a line on stderr; where that cannot be written, the work goes on all the same."""
+    try:
+        print(printable(text), file=sys.stderr, flush=True)
+    except OSError:
+        give_up(sys.stderr)
+
+
+def show(text: str) -> None:
+    """Print on stdout; raises LcompError where that is closed."""
+    if sys.stdout is None:
+        raise LcompError("stdout is closed")
+    typer.echo(text)
+
+
 class Messages(logging.Handler):
     """Prints to whatever stderr is at that moment, so that lines appear above a progress bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
-        print(f"lcomp: {record.getMessage()}", file=sys.stderr)
+        say(f"lcomp: {record.getMessage()}")
 
 
 def set_up_messages(verbose: bool, quiet: bool, handler: logging.Handler | None = None) -> None:
@@ -57,16 +89,27 @@ class KeptMessages(logging.Handler):
         self.lines.append(record.getMessage())
 
 
-def read_input(name: str) -> bytes:
-    """All bytes of a file, or of stdin for '-'; raises LcompError where it cannot be read."""
+def read_from(stream: BinaryIO, start: bytes) -> bytes:
+    """All bytes of a stream, but no more than a few of one that does not start as it should."""
+    # None where a stream does not wait for what is not there yet
+    head = stream.read(len(start)) or b""
+    return head + (stream.read() or b"") if head == start else head
+
+
+def read_input(name: str, start: bytes = b"") -> bytes:
+    """All bytes of a file, or of stdin for '-'; raises LcompError where it cannot be read.
+
+    What does not begin with `start` is not read on: it may be large, or never end.
+    """
     try:
         if name != STREAM:
-            return Path(name).read_bytes()
+            with Path(name).open("rb") as file:
+                return read_from(file, start)
         if sys.stdin is None:
             raise LcompError("stdin is closed")
         if sys.stdin.isatty():
             raise LcompError("refusing to read binary data from a terminal: name a file or redirect stdin")
-        return sys.stdin.buffer.read()
+        return read_from(sys.stdin.buffer, start)
     except OSError as error:
         raise LcompError(f"{error.strerror}") from error
 
@@ -128,7 +171,11 @@ class Destination:
             path = named.resolve()
             path.parent.mkdir(parents=True, exist_ok=True)
             with temporary_beside(path) as temporary:
-                temporary.write_bytes(data)
+                with temporary.open("wb") as file:
+                    file.write(data)
+                    file.flush()
+                    # without it a file may be empty under its name after a power failure
+                    os.fsync(file.fileno())
                 self.check()
                 temporary.replace(path)
         except OSError as error:

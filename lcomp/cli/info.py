@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lcomp import container
-from lcomp.cli.files import read_input
+from lcomp.cli.files import printable, read_input, show
 from lcomp.cli.options import Json
 from lcomp.errors import LcompError, ModelError
 from lcomp.zoo import all_models
@@ -46,7 +46,7 @@ class Facts:
 def read_facts(name: str) -> Facts:
     """Facts of a file, all checksums verified; raises LcompError with the file's name for a bad one."""
     try:
-        data = read_input(name)
+        data = read_input(name, container.MAGIC)
         file = container.read(data)
         models = {model.number: model for model in all_models()}
     except ModelError:
@@ -90,9 +90,9 @@ def info(
     """Show what a .lic file says about itself, and verify its checksums."""
     facts = asdict(read_facts(file))
     if as_json:
-        typer.echo(json.dumps(facts, indent=2))
+        show(json.dumps(facts, indent=2))
         return
     for key, value in facts.items():
-        typer.echo(f"{key.replace('_', ' '):14} {value}")
+        show(f"{key.replace('_', ' '):14} {printable(str(value))}")
     if facts["inventive"]:
-        typer.echo(f"{facts['decoder']} invents plausible detail: its pictures are no evidence of what was there")
+        show(f"{facts['decoder']} invents plausible detail: its pictures are no evidence of what was there")

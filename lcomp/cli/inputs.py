@@ -80,18 +80,45 @@ def find(inputs: list[str], suffixes: frozenset[str], recursive: bool) -> Iterat
             yield from find_below(name, suffixes)
 
 
-def output_name(found: Found, output: str | None, suffix: str, several: bool) -> str:
-    """Name of the output of one input: beside it, in the folder `output`, or `output` itself."""
+def is_to_be_a_folder(output: str) -> bool:
+    """Whether an output is a folder, or is written like one."""
+    return is_folder(output) or output.endswith(("/", os.sep))
+
+
+def is_to_be_a_file(output: str, suffix: str) -> bool:
+    """Whether an output is a file, or is called like one."""
+    return not is_to_be_a_folder(output) and (is_file(Path(output)) or Path(output).suffix == suffix)
+
+
+def output_name(found: Found, output: str | None, suffix: str, several: bool, full: bool = False) -> str:
+    """Name of the output of one input: beside it, in the folder `output`, or `output` itself.
+
+    The suffix takes the place of the input's, or with `full` follows it.
+    """
+
+    def named(path: Path) -> Path:
+        return path.with_name(path.name + suffix) if full else path.with_suffix(suffix)
+
     if output == STREAM or (output is None and found.name == STREAM):
         return STREAM
     if output is None:
-        return str(Path(found.name).with_suffix(suffix))
+        return str(named(Path(found.name)))
     if found.below is not None:
-        return str(Path(output) / found.below.with_suffix(suffix))
-    if several or is_folder(output) or output.endswith(("/", os.sep)):
+        return str(Path(output) / named(found.below))
+    if several or is_to_be_a_folder(output):
         name = "stdin" if found.name == STREAM else Path(found.name).name
-        return str(Path(output) / Path(name).with_suffix(suffix))
+        return str(Path(output) / named(Path(name)))
     return output
+
+
+def without_repetitions(found: list[Found], outputs: list[str]) -> Iterator[tuple[Found, str]]:
+    """Inputs with their outputs; one that is reached twice, with the same output, is left out the second time."""
+    seen = set()
+    for one, output in zip(found, outputs, strict=True):
+        place = os.path.realpath(one.name), os.path.realpath(output)
+        if place not in seen:
+            seen.add(place)
+            yield one, output
 
 
 def plan(
@@ -99,7 +126,8 @@ def plan(
 ) -> list[Job]:
     """All jobs; usage errors for inputs and outputs that cannot go together, LcompError where there is no input.
 
-    Two files of folders that share an output are no usage error: the second is a job with a problem.
+    Inputs that differ in their suffix only keep it. Two files of folders that share an output all the same are no usage
+    error: the second is a job with a problem.
     """
     if not all(name == STREAM or Path(name).name or is_folder(name) for name in inputs):
         raise typer.BadParameter("an input is not the name of a file")
@@ -111,15 +139,20 @@ def plan(
     several = len(inputs) > 1 or any(one.below or one.problem for one in found)
     if output == STREAM and several:
         raise typer.BadParameter("several inputs cannot share stdout")
-    if output is not None and several and is_file(Path(output)):
-        raise typer.BadParameter(f"{output} is a file: several inputs need a directory")
-    outputs = ["" if one.problem else output_name(one, output, suffix, several) for one in found]
-    named = Counter(name for one, name in zip(found, outputs, strict=True) if not (one.below or one.problem))
+    if output is not None and several and is_to_be_a_file(output, suffix):
+        raise typer.BadParameter(f"{output} is the name of a file: several inputs need a directory")
+    names = ["" if one.problem else output_name(one, output, suffix, several) for one in found]
+    pairs = list(without_repetitions(found, names))
+    shared = Counter(name for one, name in pairs if not one.problem)
+    pairs = [
+        (one, output_name(one, output, suffix, several, full=True) if shared[name] > 1 else name) for one, name in pairs
+    ]
+    named = Counter(name for one, name in pairs if not (one.below or one.problem))
     if named and named.most_common(1)[0][1] > 1:
         raise typer.BadParameter(f"several inputs would be written to {named.most_common(1)[0][0]}")
     taken: dict[str, str] = {}
     jobs = []
-    for one, name in zip(found, outputs, strict=True):
+    for one, name in pairs:
         first = one.name if one.problem else taken.setdefault(name, one.name)
         problem = one.problem if first == one.name else f"would be written to {name}, as {first} is"
         jobs.append(Job(one.name, name, problem))

@@ -3,8 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 
-import typer
-
+from lcomp.cli.files import show
 from lcomp.cli.options import Json
 from lcomp.zoo import DEFAULT_MODEL, all_models
 
@@ -35,9 +34,9 @@ def models(as_json: Json = False) -> None:
         for model in all_models()
     ]
     if as_json:
-        typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        show(json.dumps([asdict(row) for row in rows], indent=2))
         return
     for row in rows:
         remarks = [text for text, shown in (("default", row.default), ("weights missing", not row.installed)) if shown]
         note = f" ({', '.join(remarks)})" if remarks else ""
-        typer.echo(f"{row.name:18} {row.fingerprint}  {row.summary}{note}")
+        show(f"{row.name:18} {row.fingerprint}  {row.summary}{note}")

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import math
 import re
 from typing import Annotated, Literal
 
@@ -11,6 +12,13 @@ def known_device(name: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise typer.BadParameter(f"unknown device '{name}': use auto, cpu, cuda or cuda:N")
     return name
+
+
+def a_number(value: float | None) -> float | None:
+    """Refuse what lies within no range and outside none."""
+    if value is not None and math.isnan(value):
+        raise typer.BadParameter("nan is not a number")
+    return value
 
 
 def refuse_forced_skips(force: bool, skip_existing: bool) -> None:

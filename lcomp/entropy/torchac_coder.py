@@ -27,6 +27,9 @@ SLICE = 2**23
 @contextlib.contextmanager
 def silent_stdout() -> Iterator[None]:
     """Drop what this process and its children write to file descriptor 1."""
+    if sys.stdout is None:  # closed: what has that number now is none of our business
+        yield
+        return
     sys.stdout.flush()
     saved, sink = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     try:

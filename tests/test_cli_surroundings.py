@@ -1,0 +1,100 @@
+"""What surrounds a command: names, folders and streams that are not as they should be (see tests/attacks/README.md)."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command import lcomp, one_line
+
+PROGRAM = [sys.executable, "-m", "lcomp"]
+
+
+def shell(text: str, *arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
+    """A command line of sh, in which "$@" is lcomp with arguments."""
+    command = ["sh", "-c", text, "sh", *PROGRAM, *map(str, arguments)]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="such names are not allowed here")
+def test_names_that_a_terminal_would_obey(folder: Path, tmp_path: Path) -> None:
+    name = "two\nlines \x1b[2J.png"
+    missing = lcomp("encode", name, cwd=tmp_path)
+    assert missing.returncode == 1
+    assert r"two\nlines \x1b[2J.png" in one_line(missing)
+    (tmp_path / name).write_bytes((folder / "photo.png").read_bytes())
+    done = lcomp("encode", name, cwd=tmp_path)
+    assert done.returncode == 0
+    assert r"two\nlines \x1b[2J.lic" in one_line(done)
+    facts = lcomp("info", Path(name).with_suffix(".lic"), cwd=tmp_path)
+    assert rb"two\nlines \x1b[2J.lic" in facts.stdout.splitlines()[0]
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are text here")
+def test_names_that_are_no_text(folder: Path, tmp_path: Path) -> None:
+    (Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.png"))).write_bytes((folder / "photo.png").read_bytes())
+    result = lcomp("encode", "-r", ".", "-o", "out", cwd=tmp_path)
+    assert result.returncode == 0
+    assert one_line(result)
+    assert [os.fsencode(path.name) for path in (tmp_path / "out").iterdir()] == [b"\xff.lic"]
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no endless device here")
+def test_what_never_ends_is_not_read_on(tmp_path: Path) -> None:
+    for command in ("decode", "info"):
+        arguments = [command, "/dev/zero", *(["-o", tmp_path / "a.png"] if command == "decode" else [])]
+        result = shell('ulimit -v 40000000; exec "$@"', *arguments)
+        assert result.returncode == 3
+        assert "not a .lic file" in one_line(result)
+    piped = shell('exec "$@" < /dev/zero', "decode", "-", "-o", tmp_path / "a.png")
+    assert piped.returncode == 3
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
+def test_a_stderr_that_takes_nothing_stops_nothing(folder: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.png").write_bytes((folder / "photo.png").read_bytes())
+    inputs = [tmp_path / "a.png", tmp_path / "missing.png", tmp_path / "b.png"]
+    for number, text in enumerate(['exec "$@" 2> /dev/full', '"$@" 2>&1 | sleep 0']):
+        out = tmp_path / str(number)
+        result = shell(text, "encode", *inputs, "-o", out)
+        assert sorted(path.name for path in out.iterdir()) == ["a.lic", "b.lic"]
+        assert not result.stderr
+        # the second is that of `sleep`
+        assert result.returncode == (1 if number == 0 else 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no descriptors to close here")
+@pytest.mark.parametrize("command", [["info"], ["info", "--json"], ["models"], ["decode", "-o", "-"]])
+def test_a_closed_stdout_is_an_error(command: list[str], folder: Path) -> None:
+    name, *options = command
+    result = shell('exec "$@" >&-', name, *([] if name == "models" else [folder / "photo.lic"]), *options)
+    assert result.returncode == 1
+    assert "stdout is closed" in one_line(result)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is read-only to this user")
+def test_a_folder_that_may_not_be_written_to(folder: Path, tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    result = lcomp("encode", folder / "photo.png", "-o", tmp_path / "a.lic")
+    tmp_path.chmod(0o700)
+    assert result.returncode == 1
+    assert "cannot write" in one_line(result)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no links without privileges here")
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+def test_the_input_by_another_name_is_not_overwritten(
+    link: Callable[[Path, Path], None], folder: Path, tmp_path: Path
+) -> None:
+    photo = tmp_path / "photo.png"
+    photo.write_bytes((folder / "photo.png").read_bytes())
+    link(photo, tmp_path / "a.lic")
+    result = lcomp("encode", photo, "-o", tmp_path / "a.lic", "-f")
+    assert result.returncode == 1
+    assert "input itself" in one_line(result)
+    assert photo.read_bytes() == (folder / "photo.png").read_bytes()
