@@ -3,6 +3,7 @@
     python benchmarks/memory.py
     python benchmarks/memory.py --alpha
     python benchmarks/memory.py --decoder sr
+    python benchmarks/memory.py --side 4000 --effort 2
 
 The picture is a Kodak photograph repeated, a PPM or, with alpha, a PNG. Not for Windows.
 """
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from lcomp.effort import DEFAULT_EFFORT
 
 PHOTO = Path(__file__).parent.parent / "tests" / "data" / "kodim05.png"
 
@@ -36,6 +39,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=10_000, help="width and height in pixels")
     parser.add_argument("--alpha", action="store_true", help="give the picture an alpha channel")
     parser.add_argument("--decoder", default="mse", help="decoder that makes the pixels")
+    parser.add_argument("--effort", type=int, default=DEFAULT_EFFORT, help="time spent looking for a better file")
     arguments = parser.parse_args()
     pixels = np.asarray(Image.open(PHOTO).convert("RGB"))
     height, width = pixels.shape[:2]
@@ -49,7 +53,8 @@ def main() -> None:
             Image.fromarray(pixels).save(picture)
         del pixels
         coded = f"{folder}/large.lic"
-        report("encode", ["encode", str(picture), "-o", coded, "-q", "4", "--quiet"])
+        effort = str(arguments.effort)
+        report("encode", ["encode", str(picture), "-o", coded, "-q", "4", "--effort", effort, "--quiet"])
         output = f"{folder}/decoded.{'png' if arguments.alpha else 'ppm'}"
         report("decode", ["decode", coded, "-o", output, "--decoder", arguments.decoder, "--quiet"])
 
