@@ -1,48 +1,68 @@
 """Write the golden files: `python tests/make_golden.py`. Only when the format or the weights change on purpose.
 
 Each NAME.lic comes with NAME.json: the picture it was made from, the SHA-256 of its exact latents (float32, [M, h, w],
-tile after tile) and the PSNR of its decoded pixels.
+tile after tile), the PSNR of its decoded colours, and its metadata in hexadecimal digits. Alpha is the picture's.
 """
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+from PIL.ExifTags import Base
 
 import lcomp
 from lcomp import container
 from lcomp.codec import ModelCodec
 from lcomp.container import LicFile
+from lcomp.distortion import psnr
+from lcomp.tile_codec import Latents
 from lcomp.zoo import model_by_name
+
+LONG = 16400
 
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def latents_sha256(file: LicFile, model: str) -> str:
-    """SHA-256 of the exact latents of a file's tiles."""
-    codec = ModelCodec(model_by_name(model).coding, torch.device("cpu"))
-    digest = hashlib.sha256()
+METADATA = ("icc_profile", "exif", "xmp")
+
+
+def latents(file: LicFile, codec: ModelCodec) -> Iterator[Latents]:
+    """The exact latents of a file's tiles."""
     for number, encoded in enumerate(file.tiles):
         assert encoded is not None
         tile, quality = file.grid.rectangle(number), file.header.quality
-        decoded = codec.tile.decode(encoded, quality, tile.height, tile.width, file.coder, number)
-        digest.update(decoded.y_hat().numpy().tobytes())
+        yield codec.tile.decode(encoded, quality, tile.height, tile.width, file.coder, number)
+
+
+def latents_sha256(file: LicFile, model: str) -> str:
+    """SHA-256 of the exact latents of a file's tiles."""
+    digest = hashlib.sha256()
+    for tile in latents(file, ModelCodec(model_by_name(model).coding, torch.device("cpu"))):
+        digest.update(tile.y_hat().numpy().tobytes())
     return digest.hexdigest()
+
+
+def colours_psnr(decoded: Image.Image, original: Image.Image) -> float:
+    """PSNR in dB of the colours, whatever the alpha."""
+    kind = "L" if original.mode == "L" else "RGB"
+    return psnr(np.asarray(decoded.convert(kind)), np.asarray(original.convert(kind)))
 
 
 def write(name: str, original: str, image: Image.Image, quality: float, coder: str, model: str = "hyperprior") -> None:
     """One golden file and its description."""
     data = lcomp.encode(image, quality, model, "cpu", coder)
     (GOLDEN / f"{name}.lic").write_bytes(data)
-    difference = np.asarray(lcomp.decode(data, device="cpu")).astype(float) - np.asarray(image)
+    decoded = lcomp.decode(data, device="cpu")
     description = {
         "original": original,
         "model": model,
         "latents_sha256": latents_sha256(container.read(data), model),
-        "psnr": round(float(10 * np.log10(255**2 / np.square(difference).mean())), 4),
+        "psnr": round(colours_psnr(decoded, image), 4),
+        "metadata": {name: decoded.info[name].hex() for name in METADATA if name in decoded.info},
     }
     (GOLDEN / f"{name}.json").write_text(json.dumps(description, indent=1) + "\n")
 
@@ -66,8 +86,18 @@ def main() -> None:
     write("grey", "grey.png", grey, 3.5, "constriction")
     wide = colour.resize((1100, 20))
     wide.putalpha(Image.linear_gradient("L").resize(wide.size))
+    exif = Image.Exif()
+    exif[Base.ImageDescription] = "kept"
+    wide.info = {"exif": exif.tobytes(), "xmp": b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"}
     wide.save(GOLDEN / "wide.png")
     write("tiles_alpha", "wide.png", wide, 3.0, "constriction", "autoregressive")
+    write("tiles_torchac", "wide.png", wide, 3.0, "torchac", "autoregressive")
+    long = wide.resize((LONG, 2))  # too long for an alpha plane in WebP
+    long.save(GOLDEN / "long.png")
+    write("long_alpha", "long.png", long, 2.0, "constriction")
+    board = Image.fromarray((np.indices((48, 64)).sum(0) % 2 * 255).astype(np.uint8))  # full of escapes
+    board.save(GOLDEN / "board.png")
+    write("escapes", "board.png", board, 8.0, "constriction", "autoregressive")
     colour.crop((0, 0, 1, 1)).save(GOLDEN / "dot.png")
     write("dot", "dot.png", colour.crop((0, 0, 1, 1)), 5.0, "constriction")
 

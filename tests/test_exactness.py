@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from make_golden import GOLDEN, latents_sha256
+from make_golden import GOLDEN, METADATA, colours_psnr, latents, latents_sha256
 from PIL import Image
 
 import lcomp
 from lcomp import container
 from lcomp.codec import ModelCodec
-from lcomp.container import Coder
+from lcomp.container import Coder, Mode
 from lcomp.entropy.torchac_coder import load_torchac
 from lcomp.tiles import Grid
 from lcomp.zoo import all_models, model_by_name
@@ -153,16 +153,29 @@ def test_golden_files_decode_to_their_latents_and_pixels(path: Path) -> None:
         except lcomp.UnsupportedError as error:
             pytest.skip(str(error))
     assert latents_sha256(file, expected["model"]) == expected["latents_sha256"]
+    decoded = lcomp.decode(data, device="cpu")
     with Image.open(path.with_name(expected["original"])) as image:
-        difference = np.asarray(lcomp.decode(data, device="cpu")).astype(float) - np.asarray(image)
-    psnr = 10 * np.log10(255**2 / np.square(difference).mean())
-    assert psnr == pytest.approx(expected["psnr"], abs=0.02)
+        assert (decoded.mode, decoded.size) == (image.mode, image.size)
+        assert colours_psnr(decoded, image) == pytest.approx(expected["psnr"], abs=0.02)
+        if decoded.mode == "RGBA":
+            assert decoded.getchannel("A").tobytes() == image.getchannel("A").tobytes()
+    assert {name: decoded.info[name].hex() for name in METADATA if name in decoded.info} == expected["metadata"]
 
 
 def test_there_are_golden_files() -> None:
     files = [container.read(path.read_bytes()) for path in GOLDEN.glob("*.lic")]
     assert {model.number for model in all_models()} == {file.header.model for file in files}
     assert {file.coder for file in files} == set(Coder)
-    assert any(file.alpha for file in files)
-    assert any(len(file.tiles) > 1 for file in files)
+    assert {file.header.mode for file in files} == set(Mode)
+    for start in (b"RIFF", b"\x89PNG"):
+        assert any((file.alpha or b"").startswith(start) for file in files)
+    assert all(any(getattr(file, name) for file in files) for name in ("icc", "exif", "xmp"))
+    assert {file.coder for file in files if len(file.tiles) > 1} == set(Coder)
     assert any(file.header.half for file in files)
+
+
+def test_a_golden_file_has_escapes() -> None:
+    codec = ModelCodec(model_by_name("autoregressive"), torch.device("cpu"))
+    [tile] = latents(container.read((GOLDEN / "escapes.lic").read_bytes()), codec)
+    radius = torch.tensor([table.radius for table in codec.tile.tables])
+    assert (tile.symbols.abs() > radius[tile.parameters.scales.int()]).any()
