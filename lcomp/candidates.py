@@ -18,19 +18,22 @@ from lcomp.search import Target, search
 from lcomp.tiles import Rectangle
 from lcomp.zoo import ModelInfo
 
+GUESS, FEW, SEVERAL = 1 / 16, 1 / 2, 1 / 4
+"""What part of all that is left an attempt takes: a quick one, one of about two, one of about seven."""
+
 
 class Attempts:
-    """Progress of one or of an unknown number of attempts, each of which is a share of what is left."""
+    """Progress of one or of an unknown number of attempts."""
 
-    def __init__(self, progress: Progress | None, total: int, share: float) -> None:
-        self.progress, self.total, self.share, self.left = progress, total, share, 1.0
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self.progress, self.total, self.left = progress, total, 1.0
 
-    def next(self) -> Progress | None:
-        """What the next attempt tells its progress to."""
+    def next(self, part: float) -> Progress | None:
+        """What the next attempt, a part of all that is left, tells its progress to."""
         told = self.progress
         if told is None:
             return None
-        before, share = 1 - self.left, self.left * self.share
+        before, share = 1 - self.left, self.left * part
         self.left -= share
         return lambda done, total: told(round((before + share * done / total) * self.total), self.total)
 
@@ -50,13 +53,13 @@ class Candidates:
     ) -> None:
         """`strip` leaves EXIF and XMP out; effort and progress are as of `lcomp.Codec.encode`."""
         self.picture, self.model, self.codec, self.coder, self.strip = picture, model, codec, coder, strip
-        self.effort, self.progress = effort, progress
+        self.effort = effort
         self.height, self.width = picture.pixels.shape[:2]
         self.alpha = None if picture.alpha is None else write_alpha(picture.alpha)
         self.fixed = len(self.pack(self.header(0, half=False), ()))
         """Bytes of header, metadata and alpha, which all files have."""
         self.written: dict[tuple[int, bool, int], bytes] = {}
-        self.attempts = Attempts(None, 0, 1.0)
+        self.attempts, self.part = Attempts(progress, self.width * self.height), 1.0
 
     def header(self, quality: int, half: bool) -> Header:
         """The header of the file of a quality in thousandths, coded at `half` its size or not."""
@@ -84,8 +87,7 @@ class Candidates:
         served = None
         if LEVELS[effort].rounds and not half and not self.model.inventive:
             served = load_decoder(self.model.decoder_name, self.model, self.codec)
-        # what a guess takes is nothing beside the rest
-        told = self.attempts.next() if effort == self.effort else None
+        told = self.attempts.next(self.part if effort == self.effort else GUESS)
         return self.pack(header, self.codec.encode(pixels, quality, header.grid, self.coder, effort, told, served))
 
     def psnr(self, data: bytes) -> float:
@@ -106,18 +108,13 @@ class Candidates:
 
     def at(self, quality: int) -> bytes:
         """The file of a quality in thousandths."""
-        self.begin(1.0 if quality >= QUALITY_STEPS else 1 / 4)
+        self.part = 1.0 if quality >= QUALITY_STEPS else SEVERAL
         return self.best(quality, self.effort)
 
     def meeting(self, target: Target) -> bytes:
         """The file that meets a target; raises LcompError where there is none."""
         searching = LEVELS[self.effort].rounds > 0
-        # about two attempts, or seven
-        self.begin(1 / 2 if searching else 1 / 4)
+        self.part = FEW if searching else SEVERAL
         guess = partial(self.best, effort=DEFAULT_EFFORT) if searching else None
         best = partial(self.best, effort=self.effort)
         return search(target, best, self.psnr, self.width * self.height, self.fixed, guess)
-
-    def begin(self, share: float) -> None:
-        """Attempts follow, each of which is a share of those that are left."""
-        self.attempts = Attempts(self.progress, self.width * self.height, share)

@@ -76,11 +76,15 @@ takes 0.1 % off the BD-rate of fourteen validation crops (no command repeats it)
 SEEN = 64
 """Pixels, a multiple of STRIDE, beyond a window whose error the search looks at.
 
-Decoders reach further, but what a gradient needs of every pixel is what takes the search's time and memory.
+Decoders reach further, but what a gradient needs of every pixel is what takes the search's time and memory. Two
+validation photographs of two tiles had the same PSNR around their seam as when all was seen (no command repeats it).
 """
 
 CLEAR = 0.005
-"""Share of its cost that the middle of a picture must gain to speak for all of it."""
+"""Share of its cost that the middle of a window must gain to speak for all of it.
+
+The windows of thirty crops of validation photographs gained 0.9 to 3.6 % in one round (no command repeats it).
+"""
 
 ASTRAY = 4.0
 """Error of a latent, in quantisation steps, that shows h_s to be wrong: photographs stay at about 2."""
@@ -156,7 +160,7 @@ class Effort:
         `progress` is told which share of the window is done.
         """
         picture = Rectangle(0, 0, pixels.shape[1], pixels.shape[0])
-        around = surroundings(window, picture, max(self.transforms.mse.margin, self.decoder.margin))
+        around = surroundings(window, picture, max(self.transforms.mse.margin, SEEN))
         x = self.transforms.signal(pixels, around)
         y = self.transforms.latents(x, quality)
         self.tile.watch.lap("analysis")
@@ -266,7 +270,10 @@ class Effort:
 
     @torch.inference_mode()
     def pays(self, scene: Scene, before: Latents, after: Latents) -> bool:
-        """Whether what was found costs less; of large pictures the middle is enough where it leaves no doubt."""
+        """Whether what was found in a window costs less; of a large one the middle is enough where it gains clearly.
+
+        That the rest gains as well is likely, not certain; to know would take two more passes through the decoder.
+        """
         middle = scene.middle()
         if middle is not None:
             part, (rows, columns) = scene.part(middle), middle.latents().within(scene.place.latents())

@@ -1,5 +1,8 @@
 """What the encoder's search looks at: a picture as a decoder makes it, and what its distortion is worth."""
 
+import contextlib
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -12,6 +15,17 @@ from lcomp.windows import Transforms, as_qualities
 
 SMALLEST = 128
 """Least side in pixels of a part of a picture that is taken for typical."""
+
+
+@contextlib.contextmanager
+def deterministic() -> Iterator[None]:
+    """Have cuDNN give the same gradient every time, and so the same file."""
+    before = torch.backends.cudnn.deterministic
+    torch.backends.cudnn.deterministic = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.deterministic = before
 
 
 class Scene:
@@ -51,8 +65,8 @@ class Scene:
         return (self.worth * self.aim.distortion(self.synthesize(latents), self.x)).sum()
 
     def slope(self, latents: Latents) -> Tensor:
-        """The gradient of the distortion with respect to the symbols [1, M, h, w]; the same one every time."""
+        """The gradient of the distortion with respect to the symbols [1, M, h, w]."""
         symbols = latents.symbols.clone().requires_grad_()
-        with torch.backends.cudnn.flags(enabled=True, deterministic=True):
+        with deterministic():
             (gradient,) = torch.autograd.grad(self.distortion(latents._replace(symbols=symbols)), symbols)
         return gradient

@@ -119,6 +119,11 @@ def floored(value: float, places: int) -> float:
     return math.floor(value * 10**places) / 10**places
 
 
+def bytes_within(bpp: float, pixels: int) -> int:
+    """Bytes of a rate; what is a whole number of them but for the rounding of floats is one."""
+    return math.floor(round(bpp * pixels / 8, 6))
+
+
 def coded_size(size: int, fixed: int) -> float:
     """Logarithm of the bytes that the quality decides, where `fixed` ones are the same at any."""
     return math.log(max(size - fixed, 0.5))
@@ -139,7 +144,7 @@ def search(
     where no quality will do, with what is reachable.
     """
     file = cache(encode)
-    limit = target.size if target.size is not None else math.floor((target.bpp or 0) * pixels / 8)
+    limit = target.size if target.size is not None else bytes_within(target.bpp or 0, pixels)
     goal, tolerance = coded_size(limit, fixed), SIZE_TOLERANCE
     if target.psnr is not None:
         goal, tolerance = target.psnr + PSNR_TOLERANCE, PSNR_TOLERANCE

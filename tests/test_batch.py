@@ -55,7 +55,7 @@ def test_folders_need_recursive_and_something_in_them(tree: Path) -> None:
         plan([str(tree / "photos")], "-", ".lic", PNG, recursive=True)
 
 
-def test_files_of_a_folder_that_share_an_output(tree: Path) -> None:
+def test_files_that_share_an_output(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     noise_image(40, 30).save(tree / "photos" / "a.gif")
     kinds = PNG | {".gif"}
     jobs = plan([str(tree / "photos")], str(tree / "out"), ".lic", kinds, recursive=True)
@@ -70,6 +70,10 @@ def test_files_of_a_folder_that_share_an_output(tree: Path) -> None:
     jobs = plan([str(tree / "a.png"), str(tree / "photos")], str(tree / "out"), ".lic", PNG, recursive=True)
     assert [bool(job.problem) for job in jobs] == [False, True, False, False]
     assert str(tree / "a.png") in jobs[1].problem
+    assert [Path(job.output).name for job in jobs] == ["a.lic", "a.lic", "b.lic", "c.lic"]
+    # by whatever name
+    monkeypatch.chdir(tree / "photos")
+    assert [job.output for job in plan(["a.png", named[0]], None, ".lic", kinds)] == ["a.png.lic", f"{named[0]}.lic"]
     # of files that were named one by one it is an error
     with pytest.raises(typer.BadParameter, match="several"):
         plan([named[1], str(tree / "a.png")], str(tree), ".lic", PNG)
@@ -80,6 +84,12 @@ def test_what_is_reached_twice_is_done_once(tree: Path) -> None:
     for again in (photos, f"{photos}/sub", f"{photos}/sub/../sub/b.PNG", f"{photos}/."):
         assert len(plan([photos, again], None, ".lic", PNG, recursive=True)) == 3
     assert len(plan([photos, photos], str(tree / "out"), ".lic", PNG, recursive=True)) == 3
+    # what was made before is among all files of a folder
+    (tree / "photos" / "a.lic").write_bytes(b"made before")
+    jobs = plan([f"{photos}/a.lic", f"{photos}/a.png"], None, ".lic", PNG)
+    assert [Path(job.output).name for job in jobs] == ["a.lic", "a.lic"]
+    assert "input itself" in jobs[0].problem
+    assert not jobs[1].problem
     # another place in the output is another file
     assert len(plan([photos, f"{photos}/sub"], str(tree / "out"), ".lic", PNG, recursive=True)) == 5
 

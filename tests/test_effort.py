@@ -130,7 +130,7 @@ def test_the_same_file_every_time_and_tile_by_tile(codec: ModelCodec) -> None:
 def test_a_caller_without_gradients(mode: type[torch.no_grad], tiny_info: ModelInfo) -> None:
     grid, pixels = Grid(64, 64), np.asarray(noise_image(64, 64))
     with mode():
-        codec = load_model(tiny_info, CPU)
+        codec = load_model.__wrapped__(tiny_info, CPU)
         found = codec.encode(pixels, 5000, grid, Coder.CONSTRICTION, 3)
     assert found == codec.encode(pixels, 5000, grid, Coder.CONSTRICTION, 3)
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
@@ -98,21 +98,22 @@ def test_a_guess_saves_attempts() -> None:
         search(Target(size=464), slow, psnr, 800, 10, files)
 
 
-@given(size=st.integers(460, 470), psnr_asked=st.floats(41.1, 41.4))
-def test_what_is_said_to_be_reachable_is(size: int, psnr_asked: float) -> None:
+@given(smallest=st.integers(40, 500), pixels=st.integers(1, 3000), psnr_asked=st.floats(40, 41.4))
+@example(smallest=58, pixels=100, psnr_asked=41.0)
+def test_what_is_said_to_be_reachable_is(smallest: int, pixels: int, psnr_asked: float) -> None:
     def asked(target: Target) -> str:
         try:
-            search(target, lambda quality: bytes(467 + quality), psnr, 777, 10)
+            search(target, lambda quality: bytes(smallest + quality), psnr, pixels, 10)
         except LcompError as error:
             return str(error)
         return ""
 
-    for target, unit in ((Target(size=size), " bpp"), (Target(psnr=psnr_asked), " dB")):
+    for target, unit in ((Target(size=smallest - 1), " bpp"), (Target(psnr=psnr_asked), " dB")):
         text = asked(target)
         if text:
             reachable = float(text.removesuffix(unit).rsplit(" ", 1)[1])
             assert not asked(Target(bpp=reachable) if target.size else Target(psnr=reachable))
-    assert "10 of them header" not in asked(Target(size=size))
+    assert "10 of them header" not in asked(Target(size=smallest - 1))
 
 
 def test_bytes_that_do_not_depend_on_the_quality_do_not_blur_the_search() -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import typer
 
-from lcomp.cli.files import STREAM, KeptMessages, Progress, say, set_up_messages
+from lcomp.cli.files import STREAM, KeptMessages, Progress, printable, say, set_up_messages
 from lcomp.cli.inputs import Job, is_file
 from lcomp.errors import LcompError
 from lcomp.workers import set_up_worker, starting_workers
@@ -189,7 +189,8 @@ def run(work: Work, jobs: list[Job], manner: Manner, skip_existing: bool = False
             return
         current = min(int(done), len(pending) - 1)
         count = f" ({current + 1} of {len(pending)})" if len(pending) > 1 else ""
-        text = f"{manner.verb} {shown(pending[current])}{count}" if manner.jobs == 1 else f"{manner.verb}{count}"
+        name = f" {printable(shown(pending[current]))}" if manner.jobs == 1 else ""
+        text = f"{manner.verb}{name}{count}"
         bar.update(bar.task_ids[0], description=text, completed=done, total=len(pending))
 
     with bar or nullcontext():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lcomp.cli.files import set_up_messages, temporary_beside
+from lcomp.cli.files import require_stdout, say, set_up_messages, temporary_beside
 from lcomp.cli.options import Device, Force, Json, Quiet
 from lcomp.errors import InterruptError, LcompError, ModelError
 from lcomp.zoo import all_models
@@ -55,7 +55,7 @@ def chosen_adapters(
             if isinstance(error, ModelError) and models_named:
                 raise
             skipped.append(Skipped(name, str(error)))
-            print(f"lcomp: {name} skipped: {error}", file=sys.stderr)
+            say(f"lcomp: {name} skipped: {error}")
     return adapters, skipped
 
 
@@ -77,7 +77,7 @@ def measured_rows(
             if row.error and (row.picture, row.codec) not in failed:
                 failed.add((row.picture, row.codec))
                 by = f"{row.codec}: " if row.codec else ""
-                print(f"lcomp: {row.picture}: {by}{row.error}", file=sys.stderr)
+                say(f"lcomp: {row.picture}: {by}{row.error}")
     except KeyboardInterrupt:
         kept = f"; the same command goes on from the {len(rows)} finished rows in {output}" if output else ""
         raise InterruptError(f"interrupted{kept}") from None
@@ -200,8 +200,9 @@ def evaluate(
         from lcomp.evaluation.metrics import require_ssimulacra2
         from lcomp.evaluation.summary import summarise
     except ModuleNotFoundError as error:
-        print(f"lcomp: {error.name} is not installed: pip install 'lcomp[eval]'", file=sys.stderr)
+        say(f"lcomp: {error.name} is not installed: pip install 'lcomp[eval]'")
         raise typer.Exit(1) from error
+    require_stdout()
     if perceptual:
         require_ssimulacra2()
 
@@ -225,7 +226,7 @@ def evaluate(
         write_outputs(output, results, pictures, adapters)
     print_results(results, as_json, as_csv)
     if not results.common:
-        print("lcomp: no picture was measured by all codecs at all settings: no means", file=sys.stderr)
+        say("lcomp: no picture was measured by all codecs at all settings: no means")
     errors = {3 if not row.codec else 1 for row in rows if row.error}
     if errors:
         raise typer.Exit(errors.pop() if len(errors) == 1 else 1)

@@ -47,10 +47,15 @@ def say(text: str) -> None:
         give_up(sys.stderr)
 
 
-def show(text: str) -> None:
-    """Print on stdout; raises LcompError where that is closed."""
+def require_stdout() -> None:
+    """Raise LcompError where stdout is closed."""
     if sys.stdout is None:
         raise LcompError("stdout is closed")
+
+
+def show(text: str) -> None:
+    """Print on stdout; raises LcompError where that is closed."""
+    require_stdout()
     typer.echo(text)
 
 
@@ -128,6 +133,16 @@ def write_all(stream: BinaryIO, data: bytes) -> None:
     stream.flush()
 
 
+def settle(file: BinaryIO) -> None:
+    """Wait until a file is on its disk: without it it may be empty under its name after a power failure."""
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        # not all file systems know that
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+            raise
+
+
 class Destination:
     """Where one output goes. Constructing it refuses what may not be written, before any work is done."""
 
@@ -135,9 +150,9 @@ class Destination:
         self.name, self.source, self.force = name, source, force
         if name != STREAM:
             self.check()
-        elif sys.stdout is None:
-            raise LcompError("stdout is closed")
-        elif sys.stdout.isatty():
+            return
+        require_stdout()
+        if sys.stdout.isatty():
             raise LcompError("refusing to write binary data to a terminal: use -o FILE or redirect stdout")
 
     def __str__(self) -> str:
@@ -172,10 +187,8 @@ class Destination:
             path.parent.mkdir(parents=True, exist_ok=True)
             with temporary_beside(path) as temporary:
                 with temporary.open("wb") as file:
-                    file.write(data)
-                    file.flush()
-                    # without it a file may be empty under its name after a power failure
-                    os.fsync(file.fileno())
+                    write_all(file, data)
+                    settle(file)
                 self.check()
                 temporary.replace(path)
         except OSError as error:

@@ -1,14 +1,14 @@
 """Which files a command works on, and what its outputs are called."""
 
 import os
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import typer
 
-from lcomp.cli.files import STREAM
+from lcomp.cli.files import STREAM, printable
 from lcomp.errors import LcompError
 
 
@@ -75,7 +75,7 @@ def find(inputs: list[str], suffixes: frozenset[str], recursive: bool) -> Iterat
         if name == STREAM or not is_folder(name):
             yield Found(name)
         elif not recursive:
-            raise typer.BadParameter(f"{name} is a directory: use --recursive")
+            raise typer.BadParameter(printable(f"{name} is a directory: use --recursive"))
         else:
             yield from find_below(name, suffixes)
 
@@ -87,7 +87,7 @@ def is_to_be_a_folder(output: str) -> bool:
 
 def is_to_be_a_file(output: str, suffix: str) -> bool:
     """Whether an output is a file, or is called like one."""
-    return not is_to_be_a_folder(output) and (is_file(Path(output)) or Path(output).suffix == suffix)
+    return not is_to_be_a_folder(output) and (is_file(Path(output)) or Path(output).suffix.lower() == suffix)
 
 
 def output_name(found: Found, output: str | None, suffix: str, several: bool, full: bool = False) -> str:
@@ -111,14 +111,37 @@ def output_name(found: Found, output: str | None, suffix: str, several: bool, fu
     return output
 
 
+def real(name: str) -> str:
+    """A name that all names of a file have in common."""
+    return os.path.normcase(os.path.realpath(name))
+
+
 def without_repetitions(found: list[Found], outputs: list[str]) -> Iterator[tuple[Found, str]]:
-    """Inputs with their outputs; one that is reached twice, with the same output, is left out the second time."""
+    """Inputs with their outputs; one that is reached twice, with the same output, is left out the second time.
+
+    One that is its own output, as a file made before is among all files of a folder, is a problem.
+    """
     seen = set()
     for one, output in zip(found, outputs, strict=True):
-        place = os.path.realpath(one.name), os.path.realpath(output)
-        if place not in seen:
-            seen.add(place)
-            yield one, output
+        place = real(one.name), real(output)
+        if place in seen:
+            continue
+        seen.add(place)
+        own = not one.problem and STREAM not in (one.name, output) and place[0] == place[1]
+        yield (one._replace(problem=f"output {output} is the input itself") if own else one), output
+
+
+def told_apart(names: list[str], full: list[str]) -> list[str]:
+    """Names of outputs, or their full names where these tell apart what would be the same otherwise."""
+    sharing: defaultdict[str, list[int]] = defaultdict(list)
+    for number, name in enumerate(names):
+        sharing[real(name)].append(number)
+    result = list(names)
+    for numbers in sharing.values():
+        if len({real(full[number]) for number in numbers}) == len(numbers) > 1:
+            for number in numbers:
+                result[number] = full[number]
+    return result
 
 
 def plan(
@@ -126,8 +149,8 @@ def plan(
 ) -> list[Job]:
     """All jobs; usage errors for inputs and outputs that cannot go together, LcompError where there is no input.
 
-    Inputs that differ in their suffix only keep it. Two files of folders that share an output all the same are no usage
-    error: the second is a job with a problem.
+    Inputs that differ in their suffix only keep it. Where a file of a folder shares an output all the same, that is no
+    usage error: the second is a job with a problem.
     """
     if not all(name == STREAM or Path(name).name or is_folder(name) for name in inputs):
         raise typer.BadParameter("an input is not the name of a file")
@@ -140,20 +163,22 @@ def plan(
     if output == STREAM and several:
         raise typer.BadParameter("several inputs cannot share stdout")
     if output is not None and several and is_to_be_a_file(output, suffix):
-        raise typer.BadParameter(f"{output} is the name of a file: several inputs need a directory")
-    names = ["" if one.problem else output_name(one, output, suffix, several) for one in found]
-    pairs = list(without_repetitions(found, names))
-    shared = Counter(name for one, name in pairs if not one.problem)
-    pairs = [
-        (one, output_name(one, output, suffix, several, full=True) if shared[name] > 1 else name) for one, name in pairs
-    ]
-    named = Counter(name for one, name in pairs if not (one.below or one.problem))
-    if named and named.most_common(1)[0][1] > 1:
-        raise typer.BadParameter(f"several inputs would be written to {named.most_common(1)[0][0]}")
-    taken: dict[str, str] = {}
+        raise typer.BadParameter(printable(f"{output} is the name of a file: several inputs need a directory"))
+    plain = ["" if one.problem else output_name(one, output, suffix, several) for one in found]
+    pairs = list(without_repetitions(found, plain))
+    sound = [one for one, _ in pairs if not one.problem]
+    full = [output_name(one, output, suffix, several, full=True) for one in sound]
+    names = iter(told_apart([name for one, name in pairs if not one.problem], full))
+    taken: dict[str, Found] = {}
     jobs = []
-    for one, name in pairs:
-        first = one.name if one.problem else taken.setdefault(name, one.name)
-        problem = one.problem if first == one.name else f"would be written to {name}, as {first} is"
+    for one, usual in pairs:
+        name, problem = usual, one.problem
+        if not problem:
+            name = next(names)
+            first = taken.setdefault(real(name), one)
+            if first is not one and not (one.below or first.below):
+                raise typer.BadParameter(printable(f"several inputs would be written to {name}"))
+            if first is not one:
+                problem = f"would be written to {name}, as {first.name} is"
         jobs.append(Job(one.name, name, problem))
     return jobs

@@ -1,13 +1,13 @@
 """`lcomp train`."""
 
 import functools
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lcomp.cli.files import say
 from lcomp.cli.options import Device
 from lcomp.errors import LcompError
 
@@ -55,7 +55,7 @@ def train(
         from lcomp.training.run import Report, Setting, checkpoint_file
         from lcomp.training.tables import export_fitted
     except ModuleNotFoundError as error:
-        print(f"lcomp: {error.name} is not installed: pip install 'lcomp[train]'", file=sys.stderr)
+        say(f"lcomp: {error.name} is not installed: pip install 'lcomp[train]'")
         raise typer.Exit(1) from error
     from rich.console import Console
 
@@ -105,7 +105,7 @@ def train(
                 f"{at.notes}"
             )
             bar.update(task, completed=at.minutes, description=f"{info.name} {at.validation_cost:.4f}")
-            print(line, file=sys.stderr, flush=True)
+            say(line)
             with (folder / "log.txt").open("a") as log:
                 log.write(line + "\n")
 
@@ -140,4 +140,4 @@ def train(
         if viewer and family.enhancer:
             weights.append(export_decoder(family.enhancer, read_model(viewer.source), training))
     for path in weights:
-        print(f"{path}: {path.stat().st_size} bytes", file=sys.stderr)
+        say(f"{path}: {path.stat().st_size} bytes")

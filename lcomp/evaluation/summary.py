@@ -16,6 +16,7 @@ from lcomp.evaluation.features import Features, features, frechet_distance, pack
 from lcomp.evaluation.measure import read_rgb
 from lcomp.evaluation.published import published_kodak
 from lcomp.evaluation.results import CodecSummary, Mean, Rate, Results, Row, Skipped, ms_ssim_curve, psnr_curve
+from lcomp.workers import processors
 
 DIGITS = 6
 """Decimals that means and BD-rates keep."""
@@ -48,8 +49,7 @@ def decode_speed(rows: list[Row]) -> float | None:
 def machine() -> str:
     """What was measured on."""
     total = os.cpu_count() or 1
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else total
-    return f"{platform.system()} {platform.machine()}, {usable} of {total} processors"
+    return f"{platform.system()} {platform.machine()}, {processors()} of {total} processors"
 
 
 def mean_row(codec: str, setting: float, rows: list[Row], originals: Features | None) -> Mean:
