@@ -16,7 +16,10 @@ SIZE_TOLERANCE = 0.005
 """Share of the bytes left to the picture that may stay unused."""
 
 PSNR_TOLERANCE = 0.03
-"""Decibels by which a PSNR may be exceeded."""
+"""Decibels by which a PSNR may be exceeded, beyond what is kept to spare."""
+
+PSNR_SPARE = 0.01
+"""Decibels that another machine's decoder may lose: bf16 takes less."""
 
 CORRECTIONS = 3
 """Attempts to get from what a guess meets to what is asked for."""
@@ -147,7 +150,7 @@ def search(
     limit = target.size if target.size is not None else bytes_within(target.bpp or 0, pixels)
     goal, tolerance = coded_size(limit, fixed), SIZE_TOLERANCE
     if target.psnr is not None:
-        goal, tolerance = target.psnr + PSNR_TOLERANCE, PSNR_TOLERANCE
+        goal, tolerance = target.psnr + PSNR_SPARE + PSNR_TOLERANCE, PSNR_TOLERANCE
 
     def valued(make: Callable[[int], bytes]) -> Callable[[int], float]:
         if target.psnr is not None:
@@ -161,11 +164,12 @@ def search(
             return file(met.quality)
     low, high = bracket_all(value, goal, tolerance)
     if target.psnr is not None:
-        reached = [trial for trial in (low, high) if trial and trial.value >= target.psnr]
-        if not reached:
-            assert low is not None
-            raise LcompError(f"no quality reaches {target.psnr:g} dB: q = 8 gives {floored(low.value, 2)} dB")
-        return file(reached[0].quality)
+        for least in (target.psnr + PSNR_SPARE, target.psnr):
+            for trial in (low, high):
+                if trial and trial.value >= least:
+                    return file(trial.quality)
+        assert low is not None
+        raise LcompError(f"no quality reaches {target.psnr:g} dB: q = 8 gives {floored(low.value, 2)} dB")
     if low is None:
         smallest = len(file(LOWEST))
         rate = -floored(-8 * smallest / pixels, 3)

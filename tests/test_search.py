@@ -71,7 +71,9 @@ def test_files_meet_their_target() -> None:
     found = search(Target(bpp=30.0), files, psnr, 800, 10)
     assert 0.99 * 3000 < len(found) <= 3000
     found = search(Target(psnr=30.0), files, psnr, 800, 10)
-    assert 30 <= psnr(found) < 30.1
+    assert 30.01 <= psnr(found) < 30.05
+    assert psnr(search(Target(psnr=41.22), files, psnr, 800, 10)) == psnr(files(HIGHEST))
+    assert psnr(search(Target(psnr=41.245), files, psnr, 800, 10)) == psnr(files(HIGHEST))  # little to spare
     # more than the best, or less than the worst, is met by the ends where that keeps the promise
     assert len(search(Target(size=10**6), files, psnr, 800, 10)) == 500 + HIGHEST
     assert len(search(Target(psnr=3.0), files, psnr, 800, 10)) == 500 + LOWEST
