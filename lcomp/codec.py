@@ -35,7 +35,7 @@ WINDOW = 2
 """Tiles per side of the windows that g_a and g_s run in: more memory, less margin."""
 
 SEARCH_WINDOW = 1
-"""The same for a search, where every pixel takes ten times as much memory."""
+"""The same for a search, where a gradient needs what was computed of every pixel."""
 
 
 class Decoded(NamedTuple):

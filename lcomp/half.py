@@ -42,16 +42,11 @@ def decode_area(
     progress: Progress | None = None,
 ) -> Decoded:
     """Decode an area of a picture, at whatever size it was coded; raises as `ModelCodec.decode` does."""
-    header = file.header
-
-    def decode(coded: Rectangle) -> Decoded:
-        quality, grid = header.quality, header.grid
-        return codec.decode(file.tiles, quality, grid, file.coder, coded, salvage, progress, decoder, header.half)
-
-    if not header.half:
-        return decode(area)
-    coded = halved(area)
-    decoded = decode(coded)
+    quality, grid, half = file.header.quality, file.header.grid, file.header.half
+    coded = halved(area) if half else area
+    decoded = codec.decode(file.tiles, quality, grid, file.coder, coded, salvage, progress, decoder, half)
+    if not half:
+        return decoded
     return Decoded(decoded.pixels[area.within(coded.doubled())], tuple(tile.doubled() for tile in decoded.lost))
 
 

@@ -147,15 +147,14 @@ def search(
     where no quality will do, with what is reachable.
     """
     file = cache(encode)
-    limit = target.size if target.size is not None else bytes_within(target.bpp or 0, pixels)
-    goal, tolerance = coded_size(limit, fixed), SIZE_TOLERANCE
     if target.psnr is not None:
-        goal, tolerance = target.psnr + PSNR_SPARE + PSNR_TOLERANCE, PSNR_TOLERANCE
+        goal, tolerance, measure = target.psnr + PSNR_SPARE + PSNR_TOLERANCE, PSNR_TOLERANCE, psnr
+    else:
+        limit = target.size if target.size is not None else bytes_within(target.bpp or 0, pixels)
+        goal, tolerance, measure = coded_size(limit, fixed), SIZE_TOLERANCE, lambda data: coded_size(len(data), fixed)
 
     def valued(make: Callable[[int], bytes]) -> Callable[[int], float]:
-        if target.psnr is not None:
-            return cache(lambda quality: psnr(make(quality)))
-        return cache(lambda quality: coded_size(len(make(quality)), fixed))
+        return cache(lambda quality: measure(make(quality)))
 
     value = valued(file)
     if guess is not None:

@@ -143,7 +143,7 @@ def test_the_middle_speaks_for_a_picture_where_it_is_sure(codec: ModelCodec, mon
     assert scene.part(Rectangle(80, 48, 128, 128)).middle() is None
     effort, y = codec.search(2), codec.transforms.latents(x, quality)
     whole = Rectangle(0, 0, y.shape[3], y.shape[2]).within(Rectangle(0, 0, y.shape[3], y.shape[2]))
-    good = effort.assemble(y, [whole], [effort.first(y, quality)])
+    good = effort.surrounded(y, whole, effort.first(y, quality))
     middle = good.symbols.clone()
     middle[..., 4:12, 4:12] += 3  # far off there
     edge = good.symbols.clone()
