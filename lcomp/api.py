@@ -25,6 +25,9 @@ from lcomp.tiles import Grid, Rectangle
 from lcomp.windows import AUTO, PRECISIONS
 from lcomp.zoo import DEFAULT_MODEL, model_by_name, model_by_number
 
+OUT_OF_MEMORY = ("allocate memory", "out of memory", "ALLOC_FAILED")
+"""In what torch says when memory runs out on a CPU, in the CUDA driver, and in cuDNN or cuBLAS."""
+
 
 @contextlib.contextmanager
 def memory_errors() -> Iterator[None]:
@@ -34,7 +37,7 @@ def memory_errors() -> Iterator[None]:
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise LcompError("not enough memory for this picture") from error
     except RuntimeError as error:
-        if "allocate memory" in str(error):
+        if any(words in str(error) for words in OUT_OF_MEMORY):
             raise LcompError("not enough memory for this picture") from error
         raise
 

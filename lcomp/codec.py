@@ -71,13 +71,13 @@ class ModelCodec:
         return self.executor.map
 
     def here(self, work: DecodeTile) -> DecodeTile:
-        """The same for any thread: on the CUDA stream, and so the device, of this one."""
+        """The same for any thread: on the device and CUDA stream of this one."""
         if self.device.type != "cuda":
             return work
         stream = torch.cuda.current_stream(self.device)
 
         def in_stream(number: int) -> Tensor | None:
-            with torch.cuda.stream(stream):
+            with torch.cuda.device(stream.device), torch.cuda.stream(stream):
                 return work(number)
 
         return in_stream

@@ -292,7 +292,7 @@ class Effort:
         # what g_s would make of it if it were linear: (error - step)^2 - error^2
         guess_up, guess_down = weight * (1 - 2 * error) + up, weight * (1 + 2 * error) + down
         upwards = guess_up < guess_down
-        tried = torch.rand(symbols.shape, generator=random).to(symbols.device) < share
+        tried = torch.rand(symbols.shape, generator=random, device="cpu").to(symbols.device) < share
         tried &= (scales > 0) & (torch.minimum(guess_up, guess_down) < LIMIT)
         return Moves(torch.where(upwards, 1.0, -1.0) * tried, torch.where(upwards, up, down))
 

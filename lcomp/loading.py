@@ -1,5 +1,6 @@
 """Models and decoders on their devices, each loaded once per process."""
 
+import warnings
 from functools import cache
 
 import torch
@@ -14,18 +15,36 @@ from lcomp.windows import AUTO
 from lcomp.zoo import MSE, ModelInfo, decoder_names, inventive_decoders, model_by_name
 
 
+@cache
+def works(device: torch.device) -> bool:
+    """Whether a CUDA device is there and computes: its driver or the device may be too old for this torch.
+
+    Why one does not is shown among the stages only: most machines have none.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return torch.cuda.is_available() and bool((torch.ones(1, device=device) + 1).item())
+        except RuntimeError as error:
+            log.debug("  %s is of no use: %s", device, str(error).partition("\n")[0])
+            return False
+
+
 def choose_device(name: str) -> torch.device:
-    """The device called `name`: auto, cpu, cuda or cuda:N; raises LcompError where it does not exist."""
+    """The device called `name`: auto, cpu, cuda or cuda:N; raises LcompError where there is none that works."""
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if works(torch.device("cuda")) else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError as error:
         raise LcompError(f"unknown device '{name}': use auto, cpu, cuda or cuda:N") from error
     if device.type not in ("cpu", "cuda"):
         raise LcompError(f"device '{name}' is not supported: use auto, cpu, cuda or cuda:N")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise LcompError(f"device '{name}' does not exist on this machine")
+    if device.type == "cuda":
+        if not works(device):
+            raise LcompError(f"device '{name}' does not exist on this machine or does not work with this torch")
+        if device.index is None:  # which one that is may change
+            return torch.device("cuda", torch.cuda.current_device())
     return device
 
 

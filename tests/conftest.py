@@ -9,7 +9,10 @@ from command import lcomp
 from hypothesis import settings
 from PIL import Image
 
+from lcomp.container import Coder
 from lcomp.entropy.tables import gaussian_tables
+from lcomp.entropy.torchac_coder import load_torchac
+from lcomp.errors import UnsupportedError
 from lcomp.networks.context import Context
 from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.family import count_features
@@ -101,6 +104,15 @@ channels_fine = 8
 blocks_fine = 1
 noise = 2
 """ + recipe("tiny-sr.safetensors")
+
+
+def require_coder(coder: Coder) -> None:
+    """Skip the test where a coder cannot be built."""
+    if coder is Coder.TORCHAC:
+        try:
+            load_torchac()
+        except UnsupportedError as error:
+            pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

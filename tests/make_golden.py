@@ -38,11 +38,11 @@ def latents(file: LicFile, codec: ModelCodec) -> Iterator[Latents]:
         yield codec.tile.decode(encoded, quality, tile.height, tile.width, file.coder, number)
 
 
-def latents_sha256(file: LicFile, model: str) -> str:
+def latents_sha256(file: LicFile, model: str, device: str = "cpu") -> str:
     """SHA-256 of the exact latents of a file's tiles."""
     digest = hashlib.sha256()
-    for tile in latents(file, ModelCodec(model_by_name(model).coding, torch.device("cpu"))):
-        digest.update(tile.y_hat().numpy().tobytes())
+    for tile in latents(file, ModelCodec(model_by_name(model).coding, torch.device(device))):
+        digest.update(tile.y_hat().cpu().numpy().tobytes())
     return digest.hexdigest()
 
 

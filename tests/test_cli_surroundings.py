@@ -53,6 +53,11 @@ def test_what_never_ends_is_not_read_on(tmp_path: Path) -> None:
         assert "not a .lic file" in one_line(result)
     piped = shell(f"{LIMITED} < /dev/zero", "decode", "-", "-o", tmp_path / "a.png")
     assert piped.returncode == 3
+    # any start may be that of a picture, so what is too much depends on how large one may be
+    for source in ("/dev/zero", "-"):
+        picture = shell(f"{LIMITED} < /dev/zero", "encode", source, "--max-pixels", "1000", "-o", tmp_path / "a.lic")
+        assert picture.returncode == 3
+        assert "input has more than" in one_line(picture)
     assert not list(tmp_path.iterdir())
 
 

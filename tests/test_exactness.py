@@ -4,12 +4,11 @@ import json
 import os
 import subprocess
 import sys
-from itertools import product
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from conftest import require_coder
 from make_golden import GOLDEN, METADATA, colours_psnr, latents, latents_sha256
 from PIL import Image
 
@@ -17,8 +16,6 @@ import lcomp
 from lcomp import container
 from lcomp.codec import ModelCodec
 from lcomp.container import Coder, Mode
-from lcomp.entropy.torchac_coder import load_torchac
-from lcomp.tiles import Grid
 from lcomp.zoo import all_models, model_by_name
 
 SETTINGS = {
@@ -111,47 +108,12 @@ def test_extreme_hyper_latents_stay_exact(shipped: ModelCodec) -> None:
         assert parameters.mean.abs().max() <= 2**20
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_cuda_and_cpu_agree(shipped: ModelCodec, photo: Image.Image) -> None:
-    cuda = ModelCodec(shipped.model, torch.device("cuda"))
-    pixels = np.asarray(photo)
-    for quality, (first, second) in product((1000, 4000, 8000), ((shipped, cuda), (cuda, shipped))):
-        [encoded] = first.encode(pixels, quality, Grid(200, 136), Coder.CONSTRICTION)
-        ours = first.tile.decode(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION).y_hat().cpu()
-        theirs = second.tile.decode(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION).y_hat().cpu()
-        assert torch.equal(ours, theirs)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("coder", list(Coder))
-def test_cuda_codes_tiles_side_by_side(shipped: ModelCodec, photo: Image.Image, coder: Coder) -> None:
-    if coder is Coder.TORCHAC:
-        try:
-            load_torchac()
-        except lcomp.UnsupportedError as error:
-            pytest.skip(str(error))
-    pixels, grid = np.asarray(photo), Grid(200, 136, tile=64)
-    for effort in (1, 2):
-        cuda = ModelCodec(shipped.model, torch.device("cuda"))  # has not built its coder
-        tiles = cuda.encode(pixels, 4000, grid, coder, effort)
-        expected = shipped.decode(tiles, 4000, grid, coder, grid.picture).pixels.astype(int)
-        for stream in (torch.cuda.current_stream(), torch.cuda.Stream()):
-            fresh = ModelCodec(shipped.model, torch.device("cuda"))
-            with torch.cuda.stream(stream):
-                pixels_there = fresh.decode(tiles, 4000, grid, coder, grid.picture).pixels
-            assert np.abs(pixels_there - expected).mean() < 1
-
-
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.lic")), ids=lambda path: path.stem)
 def test_golden_files_decode_to_their_latents_and_pixels(path: Path) -> None:
     expected = json.loads(path.with_suffix(".json").read_text())
     data = path.read_bytes()
     file = container.read(data)
-    if file.coder is Coder.TORCHAC:
-        try:
-            load_torchac()
-        except lcomp.UnsupportedError as error:
-            pytest.skip(str(error))
+    require_coder(file.coder)
     assert latents_sha256(file, expected["model"]) == expected["latents_sha256"]
     decoded = lcomp.decode(data, device="cpu")
     with Image.open(path.with_name(expected["original"])) as image:

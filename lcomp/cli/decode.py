@@ -72,7 +72,7 @@ class DecodeWork:
     def __call__(self, source: str, output: str, progress: Progress) -> str:
         """Write the picture and say what it is like."""
         destination = Destination(output, source, self.force)
-        data = read_input(source, MAGIC)
+        data = read_input(source, self.max_pixels, MAGIC)
         started = time.perf_counter()  # a pipe may have taken its time
         from lcomp.api import Codec
 

@@ -51,7 +51,7 @@ class EncodeWork:
     def __call__(self, source: str, output: str, progress: Progress) -> str:
         """Write the file and say what it is like."""
         destination = Destination(output, source, self.force)
-        picture = read_input(source)
+        picture = read_input(source, self.max_pixels)
         started = time.perf_counter()  # a pipe may have taken its time
         from lcomp.api import Codec, info
 

@@ -15,10 +15,13 @@ from typing import BinaryIO, TextIO
 import typer
 from PIL import Image
 
-from lcomp.errors import LcompError
+from lcomp.errors import LcompError, LimitError
 
 STREAM = "-"
 """Stands for stdin or stdout."""
+
+PART = 2**22
+"""Bytes that are read at a time."""
 
 Progress = Callable[[int, int], None]
 """Told how many pixels of how many are done."""
@@ -94,27 +97,42 @@ class KeptMessages(logging.Handler):
         self.lines.append(record.getMessage())
 
 
-def read_from(stream: BinaryIO, start: bytes) -> bytes:
-    """All bytes of a stream, but no more than a few of one that does not start as it should."""
+def largest_input(max_pixels: int) -> int:
+    """Bytes that an input of up to `max_pixels` pixels may take: at 16 bits, and what comes with it."""
+    return 8 * max_pixels + 2**28
+
+
+def read_from(stream: BinaryIO, start: bytes, most: int) -> bytes:
+    """All bytes of a stream, but no more than a few of one that does not start as it should.
+
+    Raises LimitError beyond `most` bytes.
+    """
     # None where a stream does not wait for what is not there yet
-    head = stream.read(len(start)) or b""
-    return head + (stream.read() or b"") if head == start else head
+    parts = [stream.read(len(start)) or b""]
+    size = len(parts[0])
+    while part := stream.read(PART) if parts[0] == start else None:
+        parts.append(part)
+        size += len(part)
+        if size > most:
+            raise LimitError(f"input has more than {most} bytes (see --max-pixels)")
+    return b"".join(parts)
 
 
-def read_input(name: str, start: bytes = b"") -> bytes:
+def read_input(name: str, max_pixels: int, start: bytes = b"") -> bytes:
     """All bytes of a file, or of stdin for '-'; raises LcompError where it cannot be read.
 
-    What does not begin with `start` is not read on: it may be large, or never end.
+    What does not begin with `start`, or is larger than `max_pixels` pixels can be, is not read on: it may never end.
     """
+    most = largest_input(max_pixels)
     try:
         if name != STREAM:
             with Path(name).open("rb") as file:
-                return read_from(file, start)
+                return read_from(file, start, most)
         if sys.stdin is None:
             raise LcompError("stdin is closed")
         if sys.stdin.isatty():
             raise LcompError("refusing to read binary data from a terminal: name a file or redirect stdin")
-        return read_from(sys.stdin.buffer, start)
+        return read_from(sys.stdin.buffer, start, most)
     except OSError as error:
         raise LcompError(f"{error.strerror}") from error
 

@@ -10,6 +10,7 @@ from lcomp import container
 from lcomp.cli.files import printable, read_input, show
 from lcomp.cli.options import Json
 from lcomp.errors import LcompError, ModelError
+from lcomp.images import MAX_PIXELS
 from lcomp.zoo import all_models
 
 
@@ -46,7 +47,7 @@ class Facts:
 def read_facts(name: str) -> Facts:
     """Facts of a file, all checksums verified; raises LcompError with the file's name for a bad one."""
     try:
-        data = read_input(name, container.MAGIC)
+        data = read_input(name, MAX_PIXELS, container.MAGIC)
         file = container.read(data)
         models = {model.number: model for model in all_models()}
     except ModelError:

@@ -1,0 +1,118 @@
+"""Which device is chosen, and that a GPU does what a CPU does."""
+
+import json
+import warnings
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import TINY_CONTEXT, require_coder
+from make_golden import GOLDEN, latents_sha256
+from PIL import Image
+from typer.testing import CliRunner
+
+from lcomp import container
+from lcomp.api import memory_errors
+from lcomp.cli.app import app
+from lcomp.codec import ModelCodec
+from lcomp.container import Coder
+from lcomp.errors import LcompError
+from lcomp.loading import choose_device, load_model, works
+from lcomp.tiles import Grid
+from lcomp.zoo import model_by_name
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+on_cuda = pytest.mark.skipif(not works(CUDA), reason="no CUDA device that works")
+
+
+@pytest.fixture
+def useless_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A GPU that the driver knows, and complains about, but torch has no kernels for."""
+
+    def is_available() -> bool:
+        warnings.warn("this torch is too new for that device", stacklevel=2)
+        return True
+
+    def ones(*sizes: int, device: torch.device) -> torch.Tensor:
+        raise RuntimeError("CUDA error: no kernel image is available for execution on the device\nmore lines")
+
+    works.cache_clear()
+    monkeypatch.setattr(torch.cuda, "is_available", is_available)
+    monkeypatch.setattr(torch, "ones", ones)
+    yield
+    works.cache_clear()
+
+
+@pytest.mark.usefixtures("useless_gpu")
+def test_a_gpu_of_no_use_is_not_chosen() -> None:
+    assert choose_device("auto") == CPU
+    with pytest.raises(LcompError, match="device 'cuda' does not exist on this machine or does not work"):
+        choose_device("cuda")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[enforce fail at alloc_cpu.cpp:124] data. DefaultCPUAllocator: can't allocate memory",
+        "CUDA error: out of memory",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    ],
+)
+def test_memory_that_runs_out_is_one_error(text: str) -> None:
+    with pytest.raises(LcompError, match="not enough memory for this picture"), memory_errors():
+        raise RuntimeError(text)
+    with pytest.raises(RuntimeError, match="something else"), memory_errors():
+        raise RuntimeError("something else")
+
+
+@on_cuda
+@pytest.mark.parametrize("name", ["hyperprior", "autoregressive"])
+def test_cuda_and_cpu_agree(name: str, photo: Image.Image) -> None:
+    model = model_by_name(name)
+    cpu, cuda = ModelCodec(model, CPU), ModelCodec(model, CUDA)
+    pixels = np.asarray(photo)
+    for quality, (first, second) in product((1000, 4000, 8000), ((cpu, cuda), (cuda, cpu))):
+        [encoded] = first.encode(pixels, quality, Grid(200, 136), Coder.CONSTRICTION)
+        ours = first.tile.decode(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION).y_hat().cpu()
+        theirs = second.tile.decode(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION).y_hat().cpu()
+        assert torch.equal(ours, theirs)
+
+
+@on_cuda
+@pytest.mark.parametrize("coder", list(Coder))
+@pytest.mark.parametrize("name", ["hyperprior", "autoregressive"])
+def test_cuda_codes_tiles_side_by_side(name: str, coder: Coder, photo: Image.Image) -> None:
+    require_coder(coder)
+    model, pixels, grid = model_by_name(name), np.asarray(photo), Grid(200, 136, tile=64)
+    for effort in (1, 2):
+        tiles = ModelCodec(model, CUDA).encode(pixels, 4000, grid, coder, effort)  # which has not built its coder
+        expected = load_model(model, CPU).decode(tiles, 4000, grid, coder, grid.picture).pixels.astype(int)
+        for stream in (torch.cuda.current_stream(), torch.cuda.Stream()):
+            fresh = ModelCodec(model, CUDA)
+            with torch.cuda.stream(stream):
+                pixels_there = fresh.decode(tiles, 4000, grid, coder, grid.picture).pixels
+            assert np.abs(pixels_there - expected).mean() < 1
+
+
+@on_cuda
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.lic")), ids=lambda path: path.stem)
+def test_golden_files_decode_to_their_latents_on_cuda(path: Path) -> None:
+    expected = json.loads(path.with_suffix(".json").read_text())
+    file = container.read(path.read_bytes())
+    require_coder(file.coder)
+    assert latents_sha256(file, expected["model"], "cuda") == expected["latents_sha256"]
+
+
+@on_cuda
+def test_a_backbone_and_a_context_model_train_on_cuda(model_file: Path, pictures: Path, tmp_path: Path) -> None:
+    context_file = model_file.with_name("context.toml")
+    context_file.write_text(TINY_CONTEXT)
+    common = ["--data", str(pictures), "--device", "cuda", "--no-compile"]
+    for file, start in ((model_file, []), (context_file, ["--from", str(tmp_path / model_file.stem)])):
+        arguments = ["train", str(file), "--run", str(tmp_path / file.stem), *start, *common]
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, result.output
