@@ -25,8 +25,8 @@ from lcomp.tiles import Grid, Rectangle
 from lcomp.windows import AUTO, PRECISIONS
 from lcomp.zoo import DEFAULT_MODEL, model_by_name, model_by_number
 
-OUT_OF_MEMORY = ("allocate memory", "out of memory", "ALLOC_FAILED")
-"""In what torch says when memory runs out on a CPU, in the CUDA driver, and in cuDNN or cuBLAS."""
+OUT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED", "ALLOCATION_FAILED")
+"""In what torch says when memory runs out on a CPU (two systems), in the CUDA driver, and in its libraries."""
 
 
 @contextlib.contextmanager

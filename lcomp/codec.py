@@ -61,7 +61,10 @@ class ModelCodec:
         self.rounding = Rounding(weights.tables, device)
         self.watch = self.tile.watch
         # two tiles at once on another device: it computes one while the other is coded on the CPU
-        self.executor = None if device.type == "cpu" else ThreadPoolExecutor(2)
+        self.executor = None
+        if device.type == "cuda":
+            # else they would start on the first device, and take memory there
+            self.executor = ThreadPoolExecutor(2, initializer=torch.cuda.set_device, initargs=(device,))
 
     @property
     def run(self) -> Run:
@@ -71,13 +74,13 @@ class ModelCodec:
         return self.executor.map
 
     def here(self, work: DecodeTile) -> DecodeTile:
-        """The same for any thread: on the device and CUDA stream of this one."""
+        """The same for any thread: on the CUDA stream of this one."""
         if self.device.type != "cuda":
             return work
         stream = torch.cuda.current_stream(self.device)
 
         def in_stream(number: int) -> Tensor | None:
-            with torch.cuda.device(stream.device), torch.cuda.stream(stream):
+            with torch.cuda.stream(stream):
                 return work(number)
 
         return in_stream

@@ -30,6 +30,9 @@ READABLE_SUFFIXES = frozenset(
 )
 """Files in a folder that are worth an attempt to encode them."""
 
+ATTRIBUTES = "._"
+"""How the names of files begin that hold a Mac's attributes of others, whatever their suffix."""
+
 
 @dataclass(frozen=True)
 class Picture:

@@ -14,26 +14,38 @@ from lcomp.tile_codec import log
 from lcomp.windows import AUTO
 from lcomp.zoo import MSE, ModelInfo, decoder_names, inventive_decoders, model_by_name
 
+NO_DEVICE = "this torch knows of no GPU"
+"""Why there is no CUDA device on most machines."""
+
+
+def first_line(text: object) -> str:
+    """The first line of a message."""
+    return str(text).partition("\n")[0]
+
 
 @cache
-def works(device: torch.device) -> bool:
-    """Whether a CUDA device is there and computes: its driver or the device may be too old for this torch.
-
-    Why one does not is shown among the stages only: most machines have none.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+def trouble(device: torch.device) -> str | None:
+    """Why a CUDA device cannot be used, None where it can: its driver or itself may be too old for this torch."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
         try:
-            return torch.cuda.is_available() and bool((torch.ones(1, device=device) + 1).item())
-        except RuntimeError as error:
-            log.debug("  %s is of no use: %s", device, str(error).partition("\n")[0])
-            return False
+            if torch.cuda.is_available():
+                torch.ones(1, device=device).add(1).item()
+                return None
+        except torch.OutOfMemoryError:
+            return None  # it may have memory again; if not, the work will say so
+        except (RuntimeError, torch.cuda.DeferredCudaCallError) as error:
+            return first_line(error)
+    return first_line(told[0].message) if told else NO_DEVICE
 
 
 def choose_device(name: str) -> torch.device:
     """The device called `name`: auto, cpu, cuda or cuda:N; raises LcompError where there is none that works."""
     if name == "auto":
-        name = "cuda" if works(torch.device("cuda")) else "cpu"
+        reason = trouble(torch.device("cuda"))
+        if reason not in (None, NO_DEVICE):
+            log.debug("  the GPU cannot be used: %s", reason)
+        name = "cpu" if reason else "cuda"
     try:
         device = torch.device(name)
     except RuntimeError as error:
@@ -41,8 +53,9 @@ def choose_device(name: str) -> torch.device:
     if device.type not in ("cpu", "cuda"):
         raise LcompError(f"device '{name}' is not supported: use auto, cpu, cuda or cuda:N")
     if device.type == "cuda":
-        if not works(device):
-            raise LcompError(f"device '{name}' does not exist on this machine or does not work with this torch")
+        reason = trouble(device)
+        if reason:
+            raise LcompError(f"device '{name}' does not exist or cannot be used: {reason}")
         if device.index is None:  # which one that is may change
             return torch.device("cuda", torch.cuda.current_device())
     return device

@@ -192,6 +192,25 @@ def test_whatever_is_raised_fails_one_picture(
     assert "2 of 3 done, 1 failed" in errors
 
 
+def test_a_mac_tells_no_cases_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = [str(tmp_path / name) for name in ("one/caf\u00e9.png", "two/Cafe\u0301.png")]
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert len({job.output for job in plan(inputs, str(tmp_path), ".lic", frozenset({".png"}))}) == 2
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(typer.BadParameter, match="several inputs would be written to"):
+        plan(inputs, str(tmp_path), ".lic", frozenset({".png"}))
+    # what differs in its suffix too keeps that
+    jobs = plan([inputs[0], inputs[1].replace(".png", ".jpg")], str(tmp_path), ".lic", frozenset())
+    assert [Path(job.output).name for job in jobs] == ["caf\u00e9.png.lic", "Cafe\u0301.jpg.lic"]
+
+
+def test_a_mac_leaves_files_that_are_no_pictures(tmp_path: Path) -> None:
+    for name in ("a.png", "._a.png"):
+        (tmp_path / name).touch()
+    [job] = plan([str(tmp_path)], None, ".lic", frozenset({".png"}), recursive=True)
+    assert Path(job.source).name == "a.png"
+
+
 def test_problems_are_not_skipped(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     first, second = jobs_of(tmp_path, "one", "two")
     Path(first.output).write_text("one")
@@ -202,7 +221,7 @@ def test_problems_are_not_skipped(tmp_path: Path, capfd: pytest.CaptureFixture[s
         run(Copy(), [first, second, third], Manner("copying", verbose=False, quiet=False), skip_existing=True)
     errors = capfd.readouterr().err
     assert "would be written to the same file" in errors
-    assert "Is a directory" in errors
+    assert os.strerror(errno.EACCES if sys.platform == "win32" else errno.EISDIR) in errors
     assert "0 of 3 done, 2 failed, 1 skipped" in errors
 
 

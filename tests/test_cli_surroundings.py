@@ -1,15 +1,17 @@
 """What surrounds a command: names, folders and streams that are not as they should be (see tests/attacks/README.md)."""
 
+import errno
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from command import lcomp, one_line
 
-LIMITED = 'ulimit -v 40000000 2> /dev/null; exec "$@"'
+LIMITED = 'ulimit -v 4000000 2> /dev/null; exec "$@"'
 """A command that cannot fill the memory, where there is such a limit."""
 
 PROGRAM = [sys.executable, "-m", "lcomp"]
@@ -59,6 +61,34 @@ def test_what_never_ends_is_not_read_on(tmp_path: Path) -> None:
         assert picture.returncode == 3
         assert "input has more than" in one_line(picture)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="reads of a pipe wait here")
+def test_what_is_not_there_yet_is_not_the_end(folder: Path, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    arguments = [*PROGRAM, "decode", "-", "-o", str(tmp_path / "a.png")]
+    with os.fdopen(reader, "rb") as pipe, os.fdopen(writer, "wb"):
+        result = subprocess.run(arguments, stdin=pipe, capture_output=True, check=False, timeout=60)
+    assert result.returncode == 1
+    assert os.strerror(errno.EAGAIN) in one_line(result)
+
+
+def test_a_slow_pipe_without_a_buffer_is_read_to_its_end(folder: Path, tmp_path: Path) -> None:
+    data = (folder / "photo.lic").read_bytes()
+    with subprocess.Popen(
+        [*PROGRAM, "info", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    ) as process:
+        assert process.stdin is not None
+        for part in (data[:2], data[2:100], data[100:]):
+            time.sleep(0.2)
+            process.stdin.write(part)
+            process.stdin.flush()
+        process.stdin.close()
+        assert process.wait(60) == 0
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")

@@ -90,7 +90,8 @@ def test_interrupt_leaves_no_file(name: str, code: int, tmp_path: Path) -> None:
     if signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
         pytest.skip(f"{name} is ignored here, and so in what is started here")
     process = subprocess.Popen(
-        [sys.executable, "-m", "lcomp", "encode", str(tmp_path / "large.ppm"), "-v"], stderr=subprocess.PIPE
+        [sys.executable, "-m", "lcomp", "encode", str(tmp_path / "large.ppm"), "-v", "--device", "cpu"],
+        stderr=subprocess.PIPE,
     )
     assert process.stderr is not None
     assert b"loading" in process.stderr.readline()  # it is at work

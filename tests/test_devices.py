@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -20,51 +21,90 @@ from lcomp.cli.app import app
 from lcomp.codec import ModelCodec
 from lcomp.container import Coder
 from lcomp.errors import LcompError
-from lcomp.loading import choose_device, load_model, works
+from lcomp.loading import choose_device, load_model, trouble
+from lcomp.tile_codec import log
 from lcomp.tiles import Grid
 from lcomp.zoo import model_by_name
 
-CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 
-on_cuda = pytest.mark.skipif(not works(CUDA), reason="no CUDA device that works")
+on_cuda = pytest.mark.skipif("trouble(CUDA)", reason="no CUDA device that works")
 
 
-@pytest.fixture
-def useless_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A GPU that the driver knows, and complains about, but torch has no kernels for."""
+class Gpu(NamedTuple):
+    """A GPU that is of no use."""
+
+    known: bool  # to its driver
+    warning: str  # of torch, when asked for it
+    error: Exception | None  # when it computes
+
+
+NO_KERNELS = RuntimeError("CUDA error: no kernel image is available for execution on the device\nmore lines")
+
+
+@pytest.fixture(
+    params=[
+        Gpu(False, "CUDA initialization: the driver is too old", None),
+        Gpu(True, "this torch is too new for that device", NO_KERNELS),
+        Gpu(True, "", torch.cuda.DeferredCudaCallError("CUDA call failed lazily")),
+    ],
+    ids=["driver", "kernels", "start"],
+)
+def useless(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gpu]:
+    """The only GPU is of no use."""
+    gpu: Gpu = request.param
 
     def is_available() -> bool:
-        warnings.warn("this torch is too new for that device", stacklevel=2)
-        return True
+        if gpu.warning:
+            warnings.warn(gpu.warning, stacklevel=2)
+        return gpu.known
 
     def ones(*sizes: int, device: torch.device) -> torch.Tensor:
-        raise RuntimeError("CUDA error: no kernel image is available for execution on the device\nmore lines")
+        assert gpu.error
+        raise gpu.error
 
-    works.cache_clear()
+    trouble.cache_clear()
     monkeypatch.setattr(torch.cuda, "is_available", is_available)
     monkeypatch.setattr(torch, "ones", ones)
-    yield
-    works.cache_clear()
+    yield gpu
+    trouble.cache_clear()
 
 
-@pytest.mark.usefixtures("useless_gpu")
-def test_a_gpu_of_no_use_is_not_chosen() -> None:
+def test_a_gpu_of_no_use_is_not_chosen(useless: Gpu, monkeypatch: pytest.MonkeyPatch) -> None:
+    reason = str(useless.error or useless.warning).partition("\n")[0]
+    told: list[str] = []
+    monkeypatch.setattr(log, "debug", lambda text, *values: told.append(text % values))
     assert choose_device("auto") == CPU
-    with pytest.raises(LcompError, match="device 'cuda' does not exist on this machine or does not work"):
+    assert told == [f"  the GPU cannot be used: {reason}"]
+    with pytest.raises(LcompError, match=f"device 'cuda' does not exist or cannot be used: {reason}"):
         choose_device("cuda")
+
+
+def test_a_full_gpu_is_one_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ones(*sizes: int, device: torch.device) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "ones", ones)
+    assert trouble.__wrapped__(CUDA) is None
 
 
 @pytest.mark.parametrize(
     "text",
     [
         "[enforce fail at alloc_cpu.cpp:124] data. DefaultCPUAllocator: can't allocate memory",
+        "[enforce fail at alloc_cpu.cpp:121] data. DefaultCPUAllocator: not enough memory: you tried to",
         "CUDA error: out of memory",
-        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
     ],
 )
 def test_memory_that_runs_out_is_one_error(text: str) -> None:
     with pytest.raises(LcompError, match="not enough memory for this picture"), memory_errors():
         raise RuntimeError(text)
+
+
+def test_other_errors_are_not_taken_for_that() -> None:
     with pytest.raises(RuntimeError, match="something else"), memory_errors():
         raise RuntimeError("something else")
 
@@ -104,7 +144,7 @@ def test_golden_files_decode_to_their_latents_on_cuda(path: Path) -> None:
     expected = json.loads(path.with_suffix(".json").read_text())
     file = container.read(path.read_bytes())
     require_coder(file.coder)
-    assert latents_sha256(file, expected["model"], "cuda") == expected["latents_sha256"]
+    assert latents_sha256(file, expected["model"], "cuda:0") == expected["latents_sha256"]
 
 
 @on_cuda
@@ -112,7 +152,6 @@ def test_a_backbone_and_a_context_model_train_on_cuda(model_file: Path, pictures
     context_file = model_file.with_name("context.toml")
     context_file.write_text(TINY_CONTEXT)
     common = ["--data", str(pictures), "--device", "cuda", "--no-compile"]
-    for file, start in ((model_file, []), (context_file, ["--from", str(tmp_path / model_file.stem)])):
-        arguments = ["train", str(file), "--run", str(tmp_path / file.stem), *start, *common]
-        result = CliRunner().invoke(app, arguments)
+    for file in (model_file, context_file):
+        result = CliRunner().invoke(app, ["train", str(file), "--run", str(tmp_path / file.stem), *common])
         assert result.exit_code == 0, result.output

@@ -84,14 +84,14 @@ def run() -> str | int | None:
         say("lcomp: not enough memory")
         return 1
     except OSError as error:
-        say(f"lcomp: {error.filename or 'error'}: {error.strerror or error}")
+        say(f"lcomp: {error.filename2 or error.filename or 'error'}: {error.strerror or error}")
         return 1
     return 0
 
 
 def main() -> None:
     """Run the command line."""
-    for name in ("SIGTERM", "SIGHUP"):  # Windows knows the first only
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):  # the last is Windows' own, which lacks the second
         number = getattr(signal, name, None)
         if number and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, terminate)

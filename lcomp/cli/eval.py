@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lcomp.cli.files import require_stdout, say, set_up_messages, temporary_beside
-from lcomp.cli.options import Device, Force, Json, Quiet
+from lcomp.cli.options import MOST_JOBS, Device, Force, Json, Quiet
 from lcomp.errors import InterruptError, LcompError, ModelError
 from lcomp.zoo import all_models
 
@@ -169,7 +169,9 @@ def evaluate(
         bool,
         typer.Option("--perceptual", help="Measure SSIMULACRA2, fine detail and distance of features as well (slow)."),
     ] = False,
-    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes; with several, nothing is timed.")] = 1,
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=1, max=MOST_JOBS, help="Processes; with several, nothing is timed.")
+    ] = 1,
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the rows as CSV.")] = False,
     force: Force = False,

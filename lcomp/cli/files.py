@@ -2,9 +2,11 @@
 
 import contextlib
 import errno
+import io
 import logging
 import os
 import re
+import stat
 import sys
 import tempfile
 import warnings
@@ -97,37 +99,37 @@ class KeptMessages(logging.Handler):
         self.lines.append(record.getMessage())
 
 
-def largest_input(max_pixels: int) -> int:
-    """Bytes that an input of up to `max_pixels` pixels may take: at 16 bits, and what comes with it."""
-    return 8 * max_pixels + 2**28
-
-
-def read_from(stream: BinaryIO, start: bytes, most: int) -> bytes:
+def read_from(stream: BinaryIO, start: bytes, most: int | None) -> bytes:
     """All bytes of a stream, but no more than a few of one that does not start as it should.
 
-    Raises LimitError beyond `most` bytes.
+    Raises LimitError beyond `most` bytes and BlockingIOError where a stream does not wait for what is not there yet.
     """
-    # None where a stream does not wait for what is not there yet
-    parts = [stream.read(len(start)) or b""]
-    size = len(parts[0])
-    while part := stream.read(PART) if parts[0] == start else None:
-        parts.append(part)
-        size += len(part)
-        if size > most:
-            raise LimitError(f"input has more than {most} bytes (see --max-pixels)")
-    return b"".join(parts)
+    read = io.BytesIO()
+    wanted = len(start) or PART
+    while part := stream.read(wanted):
+        read.write(part)
+        if most is not None and read.tell() > most:
+            raise LimitError(f"input has more than {most} bytes")
+        with read.getbuffer() as known:
+            if known[: len(start)] != start[: len(known)]:
+                break
+        wanted = PART
+    if part is None:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    return read.getvalue()
 
 
 def read_input(name: str, max_pixels: int, start: bytes = b"") -> bytes:
     """All bytes of a file, or of stdin for '-'; raises LcompError where it cannot be read.
 
-    What does not begin with `start`, or is larger than `max_pixels` pixels can be, is not read on: it may never end.
+    What does not begin with `start` is not read on, nor a pipe or device that holds more than a picture of `max_pixels`
+    pixels can take, at 16 bits and with what comes with it: it may never end.
     """
-    most = largest_input(max_pixels)
+    most = 8 * max_pixels + 2**28
     try:
         if name != STREAM:
             with Path(name).open("rb") as file:
-                return read_from(file, start, most)
+                return read_from(file, start, None if Path(name).is_file() else most)
         if sys.stdin is None:
             raise LcompError("stdin is closed")
         if sys.stdin.isatty():
@@ -222,7 +224,8 @@ def temporary_beside(path: Path) -> Iterator[Path]:
     try:
         mask = os.umask(0)
         os.umask(mask)
-        temporary.chmod(path.stat().st_mode if path.exists() else 0o666 & ~mask)
+        with contextlib.suppress(OSError):  # some file systems know no modes
+            temporary.chmod(path.stat().st_mode | stat.S_IWUSR if path.exists() else 0o666 & ~mask)
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)

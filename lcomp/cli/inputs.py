@@ -1,6 +1,8 @@
 """Which files a command works on, and what its outputs are called."""
 
 import os
+import sys
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ import typer
 
 from lcomp.cli.files import STREAM, printable
 from lcomp.errors import LcompError
+from lcomp.images import ATTRIBUTES
 
 
 class Job(NamedTuple):
@@ -55,14 +58,15 @@ def is_other(path: Path) -> bool:
 def find_below(folder: str, suffixes: frozenset[str]) -> list[Found]:
     """The files below a folder with one of the suffixes, and the folders that cannot be read, by name.
 
-    Links to folders are not followed: they may lead back to where they are.
+    Links to folders are not followed: they may lead back to where they are. Files of a Mac's attributes, which it puts
+    beside pictures on other systems' disks, are none.
     """
     errors: list[OSError] = []
     paths = [
         Path(place, name)
         for place, _, names in os.walk(folder, onerror=errors.append)
         for name in names
-        if Path(name).suffix.lower() in suffixes
+        if Path(name).suffix.lower() in suffixes and not name.startswith(ATTRIBUTES)
     ]
     files = [Found(str(path), path.relative_to(folder)) for path in paths if not is_other(path)]
     locked = [Found(str(error.filename), problem=str(error.strerror)) for error in errors]
@@ -116,6 +120,12 @@ def real(name: str) -> str:
     return os.path.normcase(os.path.realpath(name))
 
 
+def landing(name: str) -> str:
+    """A name that all names of an output have in common; disks of a Mac seldom tell case or composition apart."""
+    name = real(name)
+    return unicodedata.normalize("NFC", name).casefold() if sys.platform == "darwin" else name
+
+
 def without_repetitions(found: list[Found], outputs: list[str]) -> Iterator[tuple[Found, str]]:
     """Inputs with their outputs; one that is reached twice, with the same output, is left out the second time.
 
@@ -135,10 +145,10 @@ def told_apart(names: list[str], full: list[str]) -> list[str]:
     """Names of outputs, or their full names where these tell apart what would be the same otherwise."""
     sharing: defaultdict[str, list[int]] = defaultdict(list)
     for number, name in enumerate(names):
-        sharing[real(name)].append(number)
+        sharing[landing(name)].append(number)
     result = list(names)
     for numbers in sharing.values():
-        if len({real(full[number]) for number in numbers}) == len(numbers) > 1:
+        if len({landing(full[number]) for number in numbers}) == len(numbers) > 1:
             for number in numbers:
                 result[number] = full[number]
     return result
@@ -175,7 +185,7 @@ def plan(
         name, problem = usual, one.problem
         if not problem:
             name = next(names)
-            first = taken.setdefault(real(name), one)
+            first = taken.setdefault(landing(name), one)
             if first is not one and not (one.below or first.below):
                 raise typer.BadParameter(printable(f"several inputs would be written to {name}"))
             if first is not one:

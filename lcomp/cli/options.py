@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from typing import Annotated, Literal
 
 import typer
@@ -26,6 +27,9 @@ def refuse_forced_skips(force: bool, skip_existing: bool) -> None:
     if force and skip_existing:
         raise typer.BadParameter("--force and --skip-existing exclude each other")
 
+
+MOST_JOBS = 60 if sys.platform == "win32" else None
+"""How many processes a process can wait for."""
 
 Inputs = Annotated[
     list[str],
@@ -52,5 +56,7 @@ MaxPixels = Annotated[
 ]
 Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Work on all files in the folders given.")]
 SkipExisting = Annotated[bool, typer.Option("--skip-existing", help="Leave inputs out whose output exists.")]
-Jobs = Annotated[int, typer.Option("-j", "--jobs", min=1, metavar="N", help="Processes that share the work.")]
+Jobs = Annotated[
+    int, typer.Option("-j", "--jobs", min=1, max=MOST_JOBS, metavar="N", help="Processes that share the work.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

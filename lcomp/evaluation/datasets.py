@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lcomp import __version__
 from lcomp.errors import LcompError
-from lcomp.images import PICTURE_SUFFIXES
+from lcomp.images import ATTRIBUTES, PICTURE_SUFFIXES
 
 KODAK = "kodak"
 KODAK_URL = "https://r0k.us/graphics/kodak/kodak/"
@@ -71,6 +71,7 @@ def find_folder(folder: Path, exclude: Path | None) -> Dataset:
         path
         for path in folder.rglob("*")
         if path.suffix.lower() in PICTURE_SUFFIXES
+        and not path.name.startswith(ATTRIBUTES)
         and path.is_file()
         and not (exclude and exclude.resolve() in path.resolve().parents)
     )

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from lcomp.errors import LcompError
-from lcomp.images import PICTURE_SUFFIXES
+from lcomp.images import ATTRIBUTES, PICTURE_SUFFIXES
 
 VALIDATION_SIDE = 256
 
@@ -34,10 +34,14 @@ def find_pictures(folder: Path) -> Split:
 
     Raises LcompError where there are none.
     """
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(ATTRIBUTES)
+    )
     index = folder / "index.csv"
     if index.is_file():
-        with index.open(newline="") as stream:
+        with index.open(newline="", encoding="utf-8-sig") as stream:
             held_out = {row["file"] for row in csv.DictReader(stream) if row["split"] == "val"}
     else:
         held_out = {path.name for path in files[::VALIDATION_SHARE]}
@@ -63,7 +67,7 @@ class Pool:
         with ThreadPoolExecutor() as executor:
             pictures = list(executor.map(read_rgb, files))
         self.sizes = [(picture.shape[1], picture.shape[2]) for picture in pictures]
-        self.starts = np.cumsum([0] + [picture.numel() for picture in pictures])
+        self.starts = np.cumsum([0] + [picture.numel() for picture in pictures], dtype=np.int64)
         self.pixels = torch.cat([picture.flatten() for picture in pictures]).to(device)
 
     def picture(self, index: int) -> Tensor:

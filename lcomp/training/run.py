@@ -147,7 +147,7 @@ class Run(ABC, Generic[Model]):
         torch.autograd.backward(loss)
         self.step += 1
         groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
-        # of a group without parameters it would be on the CPU, wherever the others are
+        # the norm of no parameters would be on the CPU, wherever the others are
         norms = [nn.utils.clip_grad_norm_(group["params"], self.recipe.clip) for group in groups if group["params"]]
         if not torch.stack(norms).isfinite().all():
             return loss.detach()  # one bad batch must not spoil the run
