@@ -15,7 +15,7 @@ VTM_COST = {
 }
 """Lowest bpp + lmbda * distortion of VTM on Kodak at q = 1..8, from its published curve (CompressAI), by metric."""
 
-CONTEXT_SHARE = 0.9
+CONTEXT_SHARE = 0.95
 """Weight of the rate in context; the rest is that of the hyperprior alone."""
 
 ENHANCED_SHARE = 0.1
