@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from command import lcomp, one_line
 
+from lcomp.cli.app import run
+
 LIMITED = 'ulimit -v 4000000 2> /dev/null; exec "$@"'
 """A command that cannot fill the memory, where there is such a limit."""
 
@@ -136,3 +138,12 @@ def test_the_input_by_another_name_is_not_overwritten(
     assert result.returncode == 1
     assert "input itself" in one_line(result)
     assert photo.read_bytes() == (folder / "photo.png").read_bytes()
+
+
+def test_what_no_one_expected_is_one_line(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    def broken(standalone_mode: bool) -> None:
+        raise ZeroDivisionError("of some library\nmore lines")
+
+    monkeypatch.setattr("lcomp.cli.app.app", broken)
+    assert run() == 1
+    assert capfd.readouterr().err == "lcomp: unexpected ZeroDivisionError: of some library\\nmore lines\n"

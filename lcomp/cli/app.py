@@ -86,6 +86,9 @@ def run() -> str | int | None:
     except OSError as error:
         say(f"lcomp: {error.filename2 or error.filename or 'error'}: {error.strerror or error}")
         return 1
+    except Exception as error:  # whatever a library may raise
+        say(f"lcomp: unexpected {type(error).__name__}: {error}")
+        return 1
     return 0
 
 

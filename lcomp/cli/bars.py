@@ -26,7 +26,7 @@ def batch_bar(verb: str) -> Progress:
 def counting_bar(quiet: bool) -> Progress:
     """A bar that counts what is done, shown on terminals only."""
     console = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     return Progress(*columns, TimeRemainingColumn(), console=console, disable=quiet or not console.is_terminal)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lcomp.cli.files import require_stdout, say, set_up_messages, temporary_beside
+from lcomp.cli.files import printable, require_stdout, say, set_up_messages, temporary_beside
 from lcomp.cli.options import MOST_JOBS, Device, Force, Json, Quiet
 from lcomp.errors import InterruptError, LcompError, ModelError
 from lcomp.zoo import all_models
@@ -35,7 +35,7 @@ def parsed_qualities(text: str) -> tuple[float, ...]:
         qualities = sorted({float(part) for part in names(text)})
     except ValueError as error:
         raise typer.BadParameter(f"'{text}' is not a list of numbers: -q 1,2.5,4") from error
-    if not qualities or not (qualities[0] >= 0 and qualities[-1] <= 8):
+    if not qualities or not all(0 <= quality <= 8 for quality in qualities):
         raise typer.BadParameter("qualities are numbers from 0 to 8")
     return tuple(qualities)
 
@@ -73,7 +73,7 @@ def measured_rows(
     try:
         for row in measure(dataset, adapters, plan, Journal(output)):
             rows.append(row)
-            bar.update(task, advance=1 if row.codec else each, description=row.picture)
+            bar.update(task, advance=1 if row.codec else each, description=printable(row.picture))
             if row.error and (row.picture, row.codec) not in failed:
                 failed.add((row.picture, row.codec))
                 by = f"{row.codec}: " if row.codec else ""
@@ -107,10 +107,10 @@ def write_outputs(output: Path, results: "Results", dataset: "Dataset", adapters
         report = render(results, plots, comparisons(dataset, adapters, list(results.rows)))
         files = [
             ("results.json", to_json(results).encode()),
-            ("results.csv", to_csv(results).encode()),
+            ("results.csv", to_csv(results).encode(errors="backslashreplace")),
             ("psnr.png", plots[0]),
             ("ms_ssim.png", plots[1]),
-            ("report.html", report.encode()),
+            ("report.html", report.encode(errors="backslashreplace")),
         ]
         for name, data in files:
             with temporary_beside(output / name) as temporary:

@@ -95,6 +95,8 @@ def train(
             sizes = info.architecture, beside.context if beside else None, viewer.decoder if viewer else None
             trainer = BackboneRun(*sizes, info.metric, setting, small)
 
+    if trainer.step:
+        say(f"going on from {checkpoint_file(folder)}: {trainer.minutes:.1f} of {recipe.minutes:g} minutes")
     with training_bar(console) as bar:
         task = bar.add_task(info.name, total=recipe.minutes)
         bar.update(task, completed=trainer.minutes)

@@ -1,8 +1,8 @@
 """Pictures to evaluate on: the Kodak set, found or fetched and always verified, or any folder."""
 
 import hashlib
+import http.client
 import os
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -100,7 +100,7 @@ def fetch_kodak(folder: Path, fetched: Callable[[int, int], None]) -> None:
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
                 data = response.read()
-        except (urllib.error.URLError, OSError) as error:
+        except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise LcompError(
                 f"Kodak cannot be fetched ({reason}): put kodim01.png to kodim24.png into {folder}, "

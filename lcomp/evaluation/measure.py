@@ -175,7 +175,7 @@ def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Jour
                 kept = [row for _, wish in wanted if (row := finished(wish, plan, journal))]
                 pending = [(adapter, row) for adapter, row in wanted if not finished(row, plan, journal)]
                 image = read_rgb(path) if pending else None
-            except (LcompError, OSError) as error:
+            except (LcompError, OSError, MemoryError) as error:
                 yield Row(name, digest, error=message(error))
                 continue
             yield from kept

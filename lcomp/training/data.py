@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from lcomp.errors import LcompError
-from lcomp.images import ATTRIBUTES, PICTURE_SUFFIXES
+from lcomp.images import ATTRIBUTES, PICTURE_SUFFIXES, open_image, to_picture
 
 VALIDATION_SIDE = 256
 
@@ -29,20 +28,32 @@ class Split(NamedTuple):
     validation: list[Path]
 
 
+def held_out_names(index: Path) -> set[str]:
+    """Names of the files that an index holds out for validation; raises LcompError where it cannot be read."""
+    try:
+        with index.open(newline="", encoding="utf-8-sig") as stream:
+            return {row["file"] for row in csv.DictReader(stream) if row["split"] == "val"}
+    except KeyError as error:
+        raise LcompError(f"{index} has no column {error}") from error
+    except (ValueError, csv.Error) as error:
+        raise LcompError(f"{index}: {error}") from error
+
+
 def find_pictures(folder: Path) -> Split:
     """Pictures below `folder`; an `index.csv` with columns file and split decides the validation set.
 
     Raises LcompError where there are none.
     """
+    if not folder.is_dir():
+        raise LcompError(f"{folder} is no folder")
     files = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(ATTRIBUTES)
+        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(ATTRIBUTES) and path.is_file()
     )
     index = folder / "index.csv"
     if index.is_file():
-        with index.open(newline="", encoding="utf-8-sig") as stream:
-            held_out = {row["file"] for row in csv.DictReader(stream) if row["split"] == "val"}
+        held_out = held_out_names(index)
     else:
         held_out = {path.name for path in files[::VALIDATION_SHARE]}
     split = Split(
@@ -55,9 +66,12 @@ def find_pictures(folder: Path) -> Split:
 
 
 def read_rgb(path: Path) -> Tensor:
-    """Picture as uint8 [3, H, W]."""
-    with Image.open(path) as image:
-        return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
+    """Picture as uint8 [3, H, W]; raises LcompError, with its name, where it cannot be read."""
+    try:
+        pixels = to_picture(open_image(path.read_bytes())).pixels
+    except LcompError as error:
+        raise type(error)(f"{path}: {error}") from error
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1).contiguous()
 
 
 class Pool:

@@ -198,8 +198,12 @@ class Run(ABC, Generic[Model]):
         }
         path = checkpoint_file(self.folder)
         temporary = path.with_suffix(".tmp")
-        torch.save(state, temporary)
-        temporary.replace(path)
+        try:
+            torch.save(state, temporary)
+            temporary.replace(path)
+        except (OSError, RuntimeError) as error:  # torch has an error of its own for a full disk
+            temporary.unlink(missing_ok=True)
+            raise LcompError(f"cannot write {path}: {error}") from error
 
     def load(self) -> None:
         """Go on from the checkpoint; the learning rates are the recipe's, not the checkpoint's.
