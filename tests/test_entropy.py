@@ -3,10 +3,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from conftest import require_coder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from lcomp.container import Coder
 from lcomp.entropy.grouping import Order, Transfer
 from lcomp.entropy.latents import MAX_SYMBOL, Group, LatentCoder, LatentDecoder, coder_tables
 from lcomp.entropy.range_coder import RangeCoder
@@ -19,7 +21,7 @@ from lcomp.entropy.tables import (
     pack_tables,
     unpack_tables,
 )
-from lcomp.errors import FormatError, UnsupportedError
+from lcomp.errors import FormatError
 
 TABLES = gaussian_tables()
 
@@ -41,10 +43,8 @@ def sigma(index: int) -> float:
 def torchac_backend() -> object:
     from lcomp.entropy.torchac_coder import TorchacCoder
 
-    try:
-        return TorchacCoder(coder_tables(TABLES))
-    except UnsupportedError as error:
-        pytest.skip(str(error))
+    require_coder(Coder.TORCHAC)
+    return TorchacCoder(coder_tables(TABLES))
 
 
 @pytest.fixture(scope="module", params=["constriction", "torchac"])

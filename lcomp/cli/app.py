@@ -13,7 +13,7 @@ import typer
 from lcomp import __version__
 from lcomp.cli import decode, encode, info, models, train
 from lcomp.cli.eval import evaluate
-from lcomp.cli.files import give_up, say
+from lcomp.cli.files import give_up, say, unexpected
 from lcomp.errors import InterruptError, LcompError
 
 EPILOG = (
@@ -87,7 +87,7 @@ def run() -> str | int | None:
         say(f"lcomp: {error.filename2 or error.filename or 'error'}: {error.strerror or error}")
         return 1
     except Exception as error:  # whatever a library may raise
-        say(f"lcomp: unexpected {type(error).__name__}: {error}")
+        say(f"lcomp: {unexpected(error)}")
         return 1
     return 0
 

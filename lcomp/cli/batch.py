@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import typer
 
-from lcomp.cli.files import STREAM, KeptMessages, Progress, printable, say, set_up_messages
+from lcomp.cli.files import STREAM, KeptMessages, Progress, printable, say, set_up_messages, unexpected
 from lcomp.cli.inputs import Job, is_file
 from lcomp.errors import LcompError
 from lcomp.workers import set_up_worker, starting_workers
@@ -64,7 +64,7 @@ def attempt(work: Work, job: Job, progress: Progress) -> Outcome:
     except MemoryError:
         return Outcome(job, "not enough memory", 1)
     except Exception as error:  # whatever a library may raise: the other pictures are not its business
-        return Outcome(job, f"unexpected {type(error).__name__}: {error}", 1)
+        return Outcome(job, unexpected(error), 1)
 
 
 def is_done(job: Job) -> bool:

@@ -34,6 +34,11 @@ def printable(text: str) -> str:
     return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda match: repr(match[0])[1:-1], text)
 
 
+def unexpected(error: Exception) -> str:
+    """What is said of an error that some library raised and nothing here expects."""
+    return f"unexpected {type(error).__name__}: {error}"
+
+
 def give_up(stream: TextIO) -> None:
     """Let what is written to a stream from now on, or what it still holds, go nowhere.
 
