@@ -30,15 +30,15 @@ OUT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "ALLOC
 
 
 @contextlib.contextmanager
-def memory_errors() -> Iterator[None]:
+def memory_errors(purpose: str = "this picture") -> Iterator[None]:
     """Turn what torch raises when memory runs out into an LcompError."""
     try:
         yield
     except (MemoryError, torch.OutOfMemoryError) as error:
-        raise LcompError("not enough memory for this picture") from error
+        raise LcompError(f"not enough memory for {purpose}") from error
     except RuntimeError as error:
         if any(words in str(error) for words in OUT_OF_MEMORY):
-            raise LcompError("not enough memory for this picture") from error
+            raise LcompError(f"not enough memory for {purpose}") from error
         raise
 
 

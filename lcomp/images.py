@@ -5,8 +5,10 @@ Every conversion of the pixels leaves a note. Other metadata (resolution, commen
 
 import contextlib
 import io
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +47,23 @@ class Picture:
     exif: bytes | None = None
     xmp: bytes | None = None
     notes: tuple[str, ...] = field(default=())  # what was converted on the way in
+
+
+def pictures_below(folder: Path) -> list[Path]:
+    """The files below a folder that count as pictures, by name; links to folders are not followed.
+
+    Raises LcompError where a folder cannot be read: what is measured or trained on must not depend on that.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise LcompError(f"{error.filename}: {error.strerror}") from error
+
+    paths = (Path(place, name) for place, _, names in os.walk(folder, onerror=refuse) for name in names)
+    return sorted(
+        path
+        for path in paths
+        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(ATTRIBUTES) and path.is_file()
+    )
 
 
 class Loaded(NamedTuple):

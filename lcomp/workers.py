@@ -1,5 +1,6 @@
 """Processes that work beside this one: what they all have in common."""
 
+import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
@@ -32,6 +33,14 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def end_with_parent() -> None:
+    """End this process as soon as the one that started it is gone, which may have had no time to say so."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "a worker has a parent"
+    parent.join()
+    os._exit(1)
 
 
 def set_up_worker(jobs: int) -> None:

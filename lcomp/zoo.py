@@ -117,8 +117,10 @@ def read_model(path: Path) -> ModelInfo:
         )
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValueError, TypeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise ModelError(f"{path}: it adds to itself, or is nested too deep") from error
     except KeyError as error:
         raise ModelError(f"{path}: {error} is missing") from error
 

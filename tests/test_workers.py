@@ -3,12 +3,14 @@
 import os
 import signal
 import sys
+import time
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from threading import Thread
 
 import pytest
 
-from lcomp.workers import starting_workers
+from lcomp.workers import end_with_parent, starting_workers
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process here")
 
@@ -44,3 +46,30 @@ def test_an_interrupt_meanwhile_is_not_lost() -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def last(pipe: Connection) -> None:
+    Thread(target=end_with_parent, daemon=True).start()
+    pipe.send("here")
+    time.sleep(600)
+
+
+def start_another(pipe: Connection) -> None:
+    process = get_context("spawn").Process(target=last, args=(pipe,))
+    process.start()
+    pipe.close()
+    process.join()
+
+
+def test_a_worker_ends_with_a_parent_that_is_killed() -> None:
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=start_another, args=(theirs,))
+    process.start()
+    theirs.close()
+    assert ours.recv() == "here"
+    process.kill()
+    assert ours.poll(60)
+    with pytest.raises(EOFError):
+        ours.recv()
+    process.join()

@@ -1,18 +1,44 @@
 """`lcomp train`."""
 
-import functools
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lcomp.cli.files import say
-from lcomp.cli.options import Device
+from lcomp.cli.files import say, set_up_messages
+from lcomp.cli.options import Device, a_number
 from lcomp.errors import LcompError
 
 if TYPE_CHECKING:
-    from lcomp.entropy.tables import Table
+    from rich.console import Console
+
+    from lcomp.training.run import Report
+    from lcomp.training.task import Trainer
+
+
+def watch(trainer: "Trainer", name: str, every: float, console: "Console") -> None:
+    """Train to the end, with a bar, lines on stderr and in the run's log; an interrupted run is saved."""
+    from lcomp.cli.bars import training_bar
+
+    with training_bar(console) as bar:
+        task = bar.add_task(name, total=trainer.recipe.minutes)
+        bar.update(task, completed=trainer.minutes)
+
+        def report(at: "Report") -> None:
+            line = (
+                f"step {at.step}, {at.minutes:.1f} min: train {at.train_cost:.4f}, validation {at.validation_cost:.4f}"
+                f"{at.notes}"
+            )
+            bar.update(task, completed=at.minutes, description=f"{name} {at.validation_cost:.4f}")
+            say(line)
+            with (trainer.folder / "log.txt").open("a") as log:
+                log.write(line + "\n")
+
+        try:
+            trainer.run(report, every)
+        except (KeyboardInterrupt, SystemExit):
+            trainer.save()
+            raise
 
 
 def train(
@@ -32,7 +58,9 @@ def train(
         ),
     ] = None,
     device: Device = "auto",
-    every: Annotated[float, typer.Option("--every", help="Minutes between checkpoints.")] = 5.0,
+    every: Annotated[
+        float, typer.Option("--every", min=0, callback=a_number, help="Minutes between checkpoints.")
+    ] = 5.0,
     compiled: Annotated[
         bool, typer.Option("--compile/--no-compile", help="Compile the training step (needs a C++ compiler).")
     ] = True,
@@ -45,101 +73,33 @@ def train(
     An interrupted run goes on from its checkpoint. At the end the averaged weights are written to the weights/ folder
     beside the model's TOML, whose digest is updated; so are those of what was trained beside a backbone.
     """
+    set_up_messages(verbose=False, quiet=False)
     try:
-        from lcomp.training.backbone import BackboneRun, trained_family
-        from lcomp.training.context import ContextRun
-        from lcomp.training.decoder import DecoderRun
-        from lcomp.training.export import export, export_context, export_decoder
-        from lcomp.training.gan import GanRun
-        from lcomp.training.restore import installed_family, installed_texture
-        from lcomp.training.run import Report, Setting, checkpoint_file
-        from lcomp.training.tables import export_fitted
+        from lcomp.training.run import Setting, checkpoint_file
+        from lcomp.training.task import export_trained, make_trainer, read_task
     except ModuleNotFoundError as error:
         say(f"lcomp: {error.name} is not installed: pip install 'lcomp[train]'")
         raise typer.Exit(1) from error
     from rich.console import Console
 
-    from lcomp.cli.bars import training_bar
+    from lcomp.api import memory_errors
     from lcomp.loading import choose_device
-    from lcomp.training.recipe import read_recipe
-    from lcomp.zoo import read_model
 
-    info, recipe = read_model(model), read_recipe(model)
-    folder = run or Path("runs") / info.name
+    task = read_task(model)
+    folder = run or Path("runs") / task.info.name
     if export_only and not checkpoint_file(folder).is_file():
         raise LcompError(f"{folder} holds no checkpoint")
-    beside = read_model(model.with_name(f"{recipe.context}.toml")) if recipe.context else None
-    viewer = read_model(model.with_name(f"{recipe.decoder}.toml")) if recipe.decoder else None
-    if viewer and viewer.inventive:
-        raise LcompError(f"'{viewer.name}' cannot be trained beside its backbone")
-    small = texture = None
-    if info.inventive and start:
-        texture = installed_texture(start)
-    elif start:
-        small = installed_family(start) if start.suffix == ".toml" else trained_family(start)
-    if small and info.decoder and not small.enhancer:
-        raise LcompError(f"{start} has no decoder of its own")
-    if small and info.context and not info.decoder and not small.context:
-        raise LcompError(f"{start} has no context model")
     console = Console(stderr=True)
-    setting = Setting(recipe, data, folder, choose_device(device), compiled)
-    trainer: BackboneRun | ContextRun | DecoderRun | GanRun
-    with console.status("reading the training pictures"):
-        if info.inventive:
-            trainer = GanRun(info, setting, texture)
-        elif info.decoder:
-            trainer = DecoderRun(info, setting, small.enhancer if small else None)
-        elif info.context:
-            trainer = ContextRun(info, setting, small.context if small else None)
-        else:
-            sizes = info.architecture, beside.context if beside else None, viewer.decoder if viewer else None
-            trainer = BackboneRun(*sizes, info.metric, setting, small)
-
-    if trainer.step:
-        say(f"going on from {checkpoint_file(folder)}: {trainer.minutes:.1f} of {recipe.minutes:g} minutes")
-    with training_bar(console) as bar:
-        task = bar.add_task(info.name, total=recipe.minutes)
-        bar.update(task, completed=trainer.minutes)
-
-        def report(at: Report) -> None:
-            line = (
-                f"step {at.step}, {at.minutes:.1f} min: train {at.train_cost:.4f}, validation {at.validation_cost:.4f}"
-                f"{at.notes}"
-            )
-            bar.update(task, completed=at.minutes, description=f"{info.name} {at.validation_cost:.4f}")
-            say(line)
-            with (folder / "log.txt").open("a") as log:
-                log.write(line + "\n")
-
+    setting = Setting(task.recipe, data, folder, choose_device(device), compiled)
+    with memory_errors("training"):
+        with console.status("reading the training pictures"):
+            trainer = make_trainer(task, setting, start)
+        if trainer.step:
+            spent = f"{trainer.minutes:.1f} of {task.recipe.minutes:g} minutes"
+            say(f"going on from {checkpoint_file(folder)}: {spent}")
         if not export_only:
-            try:
-                trainer.run(report, every)
-            except (KeyboardInterrupt, SystemExit):
-                trainer.save()
-                raise
-    training = {
-        "steps": str(trainer.step),
-        "minutes": f"{trainer.minutes:.1f}",
-        "validation_cost": f"{trainer.validate():.4f}",
-    }
-
-    def fit(write: "Callable[[tuple[Table, ...]], Path]", source: Path) -> Path:
-        with console.status(f"fitting the frequency tables of {source.stem}"):
-            return export_fitted(write, source, trainer.pool, recipe, setting.device)
-
-    if isinstance(trainer, DecoderRun | GanRun):
-        network = trainer.shown() if isinstance(trainer, GanRun) else trainer.average
-        weights = [export_decoder(network.g_s, info, training)]
-    elif isinstance(trainer, ContextRun):
-        weights = [fit(functools.partial(export_context, trainer.average, info, training), model)]
-    else:
-        family = trainer.average
-        weights = [fit(functools.partial(export, family.backbone, info, training), model)]
-        # described again: the backbone's digest is a new one
-        if beside and family.context:
-            described = read_model(beside.source)
-            weights.append(fit(functools.partial(export_context, family.context, described, training), beside.source))
-        if viewer and family.enhancer:
-            weights.append(export_decoder(family.enhancer, read_model(viewer.source), training))
+            watch(trainer, task.info.name, every, console)
+        with console.status("exporting") as status:
+            weights = export_trained(task, trainer, status.update)
     for path in weights:
         say(f"{path}: {path.stat().st_size} bytes")

@@ -175,12 +175,13 @@ def code_mark() -> str:
 
 def lcomp_model(name: str, qualities: tuple[float, ...], device: str) -> Adapter:
     """One of lcomp's own models, loaded; raises ModelError where it is unknown or its weights are unusable."""
-    from lcomp.api import Codec
+    from lcomp.api import Codec, memory_errors
     from lcomp.loading import load_decoder, load_model
     from lcomp.windows import prefers_bf16
 
     codec = Codec(name, device)
-    load_decoder(codec.model.decoder_name, codec.model, load_model(codec.model.coding, codec.device))
+    with memory_errors("the model"):
+        load_decoder(codec.model.decoder_name, codec.model, load_model(codec.model.coding, codec.device))
     # the fingerprint covers the bitstream only: the digests cover every weight
     digests = " ".join(model.sha256[:8] for model in codec.model.lineage)
     precision = "bf16" if prefers_bf16(codec.device) else "fp32"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lcomp import __version__
 from lcomp.errors import LcompError
-from lcomp.images import ATTRIBUTES, PICTURE_SUFFIXES
+from lcomp.images import pictures_below
 
 KODAK = "kodak"
 KODAK_URL = "https://r0k.us/graphics/kodak/kodak/"
@@ -64,17 +64,11 @@ def find_dataset(name: str, data: Path | None, exclude: Path | None, fetched: Ca
 
 
 def find_folder(folder: Path, exclude: Path | None) -> Dataset:
-    """All pictures below a folder, by their suffixes; raises LcompError where there are none."""
+    """All pictures below a folder; raises LcompError where there are none or a folder cannot be read."""
     if not folder.is_dir():
         raise LcompError(f"{folder} is neither a folder nor the name of a data set ({KODAK})")
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in PICTURE_SUFFIXES
-        and not path.name.startswith(ATTRIBUTES)
-        and path.is_file()
-        and not (exclude and exclude.resolve() in path.resolve().parents)
-    )
+    own = exclude.resolve() if exclude else None
+    files = [path for path in pictures_below(folder) if own not in path.resolve().parents]
     if not files:
         raise LcompError(f"{folder} holds no pictures")
     return Dataset(folder.resolve().name or "pictures", folder, tuple(files))

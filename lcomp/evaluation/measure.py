@@ -3,13 +3,15 @@
 import hashlib
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 from PIL import Image
@@ -23,7 +25,7 @@ from lcomp.evaluation.features import features, is_current, packed
 from lcomp.evaluation.journal import Journal
 from lcomp.evaluation.results import Row
 from lcomp.images import open_image, to_picture
-from lcomp.workers import set_up_worker, starting_workers
+from lcomp.workers import end_with_parent, set_up_worker, starting_workers
 
 WARM_UP = (768, 512)
 """Largest picture that codecs warm up with."""
@@ -65,11 +67,11 @@ def measure_row(row: Row, path: Path, adapter: Adapter, plan: Plan) -> Row:
     original = np.asarray(image)
     row = replace(row, width=image.width, height=image.height)
     try:
+        start = time.perf_counter()
+        data = adapter.encode(image, setting)
+        encode_seconds = time.perf_counter() - start
         with tempfile.TemporaryDirectory(prefix="lcomp-eval-") as folder:
             file = Path(folder) / "file"
-            start = time.perf_counter()
-            data = adapter.encode(image, setting)
-            encode_seconds = time.perf_counter() - start
             file.write_bytes(data)
             size, data = file.stat().st_size, file.read_bytes()
         start = time.perf_counter()
@@ -139,14 +141,19 @@ class Workers:
             yield from [future.result() for future in done]
 
     def close(self) -> None:
-        """Drop what has not begun, and wait for the rest."""
-        self.pool.shutdown(cancel_futures=True)
+        """End the processes, whatever they are doing."""
+        self.pool.shutdown(wait=False, cancel_futures=True)
+        for process in active_children():
+            process.terminate()
+        self.pool.shutdown()
 
 
 def begin(jobs: int) -> None:
     """Set up a process of `Workers`."""
+    Thread(target=end_with_parent, daemon=True).start()
     set_up_worker(jobs)
     Image.MAX_IMAGE_PIXELS = None
+    warnings.simplefilter("ignore")  # what Pillow has to say of a picture was said when the parent read it
 
 
 def work(row: Row, path: Path, plan: Plan) -> Row:

@@ -78,7 +78,7 @@ def plot(results: Results, ms_ssim: bool) -> bytes:
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("bits per pixel")
     axes.set_ylabel("MS-SSIM, dB: -10 log10(1 - MS-SSIM)" if ms_ssim else "PSNR (RGB), dB")
-    axes.set_title(f"{results.dataset}, {results.common} pictures")
+    axes.set_title(f"{results.dataset}, {results.common} pictures", parse_math=False)
     axes.grid(True, which="both", linewidth=0.3)
     if axes.lines:
         axes.legend(loc="lower right", fontsize=8)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lcomp.errors import LcompError
-from lcomp.images import ATTRIBUTES, PICTURE_SUFFIXES, open_image, to_picture
+from lcomp.images import open_image, pictures_below, to_picture
 
 VALIDATION_SIDE = 256
 
@@ -42,15 +42,11 @@ def held_out_names(index: Path) -> set[str]:
 def find_pictures(folder: Path) -> Split:
     """Pictures below `folder`; an `index.csv` with columns file and split decides the validation set.
 
-    Raises LcompError where there are none.
+    Raises LcompError where there are none or a folder cannot be read.
     """
     if not folder.is_dir():
         raise LcompError(f"{folder} is no folder")
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(ATTRIBUTES) and path.is_file()
-    )
+    files = pictures_below(folder)
     index = folder / "index.csv"
     if index.is_file():
         held_out = held_out_names(index)
@@ -113,9 +109,22 @@ def to_signal(pixels: Tensor) -> Tensor:
     return (pixels.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
 
 
-def validation_crops(pool: Pool) -> Iterator[Tensor]:
-    """The centre of every picture as [1, 3, H, W] in [-1, 1], sides multiples of 64 up to VALIDATION_SIDE."""
+def centres(pool: Pool, most: int, multiple: int) -> list[Tensor]:
+    """The centre of every picture that is large enough, uint8 [1, 3, side, side]; sides are multiples up to `most`.
+
+    Raises LcompError where all are smaller than one `multiple`.
+    """
+    found = []
     for index, (height, width) in enumerate(pool.sizes):
-        side = min(VALIDATION_SIDE, height // 64 * 64, width // 64 * 64)
+        side = min(most, height // multiple * multiple, width // multiple * multiple)
         top, left = (height - side) // 2, (width - side) // 2
-        yield to_signal(pool.picture(index)[None, :, top : top + side, left : left + side])
+        if side:
+            found.append(pool.picture(index)[None, :, top : top + side, left : left + side])
+    if not found:
+        raise LcompError(f"no validation picture is {multiple} pixels wide and high")
+    return found
+
+
+def validation_crops(pool: Pool) -> Iterator[Tensor]:
+    """The centre of every picture as [1, 3, H, W] in [-1, 1]; raises LcompError where all are too small."""
+    return map(to_signal, centres(pool, VALIDATION_SIDE, 64))

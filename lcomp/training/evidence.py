@@ -15,7 +15,7 @@ from lcomp.half import halve
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.enhancer import upscale
 from lcomp.networks.refinement import Evidence
-from lcomp.training.data import Pool, to_signal
+from lcomp.training.data import Pool, centres, to_signal
 
 
 class Coded(NamedTuple):
@@ -107,10 +107,7 @@ class Store:
 
 
 def held_out(pool: Pool, codec: ModelCodec, qualities: tuple[float, ...], side: int, half: bool) -> Iterator[Coded]:
-    """The centres of validation pictures, at all the qualities."""
-    for index, (height, width) in enumerate(pool.sizes):
-        size = min(side, height // 128 * 128, width // 128 * 128)
-        top, left = (height - size) // 2, (width - size) // 2
-        x = pool.picture(index)[None, :, top : top + size, left : left + size]
+    """The centres of validation pictures, at all the qualities; raises LcompError where all are too small."""
+    for x in centres(pool, side, 128):
         quality = torch.tensor(qualities, device=x.device)
         yield code(codec, x.expand(len(quality), -1, -1, -1), quality, half)

@@ -121,8 +121,11 @@ def half_precision(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def replace_file(path: Path, data: bytes) -> None:
     """Write a file by way of a temporary one beside it."""
     temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def export(model: Hyperprior, info: ModelInfo, training: dict[str, str], tables: tuple[Table, ...]) -> Path:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from lcomp.codec import ModelCodec
 from lcomp.distortion import squared_error
-from lcomp.errors import ModelError
+from lcomp.errors import LcompError, ModelError
 from lcomp.networks.blocks import place, quality_weights
 from lcomp.networks.enhancer import Enhanced, Enhancer
 from lcomp.networks.refinement import expected_error
@@ -19,7 +19,7 @@ from lcomp.training.data import VALIDATION_SIDE, to_signal
 from lcomp.training.discriminator import Discriminator, feature_distance
 from lcomp.training.evidence import Coded, Store, as_floats, held_out
 from lcomp.training.grow import copy_decoder
-from lcomp.training.run import Run, Setting, read_checkpoint
+from lcomp.training.run import Run, Setting, checkpoint_file, read_checkpoint
 from lcomp.training.statistics import LUMA_CHROMA, bands, seen, statistics_distance
 from lcomp.zoo import ModelInfo
 
@@ -250,7 +250,7 @@ class GanRun(Run[Trained]):
             enhanced = self.pictures(model, coded, half=False)
             pictures = (to_signal(coded.x), enhanced.x_hat, enhanced.x_hat + enhanced.added)
             rows.append(torch.cat([F.pad(one[:1], (0, VALIDATION_SIDE - one.shape[3])) for one in pictures], 3))
-        sheet = (torch.cat([row for row in rows if row.shape[2] == VALIDATION_SIDE], 2)[0] + 1) * 127.5
+        sheet = (torch.cat(rows, 2)[0] + 1) * 127.5
         pixels = sheet.round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
         Image.fromarray(pixels).save(self.folder / "samples.png")
 
@@ -262,5 +262,8 @@ class GanRun(Run[Trained]):
         """Go on from the checkpoint, discriminator included."""
         super().load()
         state = read_checkpoint(self.folder, self.device)
-        self.discriminator.load_state_dict(state["discriminator"])
-        self.opponent.load_state_dict(state["opponent"])
+        try:
+            self.discriminator.load_state_dict(state["discriminator"])
+            self.opponent.load_state_dict(state["opponent"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise LcompError(f"{checkpoint_file(self.folder)} is not of this model: choose another --run") from error

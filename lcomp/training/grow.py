@@ -31,6 +31,8 @@ def grown_index(old: BackboneConfig, new: BackboneConfig, before: int, after: in
 
     Raises LcompError for an axis that does not follow the latents or the hyper-latents.
     """
+    if after < before:
+        raise LcompError(f"an axis of {before} cannot shrink to {after}")
     if before == after:
         return list(range(before))
     m, g, z = old.latents, group_of_latent(old.latents)[-1] + 1, old.hyper_latents

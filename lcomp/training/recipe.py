@@ -1,10 +1,14 @@
 """Training recipes: the `[training]` table of a model's TOML."""
 
+import math
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, TypeVar
 
 from lcomp.errors import ModelError
+
+Part = TypeVar("Part", "Stage", "Recipe")
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,14 @@ class Recipe:
     def __post_init__(self) -> None:
         if not self.minutes > 0 or not self.stages or self.stages[0].start != 0:
             raise ModelError("a recipe takes more than 0 minutes and its first stage starts at 0")
+        positive = self.minutes, self.decay, self.clip, self.table_crops
+        others = self.lr_entropy, self.lr_vectors, self.lr_small, self.lr_transforms, self.lr_linear, self.floor
+        if not all(0 < value < math.inf for value in positive):
+            raise ModelError("minutes, decay, clip and table_crops of a recipe are more than 0")
+        if not all(0 <= value < math.inf for value in (*others, self.warmup, self.seed)):
+            raise ModelError("no rate, warmup, floor or seed of a recipe is less than 0")
+        if not 0 <= self.ema < 1:
+            raise ModelError("ema of a recipe is from 0 to less than 1")
 
     def stage(self, progress: float) -> Stage:
         """The stage in force at a fraction of the time."""
@@ -56,13 +68,26 @@ class Recipe:
         return max(min((1 - progress) / self.decay, 1.0), self.floor)
 
 
+def built(kind: type[Part], table: dict[str, Any]) -> Part:
+    """A stage or recipe of a table; raises TypeError where a value is of another type than its field."""
+    for field in fields(kind):
+        value, wanted = table.get(field.name), field.type
+        if value is None or type(value) is wanted or (wanted is float and type(value) is int):
+            continue
+        if wanted in (int, float, str):
+            raise TypeError(f"{field.name} = {value!r} is no {wanted.__name__}")
+    return kind(**table)
+
+
 def read_recipe(path: Path) -> Recipe:
     """The recipe in a model's TOML; raises ModelError where it is missing or malformed."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))["training"]
-        stages = tuple(Stage(**stage) for stage in table.pop("stages"))
-        return Recipe(stages=stages, **table)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        stages = tuple(built(Stage, stage) for stage in table["stages"])
+        return built(Recipe, table | {"stages": stages})
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ModelError(f"{path}: {error}") from error
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: bad [training] table: {error}") from error

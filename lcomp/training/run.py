@@ -12,8 +12,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch._dynamo.exc import TorchDynamoException
 
 from lcomp.errors import LcompError
+from lcomp.loading import first_line
 from lcomp.training.data import Pool, find_pictures
 from lcomp.training.recipe import Recipe
 from lcomp.training.soap import Soap
@@ -162,8 +164,11 @@ class Run(ABC, Generic[Model]):
 
     def run(self, report: Callable[[Report], None], every: float = 5.0) -> None:
         """Train until the recipe's time is spent; checkpoint, validate and report every `every` minutes."""
-        # the first step compiles, for minutes on some machines: in the schedule they would stand for the warm-up
-        losses = [self.train_step()] if self.progress < 1 else []
+        try:
+            # the first step compiles, for minutes on some machines: in the schedule they would stand for the warm-up
+            losses = [self.train_step()] if self.progress < 1 else []
+        except TorchDynamoException as error:
+            raise LcompError(f"the step cannot be compiled ({first_line(error)}): use --no-compile") from error
         last, start, spent = time.monotonic(), time.monotonic(), self.minutes
         while self.progress < 1:
             losses.append(self.train_step())

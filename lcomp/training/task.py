@@ -1,0 +1,133 @@
+"""What is trained when a model is: itself and the models beside it, from where, and what is exported at the end."""
+
+import functools
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lcomp.entropy.tables import Table
+from lcomp.errors import LcompError
+from lcomp.training.backbone import BackboneRun, trained_family
+from lcomp.training.context import ContextRun
+from lcomp.training.decoder import DecoderRun
+from lcomp.training.export import export, export_context, export_decoder, replace_file
+from lcomp.training.gan import GanRun
+from lcomp.training.recipe import Recipe, read_recipe
+from lcomp.training.restore import installed_family, installed_texture
+from lcomp.training.run import Setting
+from lcomp.training.tables import export_fitted
+from lcomp.zoo import ModelInfo, read_model
+
+Trainer = BackboneRun | ContextRun | DecoderRun | GanRun
+
+
+@dataclass(frozen=True)
+class Task:
+    """A model to train, and those that are trained beside it where it is a backbone."""
+
+    info: ModelInfo
+    recipe: Recipe
+    beside: ModelInfo | None  # has the context model
+    viewer: ModelInfo | None  # has the decoder
+
+    @property
+    def models(self) -> tuple[ModelInfo, ...]:
+        """All that are trained."""
+        return tuple(model for model in (self.info, self.beside, self.viewer) if model)
+
+
+def read_task(path: Path) -> Task:
+    """The task of a model's TOML; raises ModelError where that or one beside it is missing or malformed."""
+    recipe = read_recipe(path)
+    beside, viewer = (
+        read_model(path.with_name(f"{name}.toml")) if name else None for name in (recipe.context, recipe.decoder)
+    )
+    if viewer and viewer.inventive:
+        raise LcompError(f"'{viewer.name}' cannot be trained beside its backbone")
+    return Task(read_model(path), recipe, beside, viewer)
+
+
+def make_trainer(task: Task, setting: Setting, start: Path | None) -> Trainer:
+    """The run that a task is, from its checkpoint, from another run's folder or an installed model's TOML, or anew.
+
+    Raises LcompError where `start` is of another kind.
+    """
+    info = task.info
+    if info.inventive:
+        return GanRun(info, setting, installed_texture(start) if start else None)
+    small = None
+    if start:
+        small = installed_family(start) if start.suffix == ".toml" else trained_family(start)
+    if info.decoder:
+        if small and not small.enhancer:
+            raise LcompError(f"{start} has no decoder of its own")
+        return DecoderRun(info, setting, small.enhancer if small else None)
+    if info.context:
+        if small and not small.context:
+            raise LcompError(f"{start} has no context model")
+        return ContextRun(info, setting, small.context if small else None)
+    context = task.beside.context if task.beside else None
+    decoder = task.viewer.decoder if task.viewer else None
+    return BackboneRun(info.architecture, context, decoder, info.metric, setting, small)
+
+
+@contextmanager
+def all_or_nothing(models: tuple[ModelInfo, ...]) -> Iterator[Path]:
+    """A folder with copies of the TOMLs of models and of what they add to, their weights in `weights/` beside it.
+
+    What was changed there replaces the originals at the end, in one go, if nothing was raised: models whose weights
+    do not go together are of no use.
+    """
+    with tempfile.TemporaryDirectory(prefix="lcomp-export-") as folder:
+        stage = Path(folder) / "models"
+        stage.mkdir()
+        (Path(folder) / "weights").mkdir()
+        copies = {}
+        for model in (each for one in models for each in one.lineage):
+            copies[stage / model.source.name] = model.source
+            copies[stage.parent / "weights" / model.weights] = model.weights_path
+        for copy, original in copies.items():
+            if original.exists():
+                shutil.copyfile(original, copy)
+        yield stage
+        for copy, original in copies.items():
+            if copy.exists() and not (original.exists() and copy.read_bytes() == original.read_bytes()):
+                original.parent.mkdir(exist_ok=True)
+                replace_file(original, copy.read_bytes())
+
+
+def export_trained(task: Task, trainer: Trainer, status: Callable[[str], None]) -> list[Path]:
+    """Write the averaged weights of all models of a task, and return their files; `status` is told what is done."""
+    training = {
+        "steps": str(trainer.step),
+        "minutes": f"{trainer.minutes:.1f}",
+        "validation_cost": f"{trainer.validate():.4f}",
+    }
+
+    with all_or_nothing(task.models) as stage:
+
+        def described(model: ModelInfo) -> ModelInfo:
+            return read_model(stage / model.source.name)
+
+        def fit(write: Callable[[tuple[Table, ...]], Path], model: ModelInfo) -> None:
+            status(f"fitting the frequency tables of {model.name}")
+            export_fitted(write, stage / model.source.name, trainer.pool, task.recipe, trainer.device)
+
+        if isinstance(trainer, DecoderRun | GanRun):
+            network = trainer.shown() if isinstance(trainer, GanRun) else trainer.average
+            export_decoder(network.g_s, described(task.info), training)
+        elif isinstance(trainer, ContextRun):
+            fit(functools.partial(export_context, trainer.average, described(task.info), training), task.info)
+        else:
+            family = trainer.average
+            fit(functools.partial(export, family.backbone, described(task.info), training), task.info)
+            # described only now: the backbone's digest is a new one
+            if task.beside and family.context:
+                written = functools.partial(export_context, family.context, described(task.beside), training)
+                fit(written, task.beside)
+            if task.viewer and family.enhancer:
+                export_decoder(family.enhancer, described(task.viewer), training)
+    return [model.weights_path for model in task.models]

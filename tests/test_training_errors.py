@@ -1,0 +1,157 @@
+"""Training that cannot begin or cannot end: one clear error, and nothing lost."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import TINY_CONTEXT, TINY_MODEL, noise_image
+from torch import Tensor
+from torch._dynamo.exc import TorchDynamoException
+from typer.testing import CliRunner
+
+from lcomp.cli.app import app
+from lcomp.errors import LcompError, ModelError
+from lcomp.training.backbone import BackboneRun
+from lcomp.training.data import Pool, centres, find_pictures
+from lcomp.training.recipe import read_recipe
+from lcomp.training.run import Setting
+from lcomp.training.task import all_or_nothing, read_task
+from lcomp.zoo import ModelInfo, read_model
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('minutes = "long"', "minutes = 'long' is no float"),
+        ("seed = 1.5", "seed = 1.5 is no int"),
+        ("table_crops = true", "table_crops = True is no int"),
+        ("stages = 3", "bad"),
+        ("stages = [3]", "bad"),
+        ('stages = [{ start = "now", crop = 64, batch = 2 }]', "start = 'now' is no float"),
+        ("stages = [{ start = 0.0, crop = 64.0, batch = 2 }]", "crop = 64.0 is no int"),
+        ("decay = 0", "more than 0"),
+        ("minutes = inf", "more than 0"),
+        ("clip = nan", "more than 0"),
+        ("lr_small = -1e-3", "less than 0"),
+        ("seed = -1", "less than 0"),
+        ("ema = 1", "ema"),
+    ],
+)
+def test_impossible_recipes_are_model_errors(model_file: Path, line: str, problem: str) -> None:
+    name = line.split()[0]
+    others = [other for other in TINY_MODEL.splitlines() if not other.startswith(f"{name} =")]
+    model_file.write_text("\n".join(others).replace("[training]", f"[training]\n{line}"))
+    with pytest.raises(ModelError, match=problem):
+        read_recipe(model_file)
+
+
+def test_descriptions_of_odd_forms_are_model_errors(model_file: Path) -> None:
+    context_file = model_file.with_name("context.toml")
+    for text, problem in (
+        (TINY_CONTEXT.replace('"tiny"', '"context"'), "adds to itself"),
+        ("decoder = 3\n" + TINY_CONTEXT, "attribute"),
+        ("model = 3\nweights = 4\ntraining = 5", "not iterable"),
+    ):
+        context_file.write_text(text)
+        with pytest.raises(ModelError, match=problem):
+            read_model(context_file)
+    with pytest.raises(ModelError, match=r"missing\.toml: No such file"):
+        read_recipe(model_file.with_name("missing.toml"))
+    with pytest.raises(ModelError, match="bad"):
+        read_recipe(context_file)
+
+
+def test_folders_that_cannot_be_read_are_errors(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def guarded(path: str) -> object:
+        if Path(path).name == "images":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    with pytest.raises(LcompError, match="images: Permission denied"):
+        find_pictures(pictures)
+
+
+def test_validation_pictures_may_be_small_but_not_all(tmp_path: Path) -> None:
+    for name, size in (("small", (60, 200)), ("wide", (300, 70)), ("large", (400, 300))):
+        noise_image(*size).save(tmp_path / f"{name}.png")
+    pool = Pool([tmp_path / f"{name}.png" for name in ("small", "wide", "large")], CPU)
+    assert [crop.shape for crop in centres(pool, 256, 64)] == [(1, 3, 64, 64), (1, 3, 256, 256)]
+    assert torch.equal(centres(pool, 256, 64)[0][0], pool.picture(1)[:, 3:67, 118:182])
+    with pytest.raises(LcompError, match="no validation picture is 128 pixels"):
+        centres(Pool([tmp_path / "small.png", tmp_path / "wide.png"], CPU), 256, 128)
+
+
+def test_steps_that_cannot_be_compiled_name_the_way_out(
+    model_file: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: BackboneRun) -> Tensor:
+        raise TorchDynamoException("no working C++ compiler\nand much more")
+
+    monkeypatch.setattr(BackboneRun, "train_cost", refuse)
+    config = read_model(model_file).architecture
+    setting = Setting(read_recipe(model_file), pictures, tmp_path, CPU, compiled=False)
+    with pytest.raises(LcompError, match=r"\(no working C\+\+ compiler\): use --no-compile"):
+        BackboneRun(config, None, None, "mse", setting).run(print)
+
+
+def test_memory_that_runs_out_is_one_line(
+    model_file: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhaust(_: BackboneRun) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(BackboneRun, "train_cost", exhaust)
+    arguments = ["--data", str(pictures), "--run", str(tmp_path / "run"), "--device", "cpu", "--no-compile"]
+    result = CliRunner().invoke(app, ["train", str(model_file), *arguments])
+    assert isinstance(result.exception, LcompError)
+    assert str(result.exception) == "not enough memory for training"
+    result = CliRunner().invoke(app, ["train", str(model_file), *arguments, "--every", "nan"])
+    assert result.exit_code == 2
+
+
+def test_an_export_that_stops_half_way_changes_nothing(sr_info: ModelInfo) -> None:
+    files = [path for model in sr_info.lineage for path in (model.source, model.weights_path)]
+    before = [path.read_bytes() for path in files]
+
+    def export_half() -> None:
+        with all_or_nothing((sr_info,)) as stage:
+            for model, weights in zip(sr_info.lineage, before[1::2], strict=True):
+                copy = read_model(stage / model.source.name)
+                assert copy.weights_path.read_bytes() == weights
+                copy.weights_path.write_bytes(b"new")
+                copy.source.write_text(TINY_MODEL)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export_half()
+    assert [path.read_bytes() for path in files] == before
+
+
+def test_an_export_that_ends_replaces_what_it_changed(model_file: Path) -> None:
+    info, text = read_model(model_file), TINY_MODEL.replace("a tiny", "a new")
+    written = model_file.stat().st_mtime_ns
+    with all_or_nothing((info,)) as stage:
+        (stage / model_file.name).write_text(TINY_MODEL)
+    assert model_file.stat().st_mtime_ns == written
+    assert not info.weights_path.exists()
+    with all_or_nothing((info,)) as stage:
+        (stage / model_file.name).write_text(text)
+        read_model(stage / model_file.name).weights_path.write_bytes(b"weights")
+    assert model_file.read_text() == text
+    assert info.weights_path.read_bytes() == b"weights"
+
+
+def test_a_decoder_that_invents_is_not_trained_beside_a_backbone(sr_info: ModelInfo) -> None:
+    source = sr_info.source.with_name("inventor.toml")
+    text = sr_info.lineage[-1].source.read_text()
+    source.write_text(text.replace("[training]", '[training]\ncontext = "context"\ndecoder = "tiny-sr"'))
+    assert sr_info.inventive
+    with pytest.raises(LcompError, match="cannot be trained beside"):
+        read_task(source)
