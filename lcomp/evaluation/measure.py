@@ -141,11 +141,11 @@ class Workers:
             yield from [future.result() for future in done]
 
     def close(self) -> None:
-        """End the processes, whatever they are doing."""
-        self.pool.shutdown(wait=False, cancel_futures=True)
-        for process in active_children():
-            process.terminate()
-        self.pool.shutdown()
+        """End the processes; where rows are under way they are not wanted any more, however long they would take."""
+        if self.waiting:
+            for process in active_children():
+                process.terminate()
+        self.pool.shutdown(cancel_futures=True)
 
 
 def begin(jobs: int) -> None:
