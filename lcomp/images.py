@@ -82,6 +82,9 @@ HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"
 SEVERAL_VIEWS = ("MPO", "HEIF")
 """Formats of photographs that may hold previews or other views beside the picture itself."""
 
+PROGRAMS = ("EPS", "WMF")
+"""Formats that Pillow hands to Ghostscript or Windows, whatever the file is called: they may do and print anything."""
+
 EXIF_ORIENTATION = 0x0112
 TIFF_DESCRIPTIVE_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
 """Description, make, model, software, date, artist, copyright: the tags that do not describe the file's layout."""
@@ -132,6 +135,8 @@ def open_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
                 image = open_heic(data)
     except UNREADABLE as error:
         raise ImageError(f"damaged picture: {error}") from error
+    if image.format in PROGRAMS:
+        raise UnsupportedError(f"{image.format} files are drawn by other programs, which nothing here would bound")
     check_pixels(image.width, image.height, max_pixels)
     return image
 
@@ -158,11 +163,13 @@ def tiff_exif(image: Image.Image) -> bytes | None:
     return kept.tobytes() if len(kept) or any(kept.get_ifd(directory) for directory in EXIF_DIRECTORIES) else None
 
 
-def as_bytes(payload: bytes | str | Image.Exif | None) -> bytes | None:
-    """Metadata as bytes, in whatever form a caller has put it into an image's `info`."""
+def as_bytes(payload: object) -> bytes | None:
+    """Metadata as bytes, in whatever form a caller or a file has put it into an image's `info`, or None."""
     if isinstance(payload, Image.Exif):
         return payload.tobytes()
-    return (payload.encode() if isinstance(payload, str) else payload) or None
+    if isinstance(payload, str):
+        payload = payload.encode(errors="replace")
+    return payload or None if isinstance(payload, bytes) else None
 
 
 def pick_frame(image: Image.Image, frame: int | None) -> list[str]:
@@ -211,7 +218,9 @@ def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
     with pixel_limit(max_pixels):
         image.load()
     check_pixels(image.width, image.height, max_pixels)  # some formats only say now
-    if abs(image.info.get("gamma", SRGB_GAMMA) - SRGB_GAMMA) > 0.01 and not image.info.get("icc_profile"):
+    gamma = image.info.get("gamma", SRGB_GAMMA)
+    # a text of that name is no gamma
+    if isinstance(gamma, float) and abs(gamma - SRGB_GAMMA) > 0.01 and not image.info.get("icc_profile"):
         notes.append("PNG gamma ignored")
     try:
         return Loaded(turn_upright(image), image.format, notes)
@@ -235,7 +244,7 @@ def to_picture(image: Image.Image, frame: int | None = None, max_pixels: int = M
         converted.pixels,
         converted.mode,
         converted.alpha,
-        icc=info.get("icc_profile") or None if converted.keeps_profile else None,
+        icc=as_bytes(info.get("icc_profile")) if converted.keeps_profile else None,
         exif=as_bytes(info.get("exif")),
         xmp=as_bytes(info.get("xmp")),
         notes=(*notes, *converted.notes),

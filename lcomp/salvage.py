@@ -22,6 +22,10 @@ TAGS = re.compile(b"[" + b"".join(re.escape(bytes([tag])) for tag in sorted(KNOW
 ONCE = {int(tag): tag.name for tag in Tag}
 SEARCH = 16
 """The search for the next section hashes at most this many times the bytes of the file."""
+TRIAL = 256
+"""Bytes that could be hashed in the time that a candidate takes which fails at once."""
+SPARE = 2**20
+"""Bytes that may be hashed besides: small files are searched through."""
 
 
 class Damage(NamedTuple):
@@ -43,7 +47,7 @@ class Scanner:
 
     def __init__(self, data: bytes, position: int) -> None:
         self.data, self.position = data, position
-        self.budget = SEARCH * len(data)
+        self.budget = SEARCH * len(data) + SPARE
 
     def section_at(self, position: int) -> tuple[Section, int] | None:
         """The intact section that stands at a position, and where it ends."""
@@ -68,6 +72,7 @@ class Scanner:
         """Whether the data ends here or goes on with an intact section that is known."""
         if position >= len(self.data):
             return position == len(self.data)
+        self.budget -= TRIAL
         end = self.end_at(position)
         # most candidates fail by what follows them, without being hashed
         if end > len(self.data) or (end < len(self.data) and self.data[end] not in KNOWN_TAGS):

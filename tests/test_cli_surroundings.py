@@ -12,6 +12,9 @@ import pytest
 from command import lcomp, one_line
 
 from lcomp.cli.app import run
+from lcomp.cli.files import read_input
+from lcomp.container import MAGIC
+from lcomp.errors import LimitError
 
 LIMITED = 'ulimit -v 4000000 2> /dev/null; exec "$@"'
 """A command that cannot fill the memory, where there is such a limit."""
@@ -147,3 +150,12 @@ def test_what_no_one_expected_is_one_line(monkeypatch: pytest.MonkeyPatch, capfd
     monkeypatch.setattr("lcomp.cli.app.app", broken)
     assert run() == 1
     assert capfd.readouterr().err == "lcomp: unexpected ZeroDivisionError: of some library\\nmore lines\n"
+
+
+def test_a_hole_in_a_file_is_not_read_into_memory(tmp_path: Path) -> None:
+    path = tmp_path / "hole.lic"
+    with path.open("wb") as file:
+        file.write(MAGIC)
+        file.truncate(2**33)
+    with pytest.raises(LimitError, match="more than"):
+        read_input(str(path), 1, MAGIC)

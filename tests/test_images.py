@@ -212,3 +212,27 @@ def test_tags_of_another_type_than_theirs() -> None:
         picture = to_picture(open_image(buffer.getvalue()))
         assert picture.pixels.size == 1800
         assert picture.notes == ("unreadable EXIF kept as it is",)
+
+
+@pytest.mark.parametrize("name", ["icc_profile", "gamma", "exif", "xmp"])
+def test_texts_named_like_metadata_are_harmless(name: str) -> None:
+    texts = PngInfo()
+    texts.add_text(name, "any text, \u00e9 too")
+    stream = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(stream, "PNG", pnginfo=texts)
+    picture = to_picture(open_image(stream.getvalue()))
+    assert all(payload is None or isinstance(payload, bytes) for payload in (picture.icc, picture.exif, picture.xmp))
+    assert "PNG gamma ignored" not in picture.notes
+
+
+def test_metadata_of_odd_types_is_left_out() -> None:
+    image = Image.new("RGB", (8, 8))
+    image.info = {"icc_profile": 7, "exif": (1, 2), "xmp": ["text"]}
+    picture = to_picture(image)
+    assert (picture.icc, picture.exif, picture.xmp) == (None, None, None)
+
+
+def test_nothing_is_handed_to_ghostscript() -> None:
+    program = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\n{} loop\n"
+    with pytest.raises(UnsupportedError, match="EPS files are drawn by other programs"):
+        open_image(program)

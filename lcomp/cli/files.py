@@ -127,14 +127,15 @@ def read_from(stream: BinaryIO, start: bytes, most: int | None) -> bytes:
 def read_input(name: str, max_pixels: int, start: bytes = b"") -> bytes:
     """All bytes of a file, or of stdin for '-'; raises LcompError where it cannot be read.
 
-    What does not begin with `start` is not read on, nor a pipe or device that holds more than a picture of `max_pixels`
-    pixels can take, at 16 bits and with what comes with it: it may never end.
+    What does not begin with `start` is not read on, nor what holds more than a picture of `max_pixels` pixels can
+    take, at 16 bits and with what comes with it: a pipe or device may never end, a file may be one long hole. Files
+    that may begin with anything are read: the picture may be one page of many.
     """
     most = 8 * max_pixels + 2**28
     try:
         if name != STREAM:
             with Path(name).open("rb") as file:
-                return read_from(file, start, None if Path(name).is_file() else most)
+                return read_from(file, start, None if Path(name).is_file() and not start else most)
         if sys.stdin is None:
             raise LcompError("stdin is closed")
         if sys.stdin.isatty():
