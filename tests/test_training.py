@@ -185,8 +185,10 @@ def test_train_resumes_exports_and_the_result_codes_pictures(model_file: Path, p
 
 
 def test_a_context_model_and_a_decoder_train_beside_their_backbone_and_alone(
-    model_file: Path, pictures: Path, tmp_path: Path
+    model_file: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ticks = itertools.count(step=0.05)
+    monkeypatch.setattr("lcomp.training.run.time", SimpleNamespace(monotonic=lambda: next(ticks)))
     model_file.write_text(TINY_MODEL.replace("lr_linear", 'context = "context"\ndecoder = "sr"\nlr_linear'))
     context_file, decoder_file = model_file.with_name("context.toml"), model_file.with_name("sr.toml")
     context_file.write_text(TINY_CONTEXT)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from lcomp.cli.app import app
 from lcomp.errors import LcompError, ModelError
 from lcomp.training.backbone import BackboneRun
 from lcomp.training.data import Pool, centres, find_pictures
+from lcomp.training.export import replace_files
 from lcomp.training.recipe import read_recipe
 from lcomp.training.run import Setting
 from lcomp.training.task import all_or_nothing, read_task
@@ -54,7 +56,7 @@ def test_descriptions_of_odd_forms_are_model_errors(model_file: Path) -> None:
     for text, problem in (
         (TINY_CONTEXT.replace('"tiny"', '"context"'), "adds to itself"),
         ("decoder = 3\n" + TINY_CONTEXT, "attribute"),
-        ("model = 3\nweights = 4\ntraining = 5", "not iterable"),
+        ("model = 3\nweights = 4\ntraining = 5", "iterable"),
     ):
         context_file.write_text(text)
         with pytest.raises(ModelError, match=problem):
@@ -146,6 +148,37 @@ def test_an_export_that_ends_replaces_what_it_changed(model_file: Path) -> None:
         read_model(stage / model_file.name).weights_path.write_bytes(b"weights")
     assert model_file.read_text() == text
     assert info.weights_path.read_bytes() == b"weights"
+
+
+def test_an_export_undoes_nothing_that_was_done_meanwhile(sr_info: ModelInfo, tmp_path: Path) -> None:
+    shutil.copytree(sr_info.source.parent.parent, tmp_path / "zoo")
+    info = read_model(tmp_path / "zoo" / "models" / sr_info.source.name)
+    backbone, other = info.lineage[-1].source, info.source.read_text() + "# edited"
+    with all_or_nothing((info,)) as stage:
+        backbone.write_text(backbone.read_text() + "# edited")
+        (stage / info.source.name).write_text("new")
+    assert backbone.read_text().endswith("# edited")
+    assert info.source.read_text() == "new"
+
+    def edit() -> None:
+        with all_or_nothing((info,)) as stage:
+            info.source.write_text(other)
+            (stage / info.source.name).write_text("newer")
+
+    with pytest.raises(LcompError, match="was changed meanwhile"):
+        edit()
+    assert info.source.read_text() == other
+
+
+def test_files_are_replaced_when_all_are_written(tmp_path: Path) -> None:
+    first, second = tmp_path / "a" / "first", tmp_path / "b" / "second"
+    first.parent.mkdir()
+    first.write_bytes(b"old")
+    second.parent.write_bytes(b"no folder")
+    with pytest.raises(OSError, match="second"):
+        replace_files({first: b"new", second: b"new"})
+    assert first.read_bytes() == b"old"
+    assert [path.name for path in first.parent.iterdir()] == ["first"]
 
 
 def test_a_decoder_that_invents_is_not_trained_beside_a_backbone(sr_info: ModelInfo) -> None:

@@ -140,9 +140,9 @@ class Workers:
             done, self.waiting = wait(self.waiting, return_when=FIRST_COMPLETED)
             yield from [future.result() for future in done]
 
-    def close(self) -> None:
-        """End the processes; where rows are under way they are not wanted any more, however long they would take."""
-        if self.waiting:
+    def close(self, complete: bool) -> None:
+        """End the processes; what is under way, where that is not all, is not wanted any more."""
+        if not complete:
             for process in active_children():
                 process.terminate()
         self.pool.shutdown(cancel_futures=True)
@@ -169,6 +169,7 @@ def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Jour
     """
     workers = Workers(plan) if plan.jobs > 1 else None
     warm: set[str] = set()
+    complete = False
     try:
         for path in dataset.files:
             name, digest = dataset.picture_name(path), ""
@@ -196,8 +197,9 @@ def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Jour
                 yield journal.add(measure_row(row, path, adapter, plan))
         if workers:
             yield from map(journal.add, workers.drain(0))
+        complete = True
     except BrokenProcessPool as error:
         raise LcompError("a measuring process died (out of memory?): use fewer --jobs") from error
     finally:
         if workers:
-            workers.close()
+            workers.close(complete)

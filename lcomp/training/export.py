@@ -118,14 +118,18 @@ def half_precision(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file by way of a temporary one beside it."""
-    temporary = path.with_suffix(".tmp")
+def replace_files(contents: dict[Path, bytes]) -> None:
+    """Write files by way of temporary ones beside them, which are renamed when all are written."""
+    temporary = {path: path.with_suffix(".tmp") for path in contents}
     try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
+        for path, data in contents.items():
+            path.parent.mkdir(exist_ok=True)
+            temporary[path].write_bytes(data)
+        for path in contents:
+            temporary[path].replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        for path in temporary.values():
+            path.unlink(missing_ok=True)
 
 
 def export(model: Hyperprior, info: ModelInfo, training: dict[str, str], tables: tuple[Table, ...]) -> Path:
@@ -172,9 +176,7 @@ def write_weights(info: ModelInfo, tensors: dict[str, Tensor], mark: int, traini
     # one entry only: safetensors writes several in no particular order
     metadata = {"lcomp": json.dumps({"model": info.name, "recipe": document["training"].unwrap(), **training})}
     data = safetensors.torch.save(tensors, metadata)
-    info.weights_path.parent.mkdir(exist_ok=True)
-    replace_file(info.weights_path, data)
     document["weights"]["sha256"] = hashlib.sha256(data).hexdigest()
     document["weights"]["fingerprint"] = f"{mark:08x}"
-    replace_file(info.source, tomlkit.dumps(document).encode())
+    replace_files({info.weights_path: data, info.source: tomlkit.dumps(document).encode()})
     return info.weights_path

@@ -13,7 +13,7 @@ from lcomp.errors import LcompError
 from lcomp.training.backbone import BackboneRun, trained_family
 from lcomp.training.context import ContextRun
 from lcomp.training.decoder import DecoderRun
-from lcomp.training.export import export, export_context, export_decoder, replace_file
+from lcomp.training.export import export, export_context, export_decoder, replace_files
 from lcomp.training.gan import GanRun
 from lcomp.training.recipe import Recipe, read_recipe
 from lcomp.training.restore import installed_family, installed_texture
@@ -78,10 +78,11 @@ def make_trainer(task: Task, setting: Setting, start: Path | None) -> Trainer:
 def all_or_nothing(models: tuple[ModelInfo, ...]) -> Iterator[Path]:
     """A folder with copies of the TOMLs of models and of what they add to, their weights in `weights/` beside it.
 
-    What was changed there replaces the originals at the end, in one go, if nothing was raised: models whose weights
-    do not go together are of no use.
+    What was changed there replaces the originals at the end, if nothing was raised: models whose weights do not go
+    together are of no use. Raises LcompError where an original was changed meanwhile.
     """
-    with tempfile.TemporaryDirectory(prefix="lcomp-export-") as folder:
+    # where files are mapped into memory, Windows does not let them be removed
+    with tempfile.TemporaryDirectory(prefix="lcomp-export-", ignore_cleanup_errors=True) as folder:
         stage = Path(folder) / "models"
         stage.mkdir()
         (Path(folder) / "weights").mkdir()
@@ -92,11 +93,13 @@ def all_or_nothing(models: tuple[ModelInfo, ...]) -> Iterator[Path]:
         for copy, original in copies.items():
             if original.exists():
                 shutil.copyfile(original, copy)
+        before = {copy: copy.read_bytes() for copy in copies if copy.exists()}
         yield stage
-        for copy, original in copies.items():
-            if copy.exists() and not (original.exists() and copy.read_bytes() == original.read_bytes()):
-                original.parent.mkdir(exist_ok=True)
-                replace_file(original, copy.read_bytes())
+        changed = [copy for copy in copies if copy.exists() and copy.read_bytes() != before.get(copy)]
+        for original, known in ((copies[copy], before.get(copy)) for copy in changed):
+            if (original.read_bytes() if original.exists() else None) != known:
+                raise LcompError(f"{original} was changed meanwhile: --export-only exports again")
+        replace_files({copies[copy]: copy.read_bytes() for copy in changed})
 
 
 def export_trained(task: Task, trainer: Trainer, status: Callable[[str], None]) -> list[Path]:
@@ -116,6 +119,9 @@ def export_trained(task: Task, trainer: Trainer, status: Callable[[str], None]) 
             status(f"fitting the frequency tables of {model.name}")
             export_fitted(write, stage / model.source.name, trainer.pool, task.recipe, trainer.device)
 
+        added_to = [[model.sha256 for model in info.lineage[1:]] for info in (task.info, described(task.info))]
+        if added_to[0] != added_to[1]:
+            raise LcompError(f"the models that '{task.info.name}' adds to were changed during its training")
         if isinstance(trainer, DecoderRun | GanRun):
             network = trainer.shown() if isinstance(trainer, GanRun) else trainer.average
             export_decoder(network.g_s, described(task.info), training)
