@@ -181,8 +181,9 @@ def test_files_are_replaced_when_all_are_written(tmp_path: Path) -> None:
     assert [path.name for path in first.parent.iterdir()] == ["first"]
 
 
-def test_a_decoder_that_invents_is_not_trained_beside_a_backbone(sr_info: ModelInfo) -> None:
-    source = sr_info.source.with_name("inventor.toml")
+def test_a_decoder_that_invents_is_not_trained_beside_a_backbone(sr_info: ModelInfo, tmp_path: Path) -> None:
+    shutil.copytree(sr_info.source.parent, tmp_path / "models")
+    source = tmp_path / "models" / "inventor.toml"
     text = sr_info.lineage[-1].source.read_text()
     source.write_text(text.replace("[training]", '[training]\ncontext = "context"\ndecoder = "tiny-sr"'))
     assert sr_info.inventive

@@ -40,14 +40,17 @@ class Task:
 
 
 def read_task(path: Path) -> Task:
-    """The task of a model's TOML; raises ModelError where that or one beside it is missing or malformed."""
-    recipe = read_recipe(path)
+    """The task of a model's TOML; raises ModelError where that or one beside it is missing or malformed.
+
+    Raises LcompError where the decoder beside it invents detail, which is trained on its own.
+    """
+    info, recipe = read_model(path), read_recipe(path)
     beside, viewer = (
         read_model(path.with_name(f"{name}.toml")) if name else None for name in (recipe.context, recipe.decoder)
     )
     if viewer and viewer.inventive:
         raise LcompError(f"'{viewer.name}' cannot be trained beside its backbone")
-    return Task(read_model(path), recipe, beside, viewer)
+    return Task(info, recipe, beside, viewer)
 
 
 def make_trainer(task: Task, setting: Setting, start: Path | None) -> Trainer:
