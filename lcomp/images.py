@@ -6,6 +6,7 @@ Every conversion of the pixels leaves a note. Other metadata (resolution, commen
 import contextlib
 import io
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +86,10 @@ SEVERAL_VIEWS = ("MPO", "HEIF")
 PROGRAMS = ("EPS", "WMF")
 """Formats that Pillow hands to Ghostscript or Windows, whatever the file is called: they may do and print anything."""
 
+PLAIN = (b"P1", b"P2", b"P3")
+COMMENT = re.compile(rb"#[^\r\n]*")
+"""Of PNM files whose pixels are text."""
+
 EXIF_ORIENTATION = 0x0112
 TIFF_DESCRIPTIVE_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
 """Description, make, model, software, date, artist, copyright: the tags that do not describe the file's layout."""
@@ -125,12 +130,17 @@ def open_heic(data: bytes) -> Image.Image:
     return image
 
 
+def without_comments(data: bytes) -> bytes:
+    """A PNM file whose pixels are text without its comments: each of them would cost Pillow a copy of the rest."""
+    return COMMENT.sub(b"", data) if data.startswith(PLAIN) else data
+
+
 def open_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Open any picture Pillow or pillow-heif reads, its pixels not decoded yet; raises ImageError or LimitError."""
     try:
         with pixel_limit(max_pixels):
             try:
-                image: Image.Image = Image.open(io.BytesIO(data))
+                image: Image.Image = Image.open(io.BytesIO(without_comments(data)))
             except UnidentifiedImageError:
                 image = open_heic(data)
     except UNREADABLE as error:
@@ -173,18 +183,20 @@ def as_bytes(payload: object) -> bytes | None:
 
 
 def pick_frame(image: Image.Image, frame: int | None) -> list[str]:
-    """Go to a frame, counted from 0, and say what is left out; raises UnsupportedError where one must be named."""
-    count = getattr(image, "n_frames", 1)
+    """Go to a frame, counted from 0, and say what is left out; raises UnsupportedError where one must be named.
+
+    Frames are not counted: in a TIFF of many that takes Pillow the square of their number.
+    """
     if frame is not None:
-        if not 0 <= frame < count:
-            raise LcompError(f"there is no frame {frame}: the picture has {count}, counted from 0")
-        image.seek(frame)
-    elif count > 1 and image.format in SEVERAL_VIEWS:
-        return ["only the first of several pictures in the file is encoded"]
-    elif count > 1 and image.tell() == 0:
-        raise UnsupportedError(
-            f"animated or multi-page picture: choose one of its {count} frames with --frame N, 0 to {count - 1}"
-        )
+        try:
+            image.seek(frame)
+        except EOFError as error:
+            raise LcompError(f"there is no frame {frame} in the picture (counted from 0)") from error
+    elif getattr(image, "is_animated", False):
+        if image.format in SEVERAL_VIEWS:
+            return ["only the first of several pictures in the file is encoded"]
+        if image.tell() == 0:
+            raise UnsupportedError("animated or multi-page picture: choose a frame with --frame N, counted from 0")
     return []
 
 

@@ -59,7 +59,9 @@ class Mosaic:
             known[..., here[0], here[1]] = self.tile(number)[..., there[0], there[1]]
         return known
 
-    def forget_above(self, row: int) -> None:
-        """Free the tiles that end above a row of pixels."""
-        for number in [number for number in self.tiles if self.grid.rectangle(number).bottom <= row]:
-            del self.tiles[number]
+    def forget(self, around: Rectangle, last: bool) -> None:
+        """Free the tiles above a window's surroundings, and in the `last` row of windows those to the left of them."""
+        for number in list(self.tiles):
+            tile = self.grid.rectangle(number)
+            if tile.bottom <= around.y or (last and tile.right <= around.x):
+                del self.tiles[number]

@@ -20,6 +20,8 @@ from lcomp.errors import FormatError
 
 TAGS = re.compile(b"[" + b"".join(re.escape(bytes([tag])) for tag in sorted(KNOWN_TAGS)) + b"]")
 ONCE = {int(tag): tag.name for tag in Tag}
+UNKNOWN = "a section of unknown kind"
+"""A section whose tag was damaged, or one of a newer version."""
 SEARCH = 16
 """The search for the next section hashes at most this many times the bytes of the file."""
 TRIAL = 256
@@ -139,5 +141,6 @@ def recover(data: bytes) -> Recovered:
     for place, part in enumerate(parts):
         sections += [part] if isinstance(part, Section) else [None] * share.get(place, 0)
     sections += [None] * share.get(len(parts), 0)
-    lost = {ONCE[part.tag] for place, part in damage.items() if part.tag in ONCE and place not in share}
+    # a damaged place that takes the share of a tile may have held what its tag names besides
+    lost = {ONCE.get(part.tag, UNKNOWN) for place, part in damage.items() if part.tag in ONCE or place not in share}
     return Recovered(build(header, sections), tuple(sorted(lost)))

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from command import lcomp
 from conftest import noise_image
 
 from lcomp.cli.batch import Manner, Worker, run
-from lcomp.cli.files import Progress
+from lcomp.cli.files import OutputExistsError, Progress
 from lcomp.cli.inputs import Job, plan
 from lcomp.errors import FormatError, LcompError
 
@@ -139,6 +139,8 @@ class Copy:
             raise FormatError("bad data")
         if text == "die":
             os._exit(9)
+        if text == "late":
+            raise OutputExistsError("output exists")
         if text == "odd":
             raise AttributeError("of some library")
         Path(output).write_text(text)
@@ -174,9 +176,22 @@ def test_errors_do_not_stop_the_rest(processes: int, tmp_path: Path, capfd: pyte
     assert lines[-1] == "3 of 5 done, 2 failed"
     (tmp_path / "1.in").write_text("good")
     (tmp_path / "0.out").write_text("kept")
-    run(Copy(), jobs[:4], Manner("copying", verbose=False, quiet=False, jobs=processes), skip_existing=True)
+    run(Copy(), jobs[:4], Manner("copying", verbose=False, quiet=False, jobs=processes, skip_existing=True))
     assert capfd.readouterr().err.splitlines() == ["copied good", "1 of 4 done, 0 failed, 3 skipped"]
     assert (tmp_path / "0.out").read_text() == "kept"
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_another_run_has_made_meanwhile_is_skipped(
+    processes: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    jobs = jobs_of(tmp_path, "one", "late", "late")
+    manner = Manner("copying", verbose=False, quiet=False, jobs=processes, skip_existing=True)
+    run(Copy(), jobs, manner)
+    assert capfd.readouterr().err.splitlines() == ["copied one", "1 of 3 done, 0 failed, 2 skipped"]
+    with pytest.raises(typer.Exit):
+        run(Copy(), jobs, replace(manner, skip_existing=False))
+    assert capfd.readouterr().err.splitlines()[-1] == "1 of 3 done, 2 failed"
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -218,7 +233,7 @@ def test_problems_are_not_skipped(tmp_path: Path, capfd: pytest.CaptureFixture[s
     (tmp_path / "folder").mkdir()
     third = jobs_of(tmp_path, "three")[0]._replace(output=str(tmp_path / "folder"))
     with pytest.raises(typer.Exit):
-        run(Copy(), [first, second, third], Manner("copying", verbose=False, quiet=False), skip_existing=True)
+        run(Copy(), [first, second, third], Manner("copying", verbose=False, quiet=False, skip_existing=True))
     errors = capfd.readouterr().err
     assert "would be written to the same file" in errors
     assert os.strerror(errno.EACCES if sys.platform == "win32" else errno.EISDIR) in errors

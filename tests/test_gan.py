@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import lcomp
 from lcomp.cli.app import app
-from lcomp.errors import ModelError
+from lcomp.errors import LcompError, ModelError
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.enhancer import Enhancer, without_lattice
 from lcomp.training.discriminator import Discriminator, feature_distance
@@ -68,8 +68,9 @@ def test_the_opponent_learns_to_tell_noise() -> None:
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pictures")
-    for number in range(4):
-        noise_image(300, 280, number).save(folder / f"{number}.png")
+    # the first one is held out: smaller than what is shown of the others
+    for number, (width, height) in enumerate([(140, 200), (300, 280), (300, 280), (300, 280)]):
+        noise_image(width, height, number).save(folder / f"{number}.png")
     return folder
 
 
@@ -92,6 +93,10 @@ def test_a_texture_trains_resumes_and_is_exported(sr_info: ModelInfo, pictures: 
     for name, tensor in again.discriminator.state_dict().items():
         assert torch.equal(tensor, state["discriminator"][name])
     assert all(figures.energy > 0 for figures in again.figures())
+    # not without its opponent
+    torch.save({name: part for name, part in state.items() if name != "discriminator"}, checkpoint_file(run))
+    with pytest.raises(LcompError, match="not of this model"):
+        again.load()
     # another run starts from what was exported, up to fp16
     other = GanRun(
         info, Setting(read_recipe(source), pictures, tmp_path / "other", CPU, compiled=False), installed_texture(source)

@@ -65,6 +65,8 @@ def test_a_grown_model_computes_what_the_smaller_one_does(model_file: Path, pict
         assert torch.equal(deeper.g_a(x, w, deeper.scale), y_small)
     with pytest.raises(LcompError, match="cannot lose"):
         grow(small, deeper, pool, random)
+    with pytest.raises(LcompError, match="axis of 64 cannot shrink to 32"):
+        grow(small, model, pool, random)
     wider = Hyperprior(dataclasses.replace(config, channels=24))
     with pytest.raises(LcompError, match="cannot grow"):
         grow(wider, small, pool, random)

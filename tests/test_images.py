@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 from PIL.PngImagePlugin import PngInfo
+from PIL.TiffImagePlugin import TiffImageFile
 from test_pixels import ramp, reopened
 
+from lcomp.container import Mode
 from lcomp.errors import ImageError, LcompError, LimitError, UnsupportedError
 from lcomp.images import open_image, to_picture
 
@@ -79,14 +81,38 @@ def test_animations_need_a_frame(kind: str) -> None:
     options = {"lossless": True} if kind == "WEBP" else {}
     frames[0].save(buffer, kind, save_all=True, append_images=frames[1:], **options)
     data = buffer.getvalue()
-    with pytest.raises(UnsupportedError, match=r"3 frames with --frame N, 0 to 2"):
+    with pytest.raises(UnsupportedError, match="choose a frame with --frame N, counted from 0"):
         to_picture(open_image(data))
     for number, frame in enumerate(frames):
         picture = to_picture(open_image(data), number)
         assert np.abs(picture.pixels.astype(int) - np.asarray(frame)).max() <= (4 if kind == "AVIF" else 0)
         assert not picture.notes
-    with pytest.raises(LcompError, match="no frame 3: the picture has 3"):
+    with pytest.raises(LcompError, match="no frame 3 in the picture"):
         to_picture(open_image(data), 3)
+
+
+def test_frames_of_a_tiff_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That takes Pillow the square of their number."""
+
+    def count(_: TiffImageFile) -> int:
+        raise AssertionError("counted")
+
+    buffer = io.BytesIO()
+    ramp("RGB").save(buffer, "TIFF", save_all=True, append_images=[ramp("RGB"), ramp("L")])
+    monkeypatch.setattr(TiffImageFile, "n_frames", property(count))
+    with pytest.raises(UnsupportedError, match="--frame N"):
+        to_picture(open_image(buffer.getvalue()))
+    assert to_picture(open_image(buffer.getvalue()), 2).mode is Mode.L
+    with pytest.raises(LcompError, match="no frame 3"):
+        to_picture(open_image(buffer.getvalue()), 3)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+def test_comments_separate_numbers(end: bytes) -> None:
+    """Each of them would cost Pillow a copy of the rest."""
+    comment = b"# 7 8" + end
+    data = b"P2" + comment + b"2 2" + comment + b"255" + end + 100_000 * comment + b"1" + comment + b"2 3 4" + comment
+    assert to_picture(open_image(data)).pixels[..., 0].tolist() == [[1, 2], [3, 4]]
 
 
 def test_stills_have_one_frame() -> None:

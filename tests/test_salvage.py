@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lcomp import container
 from lcomp.container import Coder, Encoded, Header, LicFile, Mode
 from lcomp.errors import ChecksumError, FormatError, LcompError, TruncatedError, UnsupportedError
-from lcomp.salvage import recover
+from lcomp.salvage import ONCE, UNKNOWN, recover
 
 # lengths of one and of two bytes, and payloads that look like sections
 TILES = tuple(Encoded(bytes([129, 5, number] * (7 + 20 * number)), number) for number in range(6))
@@ -65,6 +65,9 @@ def test_damage_before_the_tiles_loses_none(position: int, change: int) -> None:
     assert (recovered.file.alpha is None) == (position in SPANS[1])
     if position not in (SPANS[0].start, SPANS[1].start):
         assert recovered.lost == (("ICC",) if position in SPANS[0] else ("ALPHA",))
+    elif data[position] not in ONCE:
+        assert recovered.lost == (UNKNOWN,)
+    assert len(recovered.lost) == 1
 
 
 @given(st.integers(SPANS[2].stop, len(DATA) - 1))
@@ -100,6 +103,20 @@ def test_damage_in_two_places() -> None:
     assert lost_tiles(bytes(data)) == [1, 4]
     assert recover(bytes(data)).lost == ("ALPHA",)
     assert lost_tiles(bytes(data[: SPANS[-1].start + 5])) == [1, 4, 5]
+
+
+def test_a_hole_over_alpha_and_a_tile() -> None:
+    for start in range(SPANS[1].start + 1, SPANS[1].stop):
+        data = DATA[:start] + DATA[SPANS[2].start + 5 :]
+        assert lost_tiles(data) == [0]
+        assert recover(data).lost == ("ALPHA",)
+
+
+def test_a_damaged_addition_and_what_follows_the_end_are_said() -> None:
+    later = container.write_section(99, b"later")
+    for data in (DATA + later[:-1], DATA + b"garbage", DATA[:HEAD] + later[:3] + b"?" + later[4:] + DATA[HEAD:]):
+        assert lost_tiles(data) == []
+        assert recover(data).lost == (UNKNOWN,)
 
 
 edits = st.lists(st.tuples(st.integers(HEAD, len(DATA) - 1), st.integers(0, 255)), max_size=30)

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import noise_image
+from torch import Tensor
 
-from lcomp.codec import Decoded, ModelCodec
+from lcomp.codec import WINDOW, Decoded, ModelCodec
 from lcomp.container import Coder, Encoded
 from lcomp.errors import ChecksumError, FormatError
+from lcomp.mosaic import Mosaic
 from lcomp.tiles import Grid, Rectangle
 from lcomp.windows import surroundings
 from lcomp.zoo import ModelInfo
@@ -87,6 +89,25 @@ def test_a_crop_needs_only_the_tiles_around_it(codec: ModelCodec, tiled: tuple[E
     sparse = [tile if number in needed else None for number, tile in enumerate(tiled)]
     assert decode(codec, sparse, area).lost == ()
     assert np.array_equal(decode(codec, sparse, area).pixels, decode(codec, tiled, area).pixels)
+
+
+@pytest.mark.parametrize("grid", [Grid(30 * 64, 50, tile=64), Grid(50, 30 * 64, tile=64)], ids=["wide", "tall"])
+def test_tiles_are_forgotten_along_thin_pictures(
+    codec: ModelCodec, grid: Grid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams = codec.encode(np.zeros((grid.height, grid.width, 3), np.uint8), 4000, grid, Coder.CONSTRICTION)
+    area, held = Mosaic.area, []
+
+    def counted(mosaic: Mosaic, part: Rectangle) -> Tensor:
+        known = area(mosaic, part)
+        held.append(len(mosaic.tiles))
+        return known
+
+    monkeypatch.setattr(Mosaic, "area", counted)
+    codec.decode(streams, 4000, grid, Coder.CONSTRICTION, grid.picture)
+    around = WINDOW + 2 * -(-codec.transforms.mse.margin // 64)
+    assert len(held) == 15
+    assert max(held) == around < grid.count / 2
 
 
 def test_two_tiles_at_once_are_what_one_after_the_other_is(

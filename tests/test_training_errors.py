@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -17,9 +18,9 @@ from lcomp.errors import LcompError, ModelError
 from lcomp.training.backbone import BackboneRun
 from lcomp.training.data import Pool, centres, find_pictures
 from lcomp.training.export import replace_files
-from lcomp.training.recipe import read_recipe
+from lcomp.training.recipe import read_recipe, read_task
 from lcomp.training.run import Setting
-from lcomp.training.task import all_or_nothing, read_task
+from lcomp.training.task import all_or_nothing, make_trainer
 from lcomp.zoo import ModelInfo, read_model
 
 CPU = torch.device("cpu")
@@ -31,15 +32,17 @@ CPU = torch.device("cpu")
         ('minutes = "long"', "minutes = 'long' is no float"),
         ("seed = 1.5", "seed = 1.5 is no int"),
         ("table_crops = true", "table_crops = True is no int"),
-        ("stages = 3", "bad"),
-        ("stages = [3]", "bad"),
+        ("stages = 3", "iterable"),
+        ("stages = [3]", "attribute"),
         ('stages = [{ start = "now", crop = 64, batch = 2 }]', "start = 'now' is no float"),
         ("stages = [{ start = 0.0, crop = 64.0, batch = 2 }]", "crop = 64.0 is no int"),
         ("decay = 0", "more than 0"),
-        ("minutes = inf", "more than 0"),
+        ("minutes = inf", "finite and more than 0"),
+        ("lr_entropy = nan", "finite and not less than 0"),
+        ("stages = [{ start = 0.0, crop = 65, batch = 2 }]", "crops are multiples of 64"),
         ("clip = nan", "more than 0"),
-        ("lr_small = -1e-3", "less than 0"),
-        ("seed = -1", "less than 0"),
+        ("lr_small = -1e-3", "not less than 0"),
+        ("seed = -1", "not less than 0"),
         ("ema = 1", "ema"),
     ],
 )
@@ -47,7 +50,7 @@ def test_impossible_recipes_are_model_errors(model_file: Path, line: str, proble
     name = line.split()[0]
     others = [other for other in TINY_MODEL.splitlines() if not other.startswith(f"{name} =")]
     model_file.write_text("\n".join(others).replace("[training]", f"[training]\n{line}"))
-    with pytest.raises(ModelError, match=problem):
+    with pytest.raises(ModelError, match=rf"{re.escape(model_file.name)}: bad \[training\] table: .*{problem}"):
         read_recipe(model_file)
 
 
@@ -99,8 +102,18 @@ def test_steps_that_cannot_be_compiled_name_the_way_out(
     monkeypatch.setattr(BackboneRun, "train_cost", refuse)
     config = read_model(model_file).architecture
     setting = Setting(read_recipe(model_file), pictures, tmp_path, CPU, compiled=False)
+    run = BackboneRun(config, None, None, "mse", setting)
     with pytest.raises(LcompError, match=r"\(no working C\+\+ compiler\): use --no-compile"):
-        BackboneRun(config, None, None, "mse", setting).run(print)
+        run.run(print)
+
+    def wrap(_: BackboneRun) -> Tensor:
+        error = TorchDynamoException("backend='inductor' raised:")
+        error.inner_exception = RuntimeError("no working C++ compiler")  # type: ignore[attr-defined]
+        raise error
+
+    monkeypatch.setattr(BackboneRun, "train_cost", wrap)
+    with pytest.raises(LcompError, match=r"\(no working C\+\+ compiler\): use --no-compile"):
+        run.run(print)
 
 
 def test_memory_that_runs_out_is_one_line(
@@ -187,5 +200,11 @@ def test_a_decoder_that_invents_is_not_trained_beside_a_backbone(sr_info: ModelI
     text = sr_info.lineage[-1].source.read_text()
     source.write_text(text.replace("[training]", '[training]\ncontext = "context"\ndecoder = "tiny-sr"'))
     assert sr_info.inventive
+    task = read_task(source)
     with pytest.raises(LcompError, match="cannot be trained beside"):
-        read_task(source)
+        make_trainer(task, Setting(task.recipe, tmp_path, tmp_path, CPU, compiled=False), None)
+    # nor is anything beside another model
+    context = tmp_path / "models" / sr_info.lineage[1].source.name
+    context.write_text(context.read_text().replace("[training]", f'[training]\ncontext = "{context.stem}"'))
+    with pytest.raises(ModelError, match=r"context\.toml: models are trained beside a backbone only"):
+        read_task(context)

@@ -13,7 +13,16 @@ from typing import NamedTuple
 
 import typer
 
-from lcomp.cli.files import STREAM, KeptMessages, Progress, printable, say, set_up_messages, unexpected
+from lcomp.cli.files import (
+    STREAM,
+    KeptMessages,
+    OutputExistsError,
+    Progress,
+    printable,
+    say,
+    set_up_messages,
+    unexpected,
+)
 from lcomp.cli.inputs import Job, is_file
 from lcomp.errors import LcompError
 from lcomp.workers import set_up_worker, starting_workers
@@ -33,6 +42,7 @@ class Manner:
     verbose: bool
     quiet: bool
     jobs: int = 1  # processes
+    skip_existing: bool = False  # whether inputs are left out whose output exists
 
 
 class Outcome(NamedTuple):
@@ -42,6 +52,7 @@ class Outcome(NamedTuple):
     line: str
     code: int = 0  # exit code of a failure
     messages: tuple[str, ...] = ()  # of a process of its own
+    exists: bool = False  # that is the failure: another run may have made the output meanwhile
 
 
 def shown(job: Job) -> str:
@@ -56,7 +67,7 @@ def attempt(work: Work, job: Job, progress: Progress) -> Outcome:
             raise LcompError(job.problem)
         return Outcome(job, work(job.source, job.output, progress))
     except LcompError as error:
-        return Outcome(job, str(error), error.exit_code)
+        return Outcome(job, str(error), error.exit_code, exists=isinstance(error, OutputExistsError))
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -170,13 +181,13 @@ def side_by_side(work: Work, jobs: list[Job], manner: Manner, advance: Advance) 
             worker.close()
 
 
-def run(work: Work, jobs: list[Job], manner: Manner, skip_existing: bool = False) -> None:
+def run(work: Work, jobs: list[Job], manner: Manner) -> None:
     """Run all jobs, printing the line of each; after an error the rest is still tried.
 
-    With `skip_existing` inputs whose output exists are left out. Leaves with the exit code of the failures where they
-    agree on it, else with 1.
+    Leaves with the exit code of the failures where they agree on it, else with 1.
     """
-    pending = [job for job in jobs if not (skip_existing and is_done(job))]
+    pending = [job for job in jobs if not (manner.skip_existing and is_done(job))]
+    skipped = len(jobs) - len(pending)
     failures = []
     bar = None
     if sys.stderr.isatty() and not manner.quiet:
@@ -204,13 +215,15 @@ def run(work: Work, jobs: list[Job], manner: Manner, skip_existing: bool = False
         for outcome in outcomes:
             for message in outcome.messages:
                 say(f"lcomp: {message}")
-            if outcome.code:
+            if outcome.exists and manner.skip_existing:
+                skipped += 1
+            elif outcome.code:
                 failures.append(outcome.code)
                 say(f"lcomp: {shown(outcome.job)}: {outcome.line}")
             elif not manner.quiet:
                 say(outcome.line)
     if len(jobs) > 1 and not manner.quiet:
-        skipped = f", {len(jobs) - len(pending)} skipped" if len(jobs) > len(pending) else ""
-        say(f"{len(pending) - len(failures)} of {len(jobs)} done, {len(failures)} failed{skipped}")
+        done = len(jobs) - skipped - len(failures)
+        say(f"{done} of {len(jobs)} done, {len(failures)} failed" + (f", {skipped} skipped" if skipped else ""))
     if failures:
         raise typer.Exit(failures[0] if len(set(failures)) == 1 else 1)

@@ -163,4 +163,4 @@ def decode(
         raise typer.BadParameter(f"unknown decoder '{decoder}': use {' or '.join(decoder_names())}")
     planned = plan(inputs, output, f".{format or 'png'}", LIC_SUFFIXES, recursive)
     work = DecodeWork(device, precision, decoder, realism, format, area, salvage, max_pixels, force, verbose)
-    run(work, planned, Manner("decoding", verbose, quiet, jobs), skip_existing)
+    run(work, planned, Manner("decoding", verbose, quiet, jobs, skip_existing))

@@ -157,4 +157,4 @@ def encode(
         force=force,
         verbose=verbose,
     )
-    run(work, planned, Manner("encoding", verbose, quiet, jobs), skip_existing)
+    run(work, planned, Manner("encoding", verbose, quiet, jobs, skip_existing))

@@ -169,6 +169,10 @@ def settle(file: BinaryIO) -> None:
             raise
 
 
+class OutputExistsError(LcompError):
+    """An output is there that may not be replaced."""
+
+
 class Destination:
     """Where one output goes. Constructing it refuses what may not be written, before any work is done."""
 
@@ -185,7 +189,7 @@ class Destination:
         return "stdout" if self.name == STREAM else self.name
 
     def check(self) -> None:
-        """Raise LcompError where the output exists and may not be replaced."""
+        """Raise OutputExistsError where the output may not be replaced, LcompError where it can never be written."""
         path, source = Path(self.name), Path(self.source)
         try:
             path.resolve()
@@ -196,8 +200,10 @@ class Destination:
         if self.source != STREAM and path.exists() and source.exists() and path.samefile(source):
             raise LcompError(f"output {self.name} is the input itself")
         # a link may lead nowhere, or to a pipe like /dev/stdout
-        if (path.is_file() or (path.is_symlink() and not path.exists())) and not self.force:
-            raise LcompError(f"output {self.name} exists: use -f to overwrite it")
+        there = path.is_file()
+        if (there or (path.is_symlink() and not path.exists())) and not self.force:
+            kind = OutputExistsError if there else LcompError
+            raise kind(f"output {self.name} exists: use -f to overwrite it")
 
     def write(self, data: bytes) -> None:
         """Write everything: to stdout or a device directly, to a file by way of a temporary one beside it."""

@@ -75,8 +75,9 @@ def train(
     """
     set_up_messages(verbose=False, quiet=False)
     try:
+        from lcomp.training.recipe import read_task
         from lcomp.training.run import Setting, checkpoint_file
-        from lcomp.training.task import export_trained, make_trainer, read_task
+        from lcomp.training.task import export_trained, make_trainer
     except ModuleNotFoundError as error:
         say(f"lcomp: {error.name} is not installed: pip install 'lcomp[train]'")
         raise typer.Exit(1) from error

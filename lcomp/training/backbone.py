@@ -55,7 +55,8 @@ class BackboneRun(Run[Family]):
         small: Family | None = None,
     ) -> None:
         self.metric = metric
-        self.pool, self.validation_pool = setting.start()
+        self.pool, validation = setting.start()
+        self.held_out = list(validation_crops(validation))
         model = Family(config, context, decoder, metric)
         place(model, setting.device)
         if not checkpoint_file(setting.folder).is_file():
@@ -92,7 +93,7 @@ class BackboneRun(Run[Family]):
         """Cost of the averaged weights on the centre of every validation picture, relative to VTM."""
         mean, costs = [], []
         q = torch.tensor(VALIDATION_QUALITIES, device=self.device)
-        for crop in validation_crops(self.validation_pool):
+        for crop in self.held_out:
             x = crop.expand(len(q), -1, -1, -1).contiguous(memory_format=torch.channels_last)
             with self.autocast():
                 rates = self.average(x, q)

@@ -1,4 +1,4 @@
-"""Training recipes: the `[training]` table of a model's TOML."""
+"""Training recipes, the `[training]` table of a model's TOML, and which models are trained together by them."""
 
 import math
 import tomllib
@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lcomp.errors import ModelError
+from lcomp.zoo import ModelInfo, read_model
 
 Part = TypeVar("Part", "Stage", "Recipe")
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Crop and batch size used from a fraction of the time on."""
+    """Crop and batch size used from a fraction of the time on; raises ValueError for impossible ones."""
 
     start: float  # fraction of the total time, 0..1
     crop: int  # side of the square crops in pixels, a multiple of 64
@@ -21,12 +22,15 @@ class Stage:
 
     def __post_init__(self) -> None:
         if self.crop < 64 or self.crop % 64 or self.batch < 1 or not 0 <= self.start < 1:
-            raise ModelError(f"bad training stage {self}: crops are multiples of 64, starts fractions of the time")
+            raise ValueError(f"bad training stage {self}: crops are multiples of 64, starts fractions of the time")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a training run besides the architecture and the data."""
+    """Everything that decides a training run besides the architecture and the data.
+
+    Raises ValueError for what no run can be made of.
+    """
 
     minutes: float  # wall-clock length of the whole run, over all resumptions; compiling is not counted
     stages: tuple[Stage, ...]
@@ -47,15 +51,15 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if not self.minutes > 0 or not self.stages or self.stages[0].start != 0:
-            raise ModelError("a recipe takes more than 0 minutes and its first stage starts at 0")
+            raise ValueError("a recipe takes more than 0 minutes and its first stage starts at 0")
         positive = self.minutes, self.decay, self.clip, self.table_crops
         others = self.lr_entropy, self.lr_vectors, self.lr_small, self.lr_transforms, self.lr_linear, self.floor
         if not all(0 < value < math.inf for value in positive):
-            raise ModelError("minutes, decay, clip and table_crops of a recipe are more than 0")
+            raise ValueError("minutes, decay, clip and table_crops are finite and more than 0")
         if not all(0 <= value < math.inf for value in (*others, self.warmup, self.seed)):
-            raise ModelError("no rate, warmup, floor or seed of a recipe is less than 0")
+            raise ValueError("rates, warmup, floor and seed are finite and not less than 0")
         if not 0 <= self.ema < 1:
-            raise ModelError("ema of a recipe is from 0 to less than 1")
+            raise ValueError("ema is from 0 to less than 1")
 
     def stage(self, progress: float) -> Stage:
         """The stage in force at a fraction of the time."""
@@ -89,5 +93,34 @@ def read_recipe(path: Path) -> Recipe:
         raise ModelError(f"{path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ModelError(f"{path}: {error}") from error
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ModelError(f"{path}: bad [training] table: {error}") from error
+
+
+@dataclass(frozen=True)
+class Task:
+    """A model to train, and those that are trained beside it where it is a backbone."""
+
+    info: ModelInfo
+    recipe: Recipe
+    beside: ModelInfo | None = None  # has the context model
+    viewer: ModelInfo | None = None  # has the decoder
+
+    @property
+    def models(self) -> tuple[ModelInfo, ...]:
+        """All that are trained."""
+        return tuple(model for model in (self.info, self.beside, self.viewer) if model)
+
+
+def read_task(path: Path) -> Task:
+    """The task of a model's TOML; raises ModelError where that or one beside it is missing or malformed.
+
+    Raises ModelError too where another than a backbone names models to train beside it.
+    """
+    info, recipe = read_model(path), read_recipe(path)
+    beside, viewer = (
+        read_model(path.with_name(f"{name}.toml")) if name else None for name in (recipe.context, recipe.decoder)
+    )
+    if info.backbone and (beside or viewer):
+        raise ModelError(f"{path}: models are trained beside a backbone only")
+    return Task(info, recipe, beside, viewer)

@@ -16,7 +16,7 @@ from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.family import Family
 from lcomp.networks.hyperprior import Hyperprior
 from lcomp.networks.integer import ACTIVATION_BITS, LAYER_NAMES, LOG_BITS, OUTPUT_BITS
-from lcomp.training.recipe import read_recipe
+from lcomp.training.recipe import read_task
 from lcomp.weights import EXACT, HYPER_CONTEXT_LAYERS, context_layer_names, load_decoder, read_tensors
 from lcomp.zoo import read_model
 
@@ -73,18 +73,15 @@ def installed_family(path: Path) -> Family:
 
     Raises ModelError where one is missing.
     """
-    info, recipe = read_model(path), read_recipe(path)
+    task = read_task(path)
+    info, beside, viewer = task.info, task.beside, task.viewer
     if info.backbone:
         raise ModelError(f"'{info.name}' is no backbone: start from '{info.lineage[-1].name}'")
-    context, viewer = (
-        read_model(path.with_name(f"{name}.toml")) if name else None for name in (recipe.context, recipe.decoder)
-    )
-    sizes = context.context if context else None, viewer.decoder if viewer else None
-    family = Family(info.architecture, *sizes)
+    family = Family(info.architecture, beside.context if beside else None, viewer.decoder if viewer else None)
     try:
         restore_hyperprior(family.backbone, read_tensors(info))
-        if context and family.context:
-            restore_context(family.context, read_tensors(context))
+        if beside and family.context:
+            restore_context(family.context, read_tensors(beside))
     except (KeyError, RuntimeError, ValueError) as error:
         raise ModelError(f"the weights of '{info.name}' do not fit its description: {error}") from error
     if viewer and family.enhancer:

@@ -1,11 +1,10 @@
-"""What is trained when a model is: itself and the models beside it, from where, and what is exported at the end."""
+"""The run that a task is, from where it starts, and what is exported at its end."""
 
 import functools
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from lcomp.entropy.tables import Table
@@ -15,7 +14,7 @@ from lcomp.training.context import ContextRun
 from lcomp.training.decoder import DecoderRun
 from lcomp.training.export import export, export_context, export_decoder, replace_files
 from lcomp.training.gan import GanRun
-from lcomp.training.recipe import Recipe, read_recipe
+from lcomp.training.recipe import Task
 from lcomp.training.restore import installed_family, installed_texture
 from lcomp.training.run import Setting
 from lcomp.training.tables import export_fitted
@@ -24,39 +23,11 @@ from lcomp.zoo import ModelInfo, read_model
 Trainer = BackboneRun | ContextRun | DecoderRun | GanRun
 
 
-@dataclass(frozen=True)
-class Task:
-    """A model to train, and those that are trained beside it where it is a backbone."""
-
-    info: ModelInfo
-    recipe: Recipe
-    beside: ModelInfo | None  # has the context model
-    viewer: ModelInfo | None  # has the decoder
-
-    @property
-    def models(self) -> tuple[ModelInfo, ...]:
-        """All that are trained."""
-        return tuple(model for model in (self.info, self.beside, self.viewer) if model)
-
-
-def read_task(path: Path) -> Task:
-    """The task of a model's TOML; raises ModelError where that or one beside it is missing or malformed.
-
-    Raises LcompError where the decoder beside it invents detail, which is trained on its own.
-    """
-    info, recipe = read_model(path), read_recipe(path)
-    beside, viewer = (
-        read_model(path.with_name(f"{name}.toml")) if name else None for name in (recipe.context, recipe.decoder)
-    )
-    if viewer and viewer.inventive:
-        raise LcompError(f"'{viewer.name}' cannot be trained beside its backbone")
-    return Task(info, recipe, beside, viewer)
-
-
 def make_trainer(task: Task, setting: Setting, start: Path | None) -> Trainer:
     """The run that a task is, from its checkpoint, from another run's folder or an installed model's TOML, or anew.
 
-    Raises LcompError where `start` is of another kind.
+    Raises LcompError where `start` is of another kind, and where a decoder beside a backbone invents detail, which is
+    trained on its own.
     """
     info = task.info
     if info.inventive:
@@ -72,6 +43,8 @@ def make_trainer(task: Task, setting: Setting, start: Path | None) -> Trainer:
         if small and not small.context:
             raise LcompError(f"{start} has no context model")
         return ContextRun(info, setting, small.context if small else None)
+    if task.viewer and task.viewer.inventive:
+        raise LcompError(f"'{task.viewer.name}' cannot be trained beside its backbone")
     context = task.beside.context if task.beside else None
     decoder = task.viewer.decoder if task.viewer else None
     return BackboneRun(info.architecture, context, decoder, info.metric, setting, small)
