@@ -161,7 +161,7 @@ class ModelCodec:
         done = 0
         for window in grid.windows(area, WINDOW):
             around = surroundings(window, grid.picture, decoder.margin)
-            mosaic.forget(around, last=window.bottom == area.bottom)
+            mosaic.forget(around, area.wide)
             part = self.transforms.synthesize(decoder, mosaic.area(around), window, around, quality, half)
             self.watch.lap("synthesis")
             rows, columns = (window.doubled() if half else window).within(target)

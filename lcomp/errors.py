@@ -7,6 +7,7 @@ LcompError                      exit code 1
 |-- UnsupportedError            3   a valid input that this version cannot handle
 |-- LimitError                  3   larger than the limits allow
 |-- ImageError                  3   the picture cannot be read
+|-- OutputExistsError           1   there is a file that may not be replaced
 |-- ModelError                  4   model or weights missing, damaged or not matching
 `-- InterruptError            130   by the user
 """
@@ -57,6 +58,10 @@ class ImageError(LcompError):
     """The picture cannot be read or written by the image library."""
 
     exit_code = 3
+
+
+class OutputExistsError(LcompError):
+    """A file stands where an output was to be written, and may not be replaced."""
 
 
 class ModelError(LcompError):

@@ -131,8 +131,18 @@ def open_heic(data: bytes) -> Image.Image:
 
 
 def without_comments(data: bytes) -> bytes:
-    """A PNM file whose pixels are text without its comments: each of them would cost Pillow a copy of the rest."""
-    return COMMENT.sub(b"", data) if data.startswith(PLAIN) else data
+    """A PNM file whose pixels are text without its comments: each of them would cost Pillow a copy of the rest.
+
+    A comment ends a number, as it does where netpbm reads it.
+    """
+    if not data.startswith(PLAIN):
+        return data
+    kept, position = io.BytesIO(), 0
+    for comment in COMMENT.finditer(data):
+        kept.write(data[position : comment.start()])
+        position = comment.end()
+    kept.write(data[position:])
+    return kept.getvalue()
 
 
 def open_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
@@ -185,13 +195,14 @@ def as_bytes(payload: object) -> bytes | None:
 def pick_frame(image: Image.Image, frame: int | None) -> list[str]:
     """Go to a frame, counted from 0, and say what is left out; raises UnsupportedError where one must be named.
 
-    Frames are not counted: in a TIFF of many that takes Pillow the square of their number.
+    Frames are not counted: that takes Pillow the square of their number in a TIFF.
     """
     if frame is not None:
         try:
-            image.seek(frame)
+            if frame != image.tell():
+                image.seek(frame)
         except EOFError as error:
-            raise LcompError(f"there is no frame {frame} in the picture (counted from 0)") from error
+            raise LcompError(f"there is no frame {frame} in the picture") from error
     elif getattr(image, "is_animated", False):
         if image.format in SEVERAL_VIEWS:
             return ["only the first of several pictures in the file is encoded"]

@@ -59,9 +59,9 @@ class Mosaic:
             known[..., here[0], here[1]] = self.tile(number)[..., there[0], there[1]]
         return known
 
-    def forget(self, around: Rectangle, last: bool) -> None:
-        """Free the tiles above a window's surroundings, and in the `last` row of windows those to the left of them."""
+    def forget(self, around: Rectangle, wide: bool) -> None:
+        """Free the tiles above a window's surroundings, or in a `wide` area, whose columns come first, left of them."""
         for number in list(self.tiles):
             tile = self.grid.rectangle(number)
-            if tile.bottom <= around.y or (last and tile.right <= around.x):
+            if tile.right <= around.x if wide else tile.bottom <= around.y:
                 del self.tiles[number]

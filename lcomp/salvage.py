@@ -141,6 +141,7 @@ def recover(data: bytes) -> Recovered:
     for place, part in enumerate(parts):
         sections += [part] if isinstance(part, Section) else [None] * share.get(place, 0)
     sections += [None] * share.get(len(parts), 0)
-    # a damaged place that takes the share of a tile may have held what its tag names besides
+    # what takes the share of a tile may have held what its tag names besides, or be a tile with a damaged tag: it is
+    # better named in vain than not
     lost = {ONCE.get(part.tag, UNKNOWN) for place, part in damage.items() if part.tag in ONCE or place not in share}
     return Recovered(build(header, sections), tuple(sorted(lost)))

@@ -6,6 +6,8 @@ what is left. Tiles are numbered row by row.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
+from operator import itemgetter
 from typing import NamedTuple
 
 from lcomp.networks.config import HYPER_STRIDE, STRIDE
@@ -37,6 +39,11 @@ class Rectangle(NamedTuple):
     def bottom(self) -> int:
         """First row that is not in it."""
         return self.y + self.height
+
+    @property
+    def wide(self) -> bool:
+        """Whether it is wider than high."""
+        return self.width > self.height
 
     def shared(self, other: "Rectangle") -> "Rectangle | None":
         """What both cover, None where they do not overlap."""
@@ -137,9 +144,12 @@ class Grid:
         return [r * self.columns + c for r, c in places if 0 <= r < self.rows and 0 <= c < self.columns]
 
     def windows(self, area: Rectangle, tiles: int) -> Iterator[Rectangle]:
-        """The parts of an area in blocks of `tiles` by `tiles` tiles, row by row."""
-        for row in range(0, self.rows, tiles):
-            for column in range(0, self.columns, tiles):
-                part = self.block(row, column, tiles).shared(area)
-                if part:
-                    yield part
+        """The parts of an area in blocks of `tiles` by `tiles` tiles, row by row, or where it is wide column by column.
+
+        Along its shorter side little has to be kept of one row until the next one.
+        """
+        places = product(range(0, self.rows, tiles), range(0, self.columns, tiles))
+        for row, column in sorted(places, key=itemgetter(1)) if area.wide else places:
+            part = self.block(row, column, tiles).shared(area)
+            if part:
+                yield part

@@ -15,9 +15,10 @@ from command import lcomp
 from conftest import noise_image
 
 from lcomp.cli.batch import Manner, Worker, run
-from lcomp.cli.files import OutputExistsError, Progress
+from lcomp.cli.files import STREAM, Destination, Progress
 from lcomp.cli.inputs import Job, plan
-from lcomp.errors import FormatError, LcompError
+from lcomp.errors import FormatError, LcompError, OutputExistsError
+from lcomp.workers import give_way
 
 PNG = frozenset({".png"})
 
@@ -188,10 +189,44 @@ def test_what_another_run_has_made_meanwhile_is_skipped(
     jobs = jobs_of(tmp_path, "one", "late", "late")
     manner = Manner("copying", verbose=False, quiet=False, jobs=processes, skip_existing=True)
     run(Copy(), jobs, manner)
-    assert capfd.readouterr().err.splitlines() == ["copied one", "1 of 3 done, 0 failed, 2 skipped"]
+    lines = capfd.readouterr().err.splitlines()
+    skipped = [f"{job.source}: skipped, output exists" for job in jobs[1:]]
+    assert sorted(lines[:-1]) == sorted(["copied one", *skipped])
+    assert lines[-1] == "1 of 3 done, 0 failed, 2 skipped"
     with pytest.raises(typer.Exit):
         run(Copy(), jobs, replace(manner, skip_existing=False))
     assert capfd.readouterr().err.splitlines()[-1] == "1 of 3 done, 2 failed"
+
+
+def test_an_output_made_meanwhile_is_kept(tmp_path: Path) -> None:
+    destination = Destination(str(tmp_path / "out"), STREAM, force=False)
+    (tmp_path / "out").write_bytes(b"of another run")
+    with pytest.raises(OutputExistsError):
+        destination.write(b"ours")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"of another run"]
+    with pytest.raises(OutputExistsError):
+        Destination(str(tmp_path / "out"), STREAM, force=False)
+    Destination(str(tmp_path / "out"), STREAM, force=True).write(b"ours")
+    assert (tmp_path / "out").read_bytes() == b"ours"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no links without privileges here")
+def test_a_link_to_nothing_is_no_output_that_is_done(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    with pytest.raises(LcompError, match="exists") as refused:
+        Destination(str(tmp_path / "link"), STREAM, force=False)
+    assert not isinstance(refused.value, OutputExistsError)
+
+
+@pytest.mark.parametrize("chosen", ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY", ""])
+def test_threads_that_wait_give_way_unless_told_otherwise(chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    if chosen:
+        monkeypatch.setenv(chosen, "7")
+    give_way()
+    expected = {chosen: "7"} if chosen else {"GOMP_SPINCOUNT": "1000"}
+    assert {name: value for name, value in os.environ.items() if "OMP_" in name} == expected
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import noise_image
+from conftest import DATA, noise_image
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -58,8 +58,11 @@ def cost(codec: ModelCodec, pixels: Pixels, quality: int, effort: int) -> float:
 
 
 @pytest.mark.parametrize("model", ["hyperprior", "autoregressive"])
-def test_more_effort_makes_better_files(model: str, photo: Image.Image) -> None:
-    codec, pixels = ModelCodec(model_by_name(model), CPU), np.asarray(photo.convert("RGB"))
+def test_more_effort_makes_better_files(model: str) -> None:
+    # of a smaller picture some processors round latents that matter
+    with Image.open(DATA / "kodim05.png") as image:
+        pixels = np.asarray(image.convert("RGB").crop((0, 0, 400, 256)))
+    codec = ModelCodec(model_by_name(model), CPU)
     for quality in (2000, 6000):
         nearest, optimised, searched = (cost(codec, pixels, quality, effort) for effort in (0, 1, 5))
         assert optimised < 0.995 * nearest

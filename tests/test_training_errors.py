@@ -44,6 +44,8 @@ CPU = torch.device("cpu")
         ("lr_small = -1e-3", "not less than 0"),
         ("seed = -1", "not less than 0"),
         ("ema = 1", "ema"),
+        ('context = "folder/context"', "names of models"),
+        ('decoder = "\\u0000"', "names of models"),
     ],
 )
 def test_impossible_recipes_are_model_errors(model_file: Path, line: str, problem: str) -> None:
@@ -93,6 +95,14 @@ def test_validation_pictures_may_be_small_but_not_all(tmp_path: Path) -> None:
         centres(Pool([tmp_path / "small.png", tmp_path / "wide.png"], CPU), 256, 128)
 
 
+def test_a_backbone_without_validation_pictures_is_not_trained(model_file: Path, tmp_path: Path) -> None:
+    for name, size in (("a", (60, 200)), ("b", (300, 300))):
+        noise_image(*size).save(tmp_path / f"{name}.png")
+    setting = Setting(read_recipe(model_file), tmp_path, tmp_path / "run", CPU, compiled=False)
+    with pytest.raises(LcompError, match="no validation picture is 64 pixels"):
+        BackboneRun(read_model(model_file).architecture, None, None, "mse", setting)
+
+
 def test_steps_that_cannot_be_compiled_name_the_way_out(
     model_file: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,7 +122,7 @@ def test_steps_that_cannot_be_compiled_name_the_way_out(
         raise error
 
     monkeypatch.setattr(BackboneRun, "train_cost", wrap)
-    with pytest.raises(LcompError, match=r"\(no working C\+\+ compiler\): use --no-compile"):
+    with pytest.raises(LcompError, match=r"\(RuntimeError: no working C\+\+ compiler\): use --no-compile"):
         run.run(print)
 
 

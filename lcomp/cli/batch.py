@@ -16,7 +16,6 @@ import typer
 from lcomp.cli.files import (
     STREAM,
     KeptMessages,
-    OutputExistsError,
     Progress,
     printable,
     say,
@@ -24,8 +23,8 @@ from lcomp.cli.files import (
     unexpected,
 )
 from lcomp.cli.inputs import Job, is_file
-from lcomp.errors import LcompError
-from lcomp.workers import set_up_worker, starting_workers
+from lcomp.errors import LcompError, OutputExistsError
+from lcomp.workers import give_way, set_up_worker, starting_workers
 
 Work = Callable[[str, str, Progress], str]
 """Turns an input into an output and returns the line to show; can be pickled."""
@@ -186,6 +185,7 @@ def run(work: Work, jobs: list[Job], manner: Manner) -> None:
 
     Leaves with the exit code of the failures where they agree on it, else with 1.
     """
+    give_way()
     pending = [job for job in jobs if not (manner.skip_existing and is_done(job))]
     skipped = len(jobs) - len(pending)
     failures = []
@@ -217,6 +217,8 @@ def run(work: Work, jobs: list[Job], manner: Manner) -> None:
                 say(f"lcomp: {message}")
             if outcome.exists and manner.skip_existing:
                 skipped += 1
+                if not manner.quiet:
+                    say(f"{shown(outcome.job)}: skipped, {outcome.line}")
             elif outcome.code:
                 failures.append(outcome.code)
                 say(f"lcomp: {shown(outcome.job)}: {outcome.line}")

@@ -17,7 +17,7 @@ from typing import BinaryIO, TextIO
 import typer
 from PIL import Image
 
-from lcomp.errors import LcompError, LimitError
+from lcomp.errors import LcompError, LimitError, OutputExistsError
 
 STREAM = "-"
 """Stands for stdin or stdout."""
@@ -169,10 +169,6 @@ def settle(file: BinaryIO) -> None:
             raise
 
 
-class OutputExistsError(LcompError):
-    """An output is there that may not be replaced."""
-
-
 class Destination:
     """Where one output goes. Constructing it refuses what may not be written, before any work is done."""
 
@@ -189,7 +185,7 @@ class Destination:
         return "stdout" if self.name == STREAM else self.name
 
     def check(self) -> None:
-        """Raise OutputExistsError where the output may not be replaced, LcompError where it can never be written."""
+        """Raise OutputExistsError where a file may not be replaced, LcompError for what else forbids to write it."""
         path, source = Path(self.name), Path(self.source)
         try:
             path.resolve()

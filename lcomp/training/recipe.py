@@ -1,6 +1,7 @@
 """Training recipes, the `[training]` table of a model's TOML, and which models are trained together by them."""
 
 import math
+import re
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -58,6 +59,8 @@ class Recipe:
             raise ValueError("minutes, decay, clip and table_crops are finite and more than 0")
         if not all(0 <= value < math.inf for value in (*others, self.warmup, self.seed)):
             raise ValueError("rates, warmup, floor and seed are finite and not less than 0")
+        if any(re.search(r"[\\/\0]", name) for name in (self.context, self.decoder)):
+            raise ValueError("context and decoder are names of models beside this one")
         if not 0 <= self.ema < 1:
             raise ValueError("ema is from 0 to less than 1")
 

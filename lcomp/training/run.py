@@ -168,8 +168,9 @@ class Run(ABC, Generic[Model]):
             # the first step compiles, for minutes on some machines: in the schedule they would stand for the warm-up
             losses = [self.train_step()] if self.progress < 1 else []
         except TorchDynamoException as error:
-            # older versions of torch wrap what went wrong, and name the backend only
-            cause = first_line(getattr(error, "inner_exception", error))
+            # some versions of torch wrap what went wrong, and name the backend only
+            inner = getattr(error, "inner_exception", None)
+            cause = f"{type(inner).__name__}: {first_line(inner)}" if inner else first_line(error)
             raise LcompError(f"the step cannot be compiled ({cause}): use --no-compile") from error
         last, start, spent = time.monotonic(), time.monotonic(), self.minutes
         while self.progress < 1:
