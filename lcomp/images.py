@@ -14,12 +14,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
+from lcomp import exif
 from lcomp.alpha import Plane
-from lcomp.container import Mode
+from lcomp.container import MAX_METADATA, Mode
+from lcomp.depth import Samples, samples_of
 from lcomp.errors import UNREADABLE, ImageError, LcompError, LimitError, UnsupportedError
-from lcomp.pixels import DEEP, convert
+from lcomp.pixels import convert
 
 MAX_PIXELS = 2**28
 """Default limit on width * height."""
@@ -72,6 +74,8 @@ class Loaded(NamedTuple):
 
     image: Image.Image
     kind: str | None  # the format it was read from
+    samples: Samples
+    exif: bytes | None
     notes: list[str]
 
 
@@ -90,26 +94,32 @@ PLAIN = (b"P1", b"P2", b"P3")
 COMMENT = re.compile(rb"#[^\r\n]*")
 """Of PNM files whose pixels are text."""
 
-EXIF_ORIENTATION = 0x0112
-TIFF_DESCRIPTIVE_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
-"""Description, make, model, software, date, artist, copyright: the tags that do not describe the file's layout."""
-EXIF_DIRECTORIES = (0x8769, 0x8825)
-"""The EXIF and GPS directories."""
+JPEG = b"\xff\xd8"
+EXIF_SEGMENTS = 1024
+"""Most segments of EXIF in a JPEG: Pillow takes the square of their number."""
+
+EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/"
+
+TILE_WIDTH, TILE_LENGTH = 322, 323
+LARGE_TILE = 2**22
+"""Pixels that a TIFF's tile may have, however small the picture."""
 
 
 @contextlib.contextmanager
 def pixel_limit(max_pixels: int) -> Iterator[None]:
     """Have Pillow raise LimitError for what a file turns out to hold: another frame, a picture within the picture.
 
-    Its own guard only warns up to twice as many pixels as it is told; `check_pixels` sees to those.
+    Its own guard only warns up to twice as many pixels as it is told; `check_pixels` sees to those. Metadata in PNG may
+    be as large as in a `.lic`.
     """
-    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
+    before = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK
+    Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = max_pixels, MAX_METADATA
     try:
         yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise LimitError(f"picture has more than {max_pixels} pixels (see --max-pixels)") from error
     finally:
-        Image.MAX_IMAGE_PIXELS = before
+        Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = before
 
 
 def check_pixels(width: int, height: int, max_pixels: int) -> None:
@@ -147,6 +157,8 @@ def without_comments(data: bytes) -> bytes:
 
 def open_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Open any picture Pillow or pillow-heif reads, its pixels not decoded yet; raises ImageError or LimitError."""
+    if data.startswith(JPEG) and data.count(exif.HEADER) > EXIF_SEGMENTS:
+        raise ImageError(f"damaged picture: more than {EXIF_SEGMENTS} segments of EXIF")
     try:
         with pixel_limit(max_pixels):
             try:
@@ -159,28 +171,6 @@ def open_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
         raise UnsupportedError(f"{image.format} files are drawn by other programs, which nothing here would bound")
     check_pixels(image.width, image.height, max_pixels)
     return image
-
-
-def is_deep(image: Image.Image) -> bool:
-    """Whether loading the picture will reduce its colours to 8 bits; Pillow forgets it once that is done."""
-    for tile in getattr(image, "tile", []):
-        arguments = tile.args if isinstance(tile.args, tuple) else (tile.args,)
-        if tile.codec_name == "SGI16" or any(";16" in str(argument) for argument in arguments):
-            return True
-        if tile.codec_name == "ppm" and isinstance(arguments[-1], int) and arguments[-1] > 255:
-            return True
-    return False
-
-
-def tiff_exif(image: Image.Image) -> bytes | None:
-    """The descriptive part of a TIFF's tags as EXIF."""
-    source, kept = image.getexif(), Image.Exif()
-    for tag in TIFF_DESCRIPTIVE_TAGS:
-        if tag in source:
-            kept[tag] = source[tag]
-    for directory in EXIF_DIRECTORIES:
-        kept.get_ifd(directory).update(source.get_ifd(directory))
-    return kept.tobytes() if len(kept) or any(kept.get_ifd(directory) for directory in EXIF_DIRECTORIES) else None
 
 
 def as_bytes(payload: object) -> bytes | None:
@@ -211,19 +201,28 @@ def pick_frame(image: Image.Image, frame: int | None) -> list[str]:
     return []
 
 
-def turn_upright(image: Image.Image) -> Image.Image:
-    """The picture as its EXIF or XMP orientation asks, which is reset; not a copy where nothing is to be done."""
-    orientation = image.getexif().get(EXIF_ORIENTATION, 1)
-    exif = tiff_exif(image) if image.format == "TIFF" else image.info.get("exif")
-    if "Raw profile type exif" in image.info and not exif:
-        exif = image.getexif().tobytes()
-    if exif != image.info.get("exif"):
-        # Pillow keeps these tags apart from the EXIF of other formats
-        image = image.copy()
-        image.info["exif"] = exif
-        if orientation != 1:
-            image.getexif()[EXIF_ORIENTATION] = orientation
-    return image if orientation == 1 else ImageOps.exif_transpose(image)
+def check_tiles(image: Image.Image, max_pixels: int) -> None:
+    """Raise LimitError for a TIFF whose tiles are too large: they are decoded whole, however small the picture."""
+    if image.format == "TIFF":
+        width, length = (image.tag_v2.get(tag, 1) for tag in (TILE_WIDTH, TILE_LENGTH))  # type: ignore[attr-defined]
+        if isinstance(width, int) and isinstance(length, int):
+            check_pixels(width, length, max(max_pixels, LARGE_TILE))
+
+
+def exif_of(image: Image.Image) -> bytes | None:
+    """The EXIF of a picture as bytes, from wherever its format has it."""
+    if image.format == "TIFF":
+        return exif.of_tiff(image)
+    raw = image.info.get(exif.RAW_PROFILE)
+    return as_bytes(image.info.get("exif")) or (exif.of_raw_profile(raw) if isinstance(raw, str) else None)
+
+
+def turned_upright(image: Image.Image) -> tuple[Image.Image, bytes | None]:
+    """The picture as its EXIF or XMP orientation asks, not a copy where nothing is to be done, and its EXIF."""
+    known = exif_of(image)
+    if image.getexif().get(exif.ORIENTATION, 1) not in range(2, 9):
+        return image, known
+    return ImageOps.exif_transpose(image), known and exif.upright(known)
 
 
 def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
@@ -234,10 +233,10 @@ def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
     with pixel_limit(max_pixels):
         notes = pick_frame(image, frame)
     check_pixels(image.width, image.height, max_pixels)
+    check_tiles(image, max_pixels)
     if min(image.size) < 1:
         raise ImageError("picture has no pixels")
-    if is_deep(image) and not image.mode.startswith("I"):
-        notes.append(DEEP)
+    samples = samples_of(image)
     with pixel_limit(max_pixels):
         image.load()
     check_pixels(image.width, image.height, max_pixels)  # some formats only say now
@@ -245,10 +244,15 @@ def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
     # a text of that name is no gamma
     if isinstance(gamma, float) and abs(gamma - SRGB_GAMMA) > 0.01 and not image.info.get("icc_profile"):
         notes.append("PNG gamma ignored")
+    if any(segment.startswith(EXTENDED_XMP) for _, segment in getattr(image, "applist", [])):
+        notes.append("extended XMP left out")
+    kind = image.format
     try:
-        return Loaded(turn_upright(image), image.format, notes)
+        image, known = turned_upright(image)
     except UNREADABLE:
-        return Loaded(image, image.format, [*notes, "unreadable EXIF kept as it is"])
+        known = as_bytes(image.info.get("exif"))
+        notes.append("unreadable EXIF kept as it is")
+    return Loaded(image, kind, samples, known, notes)
 
 
 def to_picture(image: Image.Image, frame: int | None = None, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -258,17 +262,17 @@ def to_picture(image: Image.Image, frame: int | None = None, max_pixels: int = M
     for those that cannot be coded.
     """
     try:
-        upright, kind, notes = load(image, frame, max_pixels)
-        converted = convert(upright, kind)
+        loaded = load(image, frame, max_pixels)
+        converted = convert(loaded.image, loaded.kind, loaded.samples)
     except UNREADABLE as error:
         raise ImageError(f"damaged picture: {error}") from error
-    info = upright.info
+    info = loaded.image.info
     return Picture(
         converted.pixels,
         converted.mode,
         converted.alpha,
         icc=as_bytes(info.get("icc_profile")) if converted.keeps_profile else None,
-        exif=as_bytes(info.get("exif")),
+        exif=loaded.exif,
         xmp=as_bytes(info.get("xmp")),
-        notes=(*notes, *converted.notes),
+        notes=(*loaded.notes, *converted.notes),
     )

@@ -9,9 +9,8 @@ from PIL import Image, ImageCms
 
 from lcomp.alpha import Plane
 from lcomp.container import Mode
+from lcomp.depth import DEEP, Samples, reduce_depth
 from lcomp.errors import UnsupportedError
-
-DEEP = "16 bits per channel reduced to 8"
 
 GREY = ("1", "L", "LA", "La")
 COLOUR = ("RGB", "RGBA", "RGBa", "RGBX", "P", "PA", "YCbCr", "HSV")
@@ -46,50 +45,28 @@ def from_cmyk(image: Image.Image) -> tuple[Image.Image, str]:
     return converted, "CMYK converted to sRGB through its colour profile"
 
 
-def reduce_depth(image: Image.Image, kind: str | None) -> tuple[NDArray[np.uint8], str]:
-    """Integers or floats beyond 8 bits as 8 bits, and how that was done.
-
-    Sixteen-bit files are taken at their full range; elsewhere the range is the smallest usual one that holds all
-    values, or else theirs. What is not a number becomes the least value. Raises UnsupportedError where nothing is one.
-    """
-    values = np.array(image, np.float32)
-    finite = np.isfinite(values)
-    low = float(values.min(initial=np.inf, where=finite))
-    high = float(values.max(initial=-np.inf, where=finite))
-    if low > high:
-        raise UnsupportedError("no pixel of the picture is a number")
-    np.nan_to_num(values, copy=False, nan=low, posinf=high, neginf=low)
-    if image.mode.startswith("I;16") or kind in ("PNG", "PPM"):
-        ranges = [65535.0]
-    else:
-        ranges = [1.0, 255.0, 65535.0] if image.mode == "F" else [255.0, 65535.0]
-    tops = [top for top in ranges if low >= 0 and high <= top]
-    bottom, top = (0.0, tops[0]) if tops else (low, high)
-    values -= bottom
-    values *= 255 / max(top - bottom, 1e-30)
-    values += 0.5
-    note = DEEP if top == 65535 else f"{image.mode} pixels reduced to 8 bits, from {bottom:g} .. {top:g}"
-    return values.astype(np.uint8), note
-
-
-def with_alpha(image: Image.Image) -> Image.Image:
+def with_alpha(image: Image.Image, samples: Samples) -> Image.Image:
     """A picture with any kind of transparency as LA or RGBA."""
     if image.mode in ("La", "LA", "L", "1"):
+        transparent = image.info.get("transparency")
+        if image.mode == "L" and isinstance(transparent, int):
+            image = image.copy()
+            image.info["transparency"] = samples.stretch * transparent
         return image.convert("LA")
     return image.convert("RGBA")
 
 
-def convert(image: Image.Image, kind: str | None) -> Converted:
-    """The pixels of a loaded picture that was read from the format `kind`.
+def convert(image: Image.Image, kind: str | None, samples: Samples) -> Converted:
+    """The pixels of a loaded picture that was read from the format `kind` and had such samples there.
 
     Raises UnsupportedError for what has no meaning as a picture.
     """
-    notes: list[str] = []
+    notes = [DEEP] if samples.reduced else []
     alpha: Plane | None = None
     keeps_profile = True
     if image.mode[0] in "IF":
         deep = image
-        grey, note = reduce_depth(image, kind)
+        grey, note = reduce_depth(image, kind, samples)
         notes.append(note)
         image = Image.fromarray(grey)
         if "transparency" in deep.info:
@@ -104,10 +81,10 @@ def convert(image: Image.Image, kind: str | None) -> Converted:
         keeps_profile = False
     elif image.mode not in GREY + COLOUR:
         raise UnsupportedError(f"pixel mode {image.mode} is not supported")
-    elif isinstance(image.info.get("transparency"), tuple) and max(image.info["transparency"]) > 255:
+    elif samples.reduced and isinstance(image.info.get("transparency"), tuple):
         notes.append("transparent colour of 16 bits ignored")
     elif image.has_transparency_data:
-        image = with_alpha(image)
+        image = with_alpha(image, samples)
         alpha = np.asarray(image.getchannel("A"))
     if alpha is not None and alpha.min() == 255:
         notes.append("opaque alpha channel dropped")

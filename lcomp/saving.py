@@ -10,7 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 from lcomp.alpha import Plane
 from lcomp.container import Mode
 from lcomp.errors import UNREADABLE, ImageError
-from lcomp.images import EXIF_DIRECTORIES
+from lcomp.exif import HEADER, as_tiff, has_directories, is_readable, upright
 
 FORMATS = {
     "png": "PNG",
@@ -25,22 +25,17 @@ FORMATS = {
 }
 """Output formats by name and file suffix."""
 
-KEEPS_ICC = {"PNG", "WEBP", "TIFF", "JPEG", "AVIF"}
-KEEPS_EXIF = {"PNG", "WEBP", "TIFF", "JPEG", "AVIF"}
-KEEPS_XMP = {"PNG", "WEBP", "TIFF", "JPEG", "AVIF"}
+METADATA = ("icc_profile", "exif", "xmp")
+KEEPS_METADATA = {"PNG", "WEBP", "TIFF", "JPEG", "AVIF"}
+
+GREY_AS_RGB = {"WEBP", "AVIF"}
+"""Formats that have no grey: a profile of grey pictures does not belong there."""
+
 KEEPS_ALPHA = {"PNG", "WEBP", "TIFF", "AVIF"}
 
-TIFF_XMP = 700
-"""TIFF tag of XMP."""
-
-TIFF_LAYOUT_TAGS = {*range(254, 269), *range(273, 282), 284, *range(317, 347), *range(512, 533)}
-"""Tags that say how a file holds its pixels; EXIF may repeat those of the file it comes from."""
-
 JPEG_SEGMENT = 65000
-"""Largest EXIF or XMP payload that fits into one JPEG segment, with its header."""
-
-JPEG_ICC = 255 * 65519
-"""Largest ICC profile that fits into the segments that a JPEG may have of them."""
+JPEG_LIMITS = {"icc_profile": 255 * 65519, "exif": JPEG_SEGMENT, "xmp": JPEG_SEGMENT}
+"""Largest metadata that fit into one segment of a JPEG, header included, and into the most that a profile may have."""
 
 LOSSLESS_OPTIONS: dict[str, dict[str, object]] = {
     "WEBP": {"lossless": True, "exact": True},
@@ -73,25 +68,14 @@ def flatten(image: Image.Image) -> Image.Image:
     return opaque
 
 
-def is_readable(exif: bytes) -> bool:
-    """Whether EXIF can be taken apart, which TIFF and AVIF need."""
-    try:
-        Image.Exif().load(exif)
-    except UNREADABLE:
+def fits(name: str, payload: bytes, kind: str, mode: str) -> bool:
+    """Whether a format can keep a piece of metadata with a picture of a mode."""
+    if kind not in KEEPS_METADATA or (kind == "JPEG" and len(payload) > JPEG_LIMITS[name]):
         return False
-    return True
-
-
-def tiff_tags(exif: bytes | None, xmp: bytes | None) -> Image.Exif:
-    """EXIF and XMP as tags of a TIFF, without those that describe the layout of another file."""
-    tags = Image.Exif()
-    if exif:
-        tags.load(exif)
-        for tag in TIFF_LAYOUT_TAGS & set(tags):
-            del tags[tag]
-    if xmp:
-        tags[TIFF_XMP] = xmp
-    return tags
+    if name == "exif":
+        return kind not in ("TIFF", "AVIF") or is_readable(payload)
+    grey = name == "icc_profile" and mode in ("L", "LA") and payload[16:20] == b"GRAY"
+    return not (grey and kind in GREY_AS_RGB)
 
 
 def save_image(image: Image.Image, stream: BinaryIO, kind: str) -> list[str]:
@@ -103,26 +87,28 @@ def save_image(image: Image.Image, stream: BinaryIO, kind: str) -> list[str]:
         lost.append("alpha (put on white)")
         info, image = image.info, flatten(image)
         image.info = info
-    for name, keeps in (("icc_profile", KEEPS_ICC), ("exif", KEEPS_EXIF), ("xmp", KEEPS_XMP)):
+    for name in METADATA:
         payload = image.info.get(name)
         if not payload:
             continue
-        too_large = kind == "JPEG" and len(payload) > (JPEG_ICC if name == "icc_profile" else JPEG_SEGMENT)
-        unreadable = kind in ("TIFF", "AVIF") and name == "exif" and not is_readable(payload)
-        if kind not in keeps or too_large or unreadable:
+        if not fits(name, payload, kind, image.mode):
             lost.append(name.removesuffix("_profile").upper())
+            if name == "icc_profile":
+                kept[name] = None  # else Pillow may take the picture's
         elif name == "xmp" and kind == "PNG":
             chunks = PngInfo()
             chunks.add_itxt("XML:com.adobe.xmp", payload.decode("utf-8", "replace"))
             options["pnginfo"] = chunks
+        elif name == "exif" and kind == "JPEG" and not payload.startswith(HEADER):
+            kept[name] = HEADER + payload
+        elif name == "exif" and kind == "AVIF":
+            kept[name] = upright(payload)  # Pillow would write it anew for that
         else:
             kept[name] = payload
     try:
         if kind == "TIFF":
-            tags = tiff_tags(kept.get("exif"), kept.pop("xmp", None))
-            kept["exif"] = tags
-            if any(tags.get_ifd(directory) for directory in EXIF_DIRECTORIES):
-                # libtiff's compressors cannot write directories within tags
+            kept["exif"] = as_tiff(kept.get("exif"), kept.pop("xmp", None))
+            if has_directories(kept["exif"]):
                 del options["compression"]
         image.save(stream, kind, **options, **kept)
     except UNREADABLE as error:

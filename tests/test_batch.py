@@ -210,6 +210,20 @@ def test_an_output_made_meanwhile_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "out").read_bytes() == b"ours"
 
 
+def test_outputs_that_can_never_be_written_are_refused_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"no folder")
+    with pytest.raises(LcompError, match="Not a directory"):
+        Destination(str(tmp_path / "file" / "sub" / "out"), STREAM, force=False)
+    Destination(str(tmp_path / "new" / "sub" / "out"), STREAM, force=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    if os.name == "posix":
+        monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+        with pytest.raises(LcompError, match="Permission denied"):
+            Destination(str(tmp_path / "new" / "out"), STREAM, force=True)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no links without privileges here")
 def test_a_link_to_nothing_is_no_output_that_is_done(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "nothing")

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import TiffImageFile
-from test_pixels import ramp, reopened
+from test_pixels import grey_tiff, ramp, reopened
 
 from lcomp.container import Mode
 from lcomp.errors import ImageError, LcompError, LimitError, UnsupportedError
+from lcomp.exif import upright
 from lcomp.images import open_image, to_picture
 
 KINDS = ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"]
@@ -174,6 +175,67 @@ def test_odd_metadata_never_stops_a_picture() -> None:
     image = ramp("RGB")
     image.info["xmp"] = "<plain/>"
     assert to_picture(image).xmp == b"<plain/>"
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("header", [b"", b"Exif\0\0"])
+def test_exif_of_turned_pictures_is_kept_byte_by_byte(order: str, header: bytes) -> None:
+    def entry(tag: int, kind: int, count: int, value: int) -> bytes:
+        return struct.pack(f"{order}HHII", tag, kind, count, value)
+
+    text = "Zoë, Łódź".encode() + b"\0"
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", 8)
+    first, last = entry(0x010E, 2, len(text), 50), entry(0xC123, 3, 2, 0x01020304)
+    turned = struct.pack(f"{order}HHIHH", 0x0112, 3, 1, 6, 0)
+    number = [struct.pack(f"{order}H", count) for count in (3, 2)]
+    exif = header + head + number[0] + first + turned + last + b"next" + text
+    assert upright(exif) == header + head + number[1] + first + last + b"next" + bytes(12) + text
+    assert upright(upright(exif)) == upright(exif)
+    for length in range(len(exif)):
+        assert len(upright(exif[:length])) == length
+    buffer = io.BytesIO()
+    ramp("RGB").save(buffer, "JPEG", exif=b"Exif\0\0" + exif.removeprefix(header).replace(b"next", bytes(4)))
+    picture = to_picture(open_image(buffer.getvalue()))
+    assert picture.pixels.shape == (30, 20, 3)
+    assert (picture.exif or b"").endswith(bytes(12) + text)
+    assert not picture.notes
+
+
+def test_text_in_a_tiff_is_kept() -> None:
+    text, buffer = "Zoë, Łódź".encode(), io.BytesIO()
+    ramp("RGB").save(buffer, "TIFF", tiffinfo={0x010F: text, 0x0131: "Photoshop"})
+    exif = to_picture(open_image(buffer.getvalue())).exif
+    assert exif is not None
+    assert text in exif
+    assert b"Photoshop" in exif
+    kept = Image.Exif()
+    kept.load(exif)
+    assert set(kept) == {0x010F, 0x0131}
+
+
+def test_extended_xmp_is_noted() -> None:
+    buffer = io.BytesIO()
+    ramp("RGB").save(buffer, "JPEG")
+    body = b"http://ns.adobe.com/xmp/extension/\0" + bytes(60)
+    segment = b"\xff\xe1" + struct.pack(">H", 2 + len(body)) + body
+    data = buffer.getvalue()
+    assert to_picture(open_image(data[:2] + segment + data[2:])).notes == ("extended XMP left out",)
+
+
+def test_endless_exif_is_refused() -> None:
+    buffer = io.BytesIO()
+    ramp("RGB").save(buffer, "JPEG")
+    data, segment = buffer.getvalue(), b"\xff\xe1\0\x08Exif\0\0"
+    assert to_picture(open_image(data[:2] + 1024 * segment + data[2:])).pixels.shape == (20, 30, 3)
+    with pytest.raises(ImageError, match="segments of EXIF"):
+        open_image(data[:2] + 1025 * segment + data[2:])
+
+
+def test_tiles_of_a_tiff_count_as_pixels() -> None:
+    small, large = (grey_tiff(bytes(side * side), 8, tile=side) for side in (64, 4096))
+    assert to_picture(open_image(small, 8), max_pixels=8).pixels.shape == (2, 4, 3)
+    with pytest.raises(LimitError, match="4096x4096"):
+        to_picture(open_image(large, 8), max_pixels=8)
 
 
 def test_orientation_in_xmp_is_reset_too() -> None:

@@ -111,7 +111,7 @@ def test_sixteen_bits_are_rounded_and_noted() -> None:
         exif = Image.Exif()
         exif[0x0112] = turned
         picture = to_picture(reopened(Image.fromarray(values), "PNG", exif=exif.tobytes()))
-        assert picture.notes == ("16 bits per channel reduced to 8",)
+        assert picture.notes == ("more than 8 bits per channel reduced to 8",)
         assert picture.mode is Mode.L
         expected = np.rint(values / 257).astype(np.uint8)
         assert np.array_equal(picture.pixels[..., 0], expected if turned == 1 else expected[::-1, ::-1])
@@ -134,7 +134,7 @@ def test_transparent_sixteen_bit_grey() -> None:
         (np.linspace(-5, 5, 600, dtype=np.float32), "F pixels reduced to 8 bits, from -5 .. 5", None),
         (np.full(600, -2.5, np.float32), "F pixels reduced to 8 bits, from -2.5 .. -2.5", None),
         (np.arange(600, dtype=np.int32) // 3, "I pixels reduced to 8 bits, from 0 .. 255", 1),
-        (np.arange(600, dtype=np.int32) * 109, "16 bits per channel reduced to 8", 1 / 257),
+        (np.arange(600, dtype=np.int32) * 109, "more than 8 bits per channel reduced to 8", 1 / 257),
         (np.arange(600, dtype=np.int32) * 10**6, "I pixels reduced to 8 bits, from 0 .. 5.99e+08", None),
     ],
 )
@@ -159,35 +159,70 @@ def test_pixels_that_are_not_numbers_are_the_least() -> None:
         to_picture(Image.fromarray(np.full((2, 2), np.nan, np.float32)))
 
 
-def sixteen_bit_png(transparent: bytes | None = None) -> bytes:
-    """A 4x2 RGB PNG of 16 bits per channel, written by hand because Pillow writes none."""
+def png(width: int, bits: int, colours: int, rows: list[bytes], transparent: bytes | None = None) -> bytes:
+    """A PNG of any depth, written by hand because Pillow writes few."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
-    header = struct.pack(">IIBBBBB", 4, 2, 16, 2, 0, 0, 0)
-    rows = (b"\0" + bytes(range(24))) * 2
+    header = struct.pack(">IIBBBBB", width, len(rows), bits, colours, 0, 0, 0)
     colour = chunk(b"tRNS", transparent) if transparent else b""
     return (
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", header)
         + colour
-        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows)))
         + chunk(b"IEND", b"")
     )
 
 
+def sixteen_bit_png(transparent: bytes | None = None) -> bytes:
+    """A 4x2 RGB PNG of 16 bits per channel."""
+    return png(4, 16, 2, [bytes(range(24))] * 2, transparent)
+
+
 def test_sixteen_bit_colour_is_noted() -> None:
-    transparent = sixteen_bit_png(struct.pack(">HHH", 0x0001, 0x0203, 0x0405))
-    picture = to_picture(open_image(transparent))
-    assert picture.alpha is None
-    assert "transparent colour of 16 bits ignored" in picture.notes
+    # one of which there are pixels, and one that only pixels have whose upper bytes are 0
+    for colour in ((0x0001, 0x0203, 0x0405), (0, 2, 4)):
+        picture = to_picture(open_image(sixteen_bit_png(struct.pack(">HHH", *colour))))
+        assert picture.alpha is None
+        assert "transparent colour of 16 bits ignored" in picture.notes
     ppm = b"P6 4 2 65535\n" + bytes(range(48))
     for data in (sixteen_bit_png(), ppm):
         picture = to_picture(open_image(data))
         assert picture.pixels.shape == (2, 4, 3)
-        assert picture.notes == ("16 bits per channel reduced to 8",)
+        assert picture.notes == ("more than 8 bits per channel reduced to 8",)
     assert not to_picture(open_image(b"P6 4 2 255\n" + bytes(24))).notes
+
+
+@pytest.mark.parametrize(("bits", "largest"), [(2, 3), (4, 15)])
+def test_transparent_grey_of_few_bits(bits: int, largest: int) -> None:
+    white, black = bytes([255] * 3), bytes(3)
+    for transparent in (0, largest):
+        picture = to_picture(open_image(png(24 // bits, bits, 0, [white, black], struct.pack(">H", transparent))))
+        assert picture.alpha is not None
+        assert picture.pixels[:, 0, 0].tolist() == [255, 0]
+        assert picture.alpha[:, 0].tolist() == ([255, 0] if transparent == 0 else [0, 255])
+
+
+def grey_tiff(values: bytes, bits: int, white_is_zero: bool = False, tile: int | None = None) -> bytes:
+    """A TIFF of 4x2 grey samples, in a strip or a square tile; written by hand because Pillow writes no such ones."""
+    tags = [(256, 4), (257, 2), (258, bits), (259, 1), (262, int(not white_is_zero))]
+    tags += [(322, tile), (323, tile), (324, 8), (325, len(values))] if tile else [(273, 8), (279, len(values))]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
+    return struct.pack("<2sHI", b"II", 42, 8 + len(values)) + values + directory
+
+
+def test_deep_grey_of_tiff_is_at_its_full_range() -> None:
+    rising = np.arange(8, dtype="<u2") * (65535 // 7)
+    expected = np.rint(rising / 257).astype(int)
+    for negative in (False, True):
+        picture = to_picture(open_image(grey_tiff(rising.tobytes(), 16, negative)))
+        assert picture.pixels[..., 0].flatten().tolist() == (255 - expected if negative else expected).tolist()
+    twelve = to_picture(open_image(grey_tiff(bytes(6) + b"\xff" * 6, 12)))
+    assert twelve.pixels[..., 0].tolist() == [[0] * 4, [255] * 4]
+    assert twelve.notes == ("I;16 pixels reduced to 8 bits, from 0 .. 4095",)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])

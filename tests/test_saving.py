@@ -35,6 +35,55 @@ def test_metadata_survives(kind: str, mode: str) -> None:
     assert kept.get_ifd(0x8825)[1] == "N"
 
 
+def exif_of(description: bytes, directories: bool = False) -> bytes:
+    """EXIF with a description, its orientation and, on demand, directories that are empty."""
+    exif = Image.Exif()
+    exif[0x010E], exif[0x0112] = description, 1
+    if directories:
+        exif.get_ifd(0x8769)
+        exif.get_ifd(0x8825)
+    return exif.tobytes()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("header", [True, False])
+def test_text_of_exif_survives_whatever_it_is_written_in(kind: str, header: bool) -> None:
+    description, image, buffer = "Zoë, Łódź © 2024".encode(), ramp("RGB"), io.BytesIO()
+    image.info["exif"] = exif_of(description)[0 if header else 6 :]
+    assert save_image(image, buffer, kind) == []
+    picture = to_picture(open_image(buffer.getvalue()))
+    kept = Image.Exif()
+    kept.load(picture.exif or b"")
+    assert kept[0x010E].encode("latin-1") == description
+
+
+def test_empty_directories_do_not_spoil_a_tiff(capfd: pytest.CaptureFixture[str]) -> None:
+    image, buffer = ramp("RGB"), io.BytesIO()
+    image.info["exif"] = exif_of(b"some", directories=True)
+    assert save_image(image, buffer, "TIFF") == []
+    read = open_image(buffer.getvalue())
+    assert read.info["compression"] == "tiff_adobe_deflate"
+    assert read.getexif()[0x010E] == "some"
+    assert not capfd.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"])
+def test_a_profile_for_grey_stays_with_grey(kind: str) -> None:
+    profile, buffer = bytes(16) + b"GRAY" + bytes(200), io.BytesIO()
+    image = ramp("L")
+    image.info["icc_profile"] = profile
+    colour = kind in ("WEBP", "AVIF")
+    assert save_image(image, buffer, kind) == (["ICC"] if colour else [])
+    assert to_picture(open_image(buffer.getvalue())).icc == (None if colour else profile)
+
+
+def test_a_large_profile_survives_png() -> None:
+    image, buffer = ramp("RGB"), io.BytesIO()
+    image.info["icc_profile"] = profile = bytes(2**21)
+    assert save_image(image, buffer, "PNG") == []
+    assert to_picture(open_image(buffer.getvalue())).icc == profile
+
+
 def test_layout_of_another_file_does_not_spoil_a_tiff() -> None:
     exif = Image.Exif()
     for tag, value in ((256, 4000), (257, 3000), (258, 16), (259, 6), (277, 1), (273, 8), (513, 99), (271, "maker")):

@@ -169,6 +169,14 @@ def settle(file: BinaryIO) -> None:
             raise
 
 
+def is_special(path: Path) -> bool:
+    """Whether a path is known to be no file: a device or pipe, which is written to directly, or a folder."""
+    try:
+        return path.exists() and not path.is_file()
+    except OSError:
+        return False
+
+
 class Destination:
     """Where one output goes. Constructing it refuses what may not be written, before any work is done."""
 
@@ -188,13 +196,19 @@ class Destination:
         """Raise OutputExistsError where a file may not be replaced, LcompError for what else forbids to write it."""
         path, source = Path(self.name), Path(self.source)
         try:
-            path.resolve()
+            parents = path.resolve().parents
         except RuntimeError as error:  # what Python before 3.13 raises
             raise LcompError(f"cannot write {self.name}: {os.strerror(errno.ELOOP)}") from error
         if path.is_dir():
             raise LcompError(f"output {self.name} is a directory")
         if self.source != STREAM and path.exists() and source.exists() and path.samefile(source):
             raise LcompError(f"output {self.name} is the input itself")
+        folder = next(parent for parent in parents if parent.exists())
+        if not folder.is_dir():
+            raise LcompError(f"cannot write {self.name}: {os.strerror(errno.ENOTDIR)}")
+        # on Windows this says nothing of folders
+        if os.name == "posix" and not is_special(path) and not os.access(folder, os.W_OK | os.X_OK):
+            raise LcompError(f"cannot write {self.name}: {os.strerror(errno.EACCES)}")
         # a link may lead nowhere, or to a pipe like /dev/stdout
         there = path.is_file()
         if (there or (path.is_symlink() and not path.exists())) and not self.force:
@@ -208,7 +222,7 @@ class Destination:
             return
         named = Path(self.name)
         try:
-            if named.exists() and not named.is_file():
+            if is_special(named):
                 named.write_bytes(data)
                 return
             path = named.resolve()

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import typer
 
-from lcomp.cli.files import STREAM, printable
+from lcomp.cli.files import STREAM, is_special, printable
 from lcomp.errors import LcompError
 from lcomp.images import ATTRIBUTES
 
@@ -47,14 +47,6 @@ def is_folder(name: str) -> bool:
         return False
 
 
-def is_other(path: Path) -> bool:
-    """Whether a path is known not to be a file: a device, a pipe."""
-    try:
-        return path.exists() and not path.is_file()
-    except OSError:
-        return False
-
-
 def find_below(folder: str, suffixes: frozenset[str]) -> list[Found]:
     """The files below a folder with one of the suffixes, and the folders that cannot be read, by name.
 
@@ -68,7 +60,7 @@ def find_below(folder: str, suffixes: frozenset[str]) -> list[Found]:
         for name in names
         if Path(name).suffix.lower() in suffixes and not name.startswith(ATTRIBUTES)
     ]
-    files = [Found(str(path), path.relative_to(folder)) for path in paths if not is_other(path)]
+    files = [Found(str(path), path.relative_to(folder)) for path in paths if not is_special(path)]
     locked = [Found(str(error.filename), problem=str(error.strerror)) for error in errors]
     return sorted(files + locked, key=lambda found: Path(found.name))
 

@@ -38,10 +38,10 @@ class Journal:
         """Take in a line of an earlier run; torn lines and errors are measured again."""
         try:
             row = Row(**json.loads(line))
-        except (ValueError, TypeError):
+            if row.codec and not row.error:
+                self.rows[row.key] = row
+        except (ValueError, TypeError, RecursionError):
             return
-        if row.codec and not row.error:
-            self.rows[row.key] = row
 
     def add(self, row: Row) -> Row:
         """Keep a row, unless it is an error; returns it."""

@@ -1,0 +1,78 @@
+"""Samples of other than 8 bits: what a file says of them, which Pillow forgets as it decodes, and their reduction."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lcomp.errors import UnsupportedError
+
+FULL = 65535
+"""The largest value of 16-bit samples."""
+
+DEEP = "more than 8 bits per channel reduced to 8"
+
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
+"""TIFF tag of what samples mean, and the value for negatives; Pillow turns those of up to 8 bits."""
+
+SMALL = {"L;2": 3, "L;4": 15}
+"""The largest value of grey samples in PNG that Pillow stretches to 8 bits, but not the one that is transparent."""
+
+
+class Samples(NamedTuple):
+    """What Pillow forgets of the samples of a picture as it decodes them."""
+
+    reduced: bool  # whether it reduces colours to 8 bits
+    top: int  # the largest value of samples in a 16-bit mode
+    negative: bool  # whether 0 is white in a 16-bit mode
+    stretch: int  # what it multiplies grey samples of few bits with
+
+
+def samples_of(image: Image.Image) -> Samples:
+    """What the file of a picture that is not decoded yet says of its samples."""
+    reduced, top, stretch = image.info.get("bit_depth", 8) > 8, FULL, 1  # pillow-heif says so
+    for tile in getattr(image, "tile", []):
+        arguments = tile.args if isinstance(tile.args, tuple) else (tile.args,)
+        last = arguments[-1]
+        if tile.codec_name == "SGI16" or (tile.codec_name == "ppm" and isinstance(last, int) and last > 255):
+            reduced = True
+        for mode in map(str, arguments):
+            if ";16" in mode:
+                reduced = True
+            if "I;12" in mode:
+                top = 4095
+            if image.format == "PNG" and mode in SMALL:
+                stretch = 255 // SMALL[mode]
+    negative = image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC) == WHITE_IS_ZERO  # type: ignore[attr-defined]
+    return Samples(reduced and not image.mode.startswith("I"), top, negative, stretch)
+
+
+def reduce_depth(image: Image.Image, kind: str | None, samples: Samples) -> tuple[NDArray[np.uint8], str]:
+    """Integers or floats beyond 8 bits as 8 bits, and how that was done.
+
+    Sixteen-bit files are taken at their full range; elsewhere the range is the smallest usual one that holds all
+    values, or else theirs. What is not a number becomes the least value. Raises UnsupportedError where nothing is one.
+    """
+    values = np.array(image, np.float32)
+    finite = np.isfinite(values)
+    low = float(values.min(initial=np.inf, where=finite))
+    high = float(values.max(initial=-np.inf, where=finite))
+    if low > high:
+        raise UnsupportedError("no pixel of the picture is a number")
+    np.nan_to_num(values, copy=False, nan=low, posinf=high, neginf=low)
+    sixteen = image.mode.startswith("I;16")
+    if sixteen or kind in ("PNG", "PPM"):
+        ranges = [float(samples.top)]
+    else:
+        ranges = [1.0, 255.0, 65535.0] if image.mode == "F" else [255.0, 65535.0]
+    tops = [top for top in ranges if low >= 0 and high <= top]
+    bottom, top = (0.0, tops[0]) if tops else (low, high)
+    values -= bottom
+    values *= 255 / max(top - bottom, 1e-30)
+    values += 0.5
+    grey = values.astype(np.uint8)
+    if sixteen and samples.negative:
+        grey = 255 - grey
+    note = DEEP if top == FULL else f"{image.mode} pixels reduced to 8 bits, from {bottom:g} .. {top:g}"
+    return grey, note

@@ -1,0 +1,111 @@
+"""EXIF as bytes: what is kept of it when a picture is turned upright, and the tags of TIFF files that stand for it."""
+
+import struct
+
+from PIL import Image
+
+from lcomp.errors import UNREADABLE
+
+HEADER = b"Exif\0\0"
+"""What EXIF begins with in JPEG, and often elsewhere."""
+
+BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+ENTRY = 12
+"""Bytes of a tag in a directory."""
+
+ORIENTATION = 0x0112
+
+DIRECTORIES = (0x8769, 0x8825)
+"""The EXIF and GPS directories."""
+
+DESCRIPTIVE_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
+"""Description, make, model, software, date, artist, copyright: those of a TIFF that are not about the file's layout."""
+
+LAYOUT_TAGS = {*range(254, 269), *range(273, 282), 284, *range(317, 347), *range(512, 533)}
+"""Tags that say how a file holds its pixels; EXIF may repeat those of the file it comes from."""
+
+XMP = 700
+"""TIFF tag of XMP."""
+
+RAW_PROFILE = "Raw profile type exif"
+"""Text in which ImageMagick puts EXIF into PNG: three lines of head, then hexadecimal digits."""
+
+
+def is_readable(exif: bytes) -> bool:
+    """Whether EXIF can be taken apart, which TIFF and AVIF need."""
+    try:
+        Image.Exif().load(exif)
+    except UNREADABLE:
+        return False
+    return True
+
+
+def upright(exif: bytes) -> bytes:
+    """EXIF without an orientation; all else byte for byte, which Pillow would not keep."""
+    start = 0
+    while exif.startswith(HEADER, start):
+        start += len(HEADER)
+    order = BYTE_ORDERS.get(exif[start : start + 4])
+    if order is None:
+        return exif
+    try:
+        (offset,) = struct.unpack_from(f"{order}I", exif, start + 4)
+        place = start + offset
+        (count,) = struct.unpack_from(f"{order}H", exif, place)
+    except struct.error:
+        return exif
+    first = place + 2
+    end = min(first + ENTRY * count, len(exif))
+    entries = [exif[at : min(at + ENTRY, end)] for at in range(first, end, ENTRY)]
+    others = [entry for entry in entries if not entry.startswith(struct.pack(f"{order}H", ORIENTATION))]
+    number = struct.pack(f"{order}H", count - len(entries) + len(others))
+    # what follows the entries is where the next directory is
+    rest = exif[end : end + 4]
+    changed = exif[:place] + number + b"".join(others) + rest
+    return changed + bytes(end + len(rest) - len(changed)) + exif[end + len(rest) :]
+
+
+def of_raw_profile(text: str) -> bytes:
+    """The EXIF in a RAW_PROFILE; raises ValueError where it is none."""
+    return bytes.fromhex("".join(text.split("\n")[3:]))
+
+
+def unchanged(value: object) -> object:
+    """A tag's value so that Pillow writes the text that it has read: what is not ASCII it would replace."""
+    return value.encode("latin-1", "replace") if isinstance(value, str) and not value.isascii() else value
+
+
+def of_tiff(image: Image.Image) -> bytes | None:
+    """The descriptive part of a TIFF's tags as EXIF."""
+    source, kept = image.getexif(), Image.Exif()
+    for tag in DESCRIPTIVE_TAGS:
+        if tag in source:
+            kept[tag] = unchanged(source[tag])
+    for directory in DIRECTORIES:
+        entries = {tag: unchanged(value) for tag, value in source.get_ifd(directory).items()}
+        if entries:
+            kept.get_ifd(directory).update(entries)
+    return kept.tobytes() if len(kept) or any(kept.get_ifd(directory) for directory in DIRECTORIES) else None
+
+
+def as_tiff(exif: bytes | None, xmp: bytes | None) -> Image.Exif:
+    """EXIF and XMP as tags of a TIFF, without those that describe the layout of another file."""
+    tags = Image.Exif()
+    if exif:
+        tags.load(exif)
+        empty = {directory for directory in DIRECTORIES if not tags.get_ifd(directory)}
+        for tag in (LAYOUT_TAGS | empty) & set(tags):
+            del tags[tag]
+        for tag, value in list(tags.items()):
+            tags[tag] = unchanged(value)
+        for directory in DIRECTORIES:
+            entries = tags.get_ifd(directory)
+            entries.update({tag: unchanged(value) for tag, value in entries.items()})
+    if xmp:
+        tags[XMP] = xmp
+    return tags
+
+
+def has_directories(tags: Image.Exif) -> bool:
+    """Whether tags hold directories, which libtiff's compressors cannot write."""
+    return any(tags.get_ifd(directory) for directory in DIRECTORIES)
