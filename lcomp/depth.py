@@ -16,8 +16,11 @@ DEEP = "more than 8 bits per channel reduced to 8"
 PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
 """TIFF tag of what samples mean, and the value for negatives; Pillow turns those of up to 8 bits."""
 
-SMALL = {"L;2": 3, "L;4": 15}
-"""The largest value of grey samples in PNG that Pillow stretches to 8 bits, but not the one that is transparent."""
+BITS, TWELVE = 258, (12,)
+"""TIFF tag of bits per sample, and its value for 12-bit grey."""
+
+STRETCH = {"L;2": 85, "L;4": 17}
+"""What Pillow multiplies grey samples of few bits in PNG with, but not the one that is transparent."""
 
 
 class Samples(NamedTuple):
@@ -26,26 +29,46 @@ class Samples(NamedTuple):
     reduced: bool  # whether it reduces colours to 8 bits
     top: int  # the largest value of samples in a 16-bit mode
     negative: bool  # whether 0 is white in a 16-bit mode
-    stretch: int  # what it multiplies grey samples of few bits with
+
+
+def modes_of(image: Image.Image) -> list[str]:
+    """How a picture that is not decoded yet has its samples, in Pillow's words."""
+    parts = (tile.args if isinstance(tile.args, tuple) else (tile.args,) for tile in getattr(image, "tile", []))
+    return [str(argument) for arguments in parts for argument in arguments]
 
 
 def samples_of(image: Image.Image) -> Samples:
     """What the file of a picture that is not decoded yet says of its samples."""
-    reduced, top, stretch = image.info.get("bit_depth", 8) > 8, FULL, 1  # pillow-heif says so
+    bits = image.info.get("bit_depth")  # pillow-heif says so; a text of that name does not
+    reduced = isinstance(bits, int) and bits > 8
+    reduced |= any(";16" in mode and mode != "BGR;16" for mode in modes_of(image))
     for tile in getattr(image, "tile", []):
-        arguments = tile.args if isinstance(tile.args, tuple) else (tile.args,)
-        last = arguments[-1]
-        if tile.codec_name == "SGI16" or (tile.codec_name == "ppm" and isinstance(last, int) and last > 255):
-            reduced = True
-        for mode in map(str, arguments):
-            if ";16" in mode:
-                reduced = True
-            if "I;12" in mode:
-                top = 4095
-            if image.format == "PNG" and mode in SMALL:
-                stretch = 255 // SMALL[mode]
-    negative = image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC) == WHITE_IS_ZERO  # type: ignore[attr-defined]
-    return Samples(reduced and not image.mode.startswith("I"), top, negative, stretch)
+        largest = tile.args[-1] if isinstance(tile.args, tuple) else tile.args
+        plain_text = tile.codec_name in ("ppm", "ppm_plain")
+        reduced |= tile.codec_name == "SGI16" or (plain_text and isinstance(largest, int) and largest > 255)
+    tags = getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
+    return Samples(
+        reduced and not image.mode.startswith("I"),
+        4095 if tags.get(BITS) == TWELVE else FULL,
+        tags.get(PHOTOMETRIC) == WHITE_IS_ZERO,
+    )
+
+
+def mend_transparency(image: Image.Image, samples: Samples) -> list[str]:
+    """Have the transparent sample that a PNG names mean what Pillow will decode; says so where it cannot.
+
+    Once: a picture that is decoded does not change any more.
+    """
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        for mode in set(modes_of(image)) & STRETCH.keys():
+            image.info["transparency"] = STRETCH[mode] * transparent
+    elif isinstance(transparent, str):  # a text of that name
+        del image.info["transparency"]
+    elif isinstance(transparent, tuple) and (samples.reduced or max(transparent) > 255):
+        del image.info["transparency"]
+        return ["transparent colour of 16 bits ignored"]
+    return []
 
 
 def reduce_depth(image: Image.Image, kind: str | None, samples: Samples) -> tuple[NDArray[np.uint8], str]:

@@ -1,5 +1,6 @@
 """EXIF as bytes: what is kept of it when a picture is turned upright, and the tags of TIFF files that stand for it."""
 
+import re
 import struct
 
 from PIL import Image
@@ -10,6 +11,9 @@ HEADER = b"Exif\0\0"
 """What EXIF begins with in JPEG, and often elsewhere."""
 
 BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+WRONG_BYTE_ORDERS = {b"II\0*": "<", b"MM*\0": ">"}
+"""Heads that are wrong, but that Pillow reads."""
+
 ENTRY = 12
 """Bytes of a tag in a directory."""
 
@@ -17,6 +21,9 @@ ORIENTATION = 0x0112
 
 DIRECTORIES = (0x8769, 0x8825)
 """The EXIF and GPS directories."""
+
+INTEROPERABILITY = 0xA005
+"""Where a further directory is, which Pillow leaves behind."""
 
 DESCRIPTIVE_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
 """Description, make, model, software, date, artist, copyright: those of a TIFF that are not about the file's layout."""
@@ -31,21 +38,49 @@ RAW_PROFILE = "Raw profile type exif"
 """Text in which ImageMagick puts EXIF into PNG: three lines of head, then hexadecimal digits."""
 
 
+XMP_ORIENTATION = re.compile(rb'tiff:Orientation="[0-9]"|<tiff:Orientation>[0-9]</tiff:Orientation>')
+
+
+class Latin(str):
+    """Text that Pillow writes as it has read it: of what is not ASCII it makes question marks otherwise."""
+
+    def encode(self, encoding: str = "latin-1", errors: str = "replace") -> bytes:
+        """The bytes that were read, whatever encoding is asked for."""
+        return str.encode(self, "latin-1", "replace")
+
+
+def unchanged(value: object) -> object:
+    """A tag's value as Pillow will write it unchanged."""
+    return Latin(value) if isinstance(value, str) else value
+
+
+def head_of(exif: bytes) -> int:
+    """Where EXIF begins after what it is called by."""
+    start = 0
+    while exif.startswith(HEADER, start):
+        start += len(HEADER)
+    return start
+
+
 def is_readable(exif: bytes) -> bool:
-    """Whether EXIF can be taken apart, which TIFF and AVIF need."""
+    """Whether EXIF can be taken apart, which AVIF needs."""
+    start = head_of(exif)
     try:
-        Image.Exif().load(exif)
+        as_tiff(exif, None)
     except UNREADABLE:
         return False
-    return True
+    return exif[start : start + 4] in BYTE_ORDERS
+
+
+def upright_xmp(xmp: bytes) -> bytes:
+    """XMP without an orientation."""
+    return XMP_ORIENTATION.sub(b"", xmp)
 
 
 def upright(exif: bytes) -> bytes:
     """EXIF without an orientation; all else byte for byte, which Pillow would not keep."""
-    start = 0
-    while exif.startswith(HEADER, start):
-        start += len(HEADER)
-    order = BYTE_ORDERS.get(exif[start : start + 4])
+    start = head_of(exif)
+    order = (BYTE_ORDERS | WRONG_BYTE_ORDERS).get(exif[start : start + 4])
     if order is None:
         return exif
     try:
@@ -58,11 +93,13 @@ def upright(exif: bytes) -> bytes:
     end = min(first + ENTRY * count, len(exif))
     entries = [exif[at : min(at + ENTRY, end)] for at in range(first, end, ENTRY)]
     others = [entry for entry in entries if not entry.startswith(struct.pack(f"{order}H", ORIENTATION))]
-    number = struct.pack(f"{order}H", count - len(entries) + len(others))
-    # what follows the entries is where the next directory is
+    if len(others) == len(entries):
+        return exif
+    # after the last entry stands where the next directory is, if any
     rest = exif[end : end + 4]
+    number = struct.pack(f"{order}H", count - len(entries) + len(others))
     changed = exif[:place] + number + b"".join(others) + rest
-    return changed + bytes(end + len(rest) - len(changed)) + exif[end + len(rest) :]
+    return changed[:end] + bytes(max(end - len(changed), 0)) + exif[end:]
 
 
 def of_raw_profile(text: str) -> bytes:
@@ -70,19 +107,16 @@ def of_raw_profile(text: str) -> bytes:
     return bytes.fromhex("".join(text.split("\n")[3:]))
 
 
-def unchanged(value: object) -> object:
-    """A tag's value so that Pillow writes the text that it has read: what is not ASCII it would replace."""
-    return value.encode("latin-1", "replace") if isinstance(value, str) and not value.isascii() else value
-
-
 def of_tiff(image: Image.Image) -> bytes | None:
     """The descriptive part of a TIFF's tags as EXIF."""
     source, kept = image.getexif(), Image.Exif()
+    kept.endian = source.endian
     for tag in DESCRIPTIVE_TAGS:
         if tag in source:
             kept[tag] = unchanged(source[tag])
     for directory in DIRECTORIES:
         entries = {tag: unchanged(value) for tag, value in source.get_ifd(directory).items()}
+        entries.pop(INTEROPERABILITY, None)
         if entries:
             kept.get_ifd(directory).update(entries)
     return kept.tobytes() if len(kept) or any(kept.get_ifd(directory) for directory in DIRECTORIES) else None
@@ -101,11 +135,7 @@ def as_tiff(exif: bytes | None, xmp: bytes | None) -> Image.Exif:
         for directory in DIRECTORIES:
             entries = tags.get_ifd(directory)
             entries.update({tag: unchanged(value) for tag, value in entries.items()})
+            entries.pop(INTEROPERABILITY, None)
     if xmp:
         tags[XMP] = xmp
     return tags
-
-
-def has_directories(tags: Image.Exif) -> bool:
-    """Whether tags hold directories, which libtiff's compressors cannot write."""
-    return any(tags.get_ifd(directory) for directory in DIRECTORIES)

@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from lcomp import exif
 from lcomp.alpha import Plane
 from lcomp.container import MAX_METADATA, Mode
-from lcomp.depth import Samples, samples_of
+from lcomp.depth import Samples, mend_transparency, samples_of
 from lcomp.errors import UNREADABLE, ImageError, LcompError, LimitError, UnsupportedError
 from lcomp.pixels import convert
 
@@ -97,6 +97,17 @@ COMMENT = re.compile(rb"#[^\r\n]*")
 JPEG = b"\xff\xd8"
 EXIF_SEGMENTS = 1024
 """Most segments of EXIF in a JPEG: Pillow takes the square of their number."""
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What is done to a picture of an orientation other than 1."""
 
 EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/"
 
@@ -220,9 +231,10 @@ def exif_of(image: Image.Image) -> bytes | None:
 def turned_upright(image: Image.Image) -> tuple[Image.Image, bytes | None]:
     """The picture as its EXIF or XMP orientation asks, not a copy where nothing is to be done, and its EXIF."""
     known = exif_of(image)
-    if image.getexif().get(exif.ORIENTATION, 1) not in range(2, 9):
+    turn = TURNS.get(image.getexif().get(exif.ORIENTATION, 1))
+    if turn is None:
         return image, known
-    return ImageOps.exif_transpose(image), known and exif.upright(known)
+    return image.transpose(turn), known and exif.upright(known)
 
 
 def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
@@ -237,6 +249,7 @@ def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
     if min(image.size) < 1:
         raise ImageError("picture has no pixels")
     samples = samples_of(image)
+    notes += mend_transparency(image, samples)
     with pixel_limit(max_pixels):
         image.load()
     check_pixels(image.width, image.height, max_pixels)  # some formats only say now
@@ -267,12 +280,13 @@ def to_picture(image: Image.Image, frame: int | None = None, max_pixels: int = M
     except UNREADABLE as error:
         raise ImageError(f"damaged picture: {error}") from error
     info = loaded.image.info
+    xmp = as_bytes(info.get("xmp"))
     return Picture(
         converted.pixels,
         converted.mode,
         converted.alpha,
         icc=as_bytes(info.get("icc_profile")) if converted.keeps_profile else None,
         exif=loaded.exif,
-        xmp=as_bytes(info.get("xmp")),
+        xmp=xmp and exif.upright_xmp(xmp),
         notes=(*loaded.notes, *converted.notes),
     )

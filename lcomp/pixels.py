@@ -45,13 +45,9 @@ def from_cmyk(image: Image.Image) -> tuple[Image.Image, str]:
     return converted, "CMYK converted to sRGB through its colour profile"
 
 
-def with_alpha(image: Image.Image, samples: Samples) -> Image.Image:
+def with_alpha(image: Image.Image) -> Image.Image:
     """A picture with any kind of transparency as LA or RGBA."""
     if image.mode in ("La", "LA", "L", "1"):
-        transparent = image.info.get("transparency")
-        if image.mode == "L" and isinstance(transparent, int):
-            image = image.copy()
-            image.info["transparency"] = samples.stretch * transparent
         return image.convert("LA")
     return image.convert("RGBA")
 
@@ -81,10 +77,8 @@ def convert(image: Image.Image, kind: str | None, samples: Samples) -> Converted
         keeps_profile = False
     elif image.mode not in GREY + COLOUR:
         raise UnsupportedError(f"pixel mode {image.mode} is not supported")
-    elif samples.reduced and isinstance(image.info.get("transparency"), tuple):
-        notes.append("transparent colour of 16 bits ignored")
     elif image.has_transparency_data:
-        image = with_alpha(image, samples)
+        image = with_alpha(image)
         alpha = np.asarray(image.getchannel("A"))
     if alpha is not None and alpha.min() == 255:
         notes.append("opaque alpha channel dropped")

@@ -1,5 +1,6 @@
 """Decoded pixels as Pillow images, and their files in other formats."""
 
+import io
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from lcomp.alpha import Plane
 from lcomp.container import Mode
 from lcomp.errors import UNREADABLE, ImageError
-from lcomp.exif import HEADER, as_tiff, has_directories, is_readable, upright
+from lcomp.exif import DIRECTORIES, HEADER, as_tiff, is_readable, upright
 
 FORMATS = {
     "png": "PNG",
@@ -28,8 +29,8 @@ FORMATS = {
 METADATA = ("icc_profile", "exif", "xmp")
 KEEPS_METADATA = {"PNG", "WEBP", "TIFF", "JPEG", "AVIF"}
 
-GREY_AS_RGB = {"WEBP", "AVIF"}
-"""Formats that have no grey: a profile of grey pictures does not belong there."""
+AS_RGB = {("WEBP", "L"), ("WEBP", "LA"), ("AVIF", "LA")}
+"""Formats and modes of grey that become RGB in them: a profile of grey pictures does not belong there."""
 
 KEEPS_ALPHA = {"PNG", "WEBP", "TIFF", "AVIF"}
 
@@ -39,7 +40,6 @@ JPEG_LIMITS = {"icc_profile": 255 * 65519, "exif": JPEG_SEGMENT, "xmp": JPEG_SEG
 
 LOSSLESS_OPTIONS: dict[str, dict[str, object]] = {
     "WEBP": {"lossless": True, "exact": True},
-    "TIFF": {"compression": "tiff_adobe_deflate"},
     "JPEG": {"quality": 95, "subsampling": 0},
     "AVIF": {"quality": 95, "subsampling": "4:4:4"},
 }
@@ -68,19 +68,33 @@ def flatten(image: Image.Image) -> Image.Image:
     return opaque
 
 
+def save_tiff(image: Image.Image, stream: BinaryIO, exif: bytes | None, xmp: bytes | None, icc: bytes | None) -> None:
+    """Write a TIFF with its metadata; raises what Pillow raises where that has odd tags."""
+    tags = as_tiff(exif, xmp)
+    # libtiff's compressors cannot write directories
+    compression = None if any(tags.get_ifd(directory) for directory in DIRECTORIES) else "tiff_adobe_deflate"
+    image.save(stream, "TIFF", compression=compression, exif=tags, icc_profile=icc)
+
+
 def fits(name: str, payload: bytes, kind: str, mode: str) -> bool:
     """Whether a format can keep a piece of metadata with a picture of a mode."""
     if kind not in KEEPS_METADATA or (kind == "JPEG" and len(payload) > JPEG_LIMITS[name]):
         return False
-    if name == "exif":
-        return kind not in ("TIFF", "AVIF") or is_readable(payload)
-    grey = name == "icc_profile" and mode in ("L", "LA") and payload[16:20] == b"GRAY"
-    return not (grey and kind in GREY_AS_RGB)
+    if name == "exif" and kind == "AVIF":
+        return is_readable(payload)
+    if name == "exif" and kind == "TIFF":
+        try:
+            save_tiff(Image.new("L", (1, 1)), io.BytesIO(), payload, None, None)
+        except UNREADABLE:
+            return False
+    return not (name == "icc_profile" and payload[16:20] == b"GRAY" and (kind, mode) in AS_RGB)
 
 
 def save_image(image: Image.Image, stream: BinaryIO, kind: str) -> list[str]:
     """Write `image` as Pillow format `kind` with its metadata; returns what that format cannot keep."""
     options = dict(LOSSLESS_OPTIONS.get(kind, {}))
+    if (kind, image.mode) == ("AVIF", "L"):
+        options["subsampling"] = "4:0:0"
     kept: dict[str, Any] = {}
     lost = []
     if image.mode in ("LA", "RGBA") and kind not in KEEPS_ALPHA:
@@ -107,10 +121,9 @@ def save_image(image: Image.Image, stream: BinaryIO, kind: str) -> list[str]:
             kept[name] = payload
     try:
         if kind == "TIFF":
-            kept["exif"] = as_tiff(kept.get("exif"), kept.pop("xmp", None))
-            if has_directories(kept["exif"]):
-                del options["compression"]
-        image.save(stream, kind, **options, **kept)
+            save_tiff(image, stream, kept.get("exif"), kept.get("xmp"), kept.get("icc_profile"))
+        else:
+            image.save(stream, kind, **options, **kept)
     except UNREADABLE as error:
         raise ImageError(f"cannot be saved as {kind}: {error}") from error
     return lost

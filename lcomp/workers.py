@@ -31,8 +31,8 @@ def starting_workers() -> Iterator[None]:
 def give_way() -> None:
     """Have threads of torch that wait for each other soon leave their processor to whatever else wants to run.
 
-    Else two commands at once on two processors take 13 times as long as one, not twice (no command repeats it). It has
-    to be said before torch is imported, and is where somebody has said something else.
+    Else two commands at once on two processors take 13 times as long as one, not twice (no command repeats it). To be
+    called before torch is imported; what the environment already says of it stays.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")

@@ -22,12 +22,12 @@ from attacks.weights import WEIGHTS, WeightsAttack
 from command import lcomp as run
 from command import one_line
 from conftest import noise_image
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 import lcomp
 from lcomp.codec import ModelCodec
-from lcomp.container import MAX_METADATA, Coder
-from lcomp.errors import ImageError, LcompError, UnsupportedError
+from lcomp.container import Coder
+from lcomp.errors import LcompError, UnsupportedError
 from lcomp.images import open_image
 from lcomp.saving import FORMATS, save_image
 from lcomp.tiles import Grid
@@ -98,16 +98,10 @@ def test_the_list_says_what_is_tried() -> None:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", sorted(set(FORMATS.values())))
 @pytest.mark.parametrize("attack", METADATA, ids=lambda attack: attack.name)
-def test_odd_metadata_is_saved_or_lost_with_a_note(attack: Attack, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PngImagePlugin, "MAX_TEXT_CHUNK", MAX_METADATA)  # what Pillow writes it should read
+def test_odd_metadata_is_saved_or_lost_with_a_note(attack: Attack, kind: str) -> None:
     image, buffer = decode(attack.file()), io.BytesIO()
     with quickly():
-        try:
-            lost = save_image(image, buffer, kind)
-        except ImageError:
-            # these two take EXIF apart
-            assert kind in ("TIFF", "AVIF")
-            return
+        lost = save_image(image, buffer, kind)
     saved = open_image(buffer.getvalue())
     saved.load()
     assert saved.size == image.size

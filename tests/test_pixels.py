@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from lcomp.container import Mode
+from lcomp.depth import DEEP
 from lcomp.errors import UnsupportedError
 from lcomp.images import open_image, to_picture
 from lcomp.saving import to_image
@@ -223,6 +224,30 @@ def test_deep_grey_of_tiff_is_at_its_full_range() -> None:
     twelve = to_picture(open_image(grey_tiff(bytes(6) + b"\xff" * 6, 12)))
     assert twelve.pixels[..., 0].tolist() == [[0] * 4, [255] * 4]
     assert twelve.notes == ("I;16 pixels reduced to 8 bits, from 0 .. 4095",)
+
+
+def test_pictures_are_the_same_the_second_time() -> None:
+    files = [
+        png(6, 4, 0, [b"\xff\x0f\x00"], struct.pack(">H", 15)),
+        sixteen_bit_png(bytes(range(6))),
+        grey_tiff(b"\xff" * 12, 12),
+        grey_tiff(bytes(16), 16, white_is_zero=True),
+    ]
+    for image in map(open_image, files):
+        first, second = to_picture(image), to_picture(image)
+        assert np.array_equal(first.pixels, second.pixels)
+        assert (first.alpha is None) == (second.alpha is None)
+
+
+def test_only_what_is_deep_is_noted() -> None:
+    assert to_picture(open_image(b"P3 1 1 65535 65535 0 32768")).notes == (DEEP,)
+    assert not to_picture(open_image(b"P3 1 1 255 255 0 128")).notes
+    # red, green and blue in five, six and five bits
+    head = struct.pack("<2sIIIIiiHHIIiiII", b"BM", 74, 0, 70, 56, 1, -1, 1, 16, 3, 4, 0, 0, 0, 0)
+    bmp = head + struct.pack("<IIII", 0xF800, 0x07E0, 0x001F, 0) + struct.pack("<HH", 0xF81F, 0)
+    picture = to_picture(open_image(bmp))
+    assert picture.pixels.tolist() == [[[255, 0, 255]]]
+    assert not picture.notes
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])

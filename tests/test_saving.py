@@ -35,10 +35,20 @@ def test_metadata_survives(kind: str, mode: str) -> None:
     assert kept.get_ifd(0x8825)[1] == "N"
 
 
-def exif_of(description: bytes, directories: bool = False) -> bytes:
-    """EXIF with a description, its orientation and, on demand, directories that are empty."""
+class Verbatim(str):
+    """Text that is written as UTF-8."""
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        return str.encode(self)
+
+
+TEXT = "Zoë, Łódź © 2024"
+
+
+def exif_of(directories: bool = False) -> bytes:
+    """EXIF with a description, a camera's name, its orientation and, on demand, directories that are empty."""
     exif = Image.Exif()
-    exif[0x010E], exif[0x0112] = description, 1
+    exif[0x010E], exif[0xC614], exif[0x0112] = Verbatim(TEXT), Verbatim(TEXT), 1
     if directories:
         exif.get_ifd(0x8769)
         exif.get_ifd(0x8825)
@@ -48,22 +58,46 @@ def exif_of(description: bytes, directories: bool = False) -> bytes:
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("header", [True, False])
 def test_text_of_exif_survives_whatever_it_is_written_in(kind: str, header: bool) -> None:
-    description, image, buffer = "Zoë, Łódź © 2024".encode(), ramp("RGB"), io.BytesIO()
-    image.info["exif"] = exif_of(description)[0 if header else 6 :]
+    image, buffer = ramp("RGB"), io.BytesIO()
+    image.info["exif"] = exif_of()[0 if header else 6 :]
     assert save_image(image, buffer, kind) == []
     picture = to_picture(open_image(buffer.getvalue()))
     kept = Image.Exif()
     kept.load(picture.exif or b"")
-    assert kept[0x010E].encode("latin-1") == description
+    assert kept[0x010E].encode("latin-1").decode() == TEXT
+    if kind != "TIFF" or header:
+        return
+    # the type of tags that Pillow does not know stays as well, and that of those in directories
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0xA430] = Verbatim(TEXT)
+    image.info["exif"] = exif.tobytes()
+    for _ in range(2):
+        buffer = io.BytesIO()
+        assert save_image(image, buffer, kind) == []
+        image.info["exif"] = again = to_picture(open_image(buffer.getvalue())).exif
+        assert again is not None
+        kept = Image.Exif()
+        kept.load(again)
+        name = kept.get_ifd(0x8769)[0xA430]
+        assert isinstance(name, str)
+        assert name.encode("latin-1").decode() == TEXT
+
+
+def test_camera_names_do_not_spoil_a_tiff() -> None:
+    image, buffer = ramp("RGB"), io.BytesIO()
+    image.info["exif"] = exif_of()
+    assert save_image(image, buffer, "TIFF") == []
+    read = open_image(buffer.getvalue())
+    assert read.getexif()[0xC614].encode("latin-1").decode() == TEXT
 
 
 def test_empty_directories_do_not_spoil_a_tiff(capfd: pytest.CaptureFixture[str]) -> None:
     image, buffer = ramp("RGB"), io.BytesIO()
-    image.info["exif"] = exif_of(b"some", directories=True)
+    image.info["exif"] = exif_of(directories=True)
     assert save_image(image, buffer, "TIFF") == []
     read = open_image(buffer.getvalue())
     assert read.info["compression"] == "tiff_adobe_deflate"
-    assert read.getexif()[0x010E] == "some"
+    assert read.getexif()[0x010E].encode("latin-1").decode() == TEXT
     assert not capfd.readouterr().err
 
 
@@ -72,9 +106,15 @@ def test_a_profile_for_grey_stays_with_grey(kind: str) -> None:
     profile, buffer = bytes(16) + b"GRAY" + bytes(200), io.BytesIO()
     image = ramp("L")
     image.info["icc_profile"] = profile
-    colour = kind in ("WEBP", "AVIF")
-    assert save_image(image, buffer, kind) == (["ICC"] if colour else [])
-    assert to_picture(open_image(buffer.getvalue())).icc == (None if colour else profile)
+    assert save_image(image, buffer, kind) == (["ICC"] if kind == "WEBP" else [])
+    picture = to_picture(open_image(buffer.getvalue()))
+    assert picture.icc == (None if kind == "WEBP" else profile)
+    assert picture.mode is (Mode.RGB if kind == "WEBP" else Mode.L)
+    grey, buffer = alpha_ramp("L"), io.BytesIO()
+    grey.info["icc_profile"] = profile
+    lost = save_image(grey, buffer, kind)
+    picture = to_picture(open_image(buffer.getvalue()))
+    assert ("ICC" in lost) is (picture.icc is None) is (picture.mode is Mode.RGB)
 
 
 def test_a_large_profile_survives_png() -> None:

@@ -218,7 +218,7 @@ def run(work: Work, jobs: list[Job], manner: Manner) -> None:
             if outcome.exists and manner.skip_existing:
                 skipped += 1
                 if not manner.quiet:
-                    say(f"{shown(outcome.job)}: skipped, {outcome.line}")
+                    say(f"{shown(outcome.job)}: skipped, output {outcome.job.output} exists")
             elif outcome.code:
                 failures.append(outcome.code)
                 say(f"lcomp: {shown(outcome.job)}: {outcome.line}")

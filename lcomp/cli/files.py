@@ -194,21 +194,28 @@ class Destination:
 
     def check(self) -> None:
         """Raise OutputExistsError where a file may not be replaced, LcompError for what else forbids to write it."""
-        path, source = Path(self.name), Path(self.source)
         try:
-            parents = path.resolve().parents
-        except RuntimeError as error:  # what Python before 3.13 raises
+            self.check_path(Path(self.name))
+        except RuntimeError as error:  # what Python before 3.13 raises for links in a circle
             raise LcompError(f"cannot write {self.name}: {os.strerror(errno.ELOOP)}") from error
+        except OSError as error:
+            raise LcompError(f"cannot write {self.name}: {error.strerror}") from error
+
+    def check_path(self, path: Path) -> None:
+        """As `check`, but raises OSError or RuntimeError where the path leads nowhere."""
+        source = Path(self.source)
+        folder = next((parent for parent in path.resolve().parents if parent.exists()), None)
         if path.is_dir():
             raise LcompError(f"output {self.name} is a directory")
         if self.source != STREAM and path.exists() and source.exists() and path.samefile(source):
             raise LcompError(f"output {self.name} is the input itself")
-        folder = next(parent for parent in parents if parent.exists())
+        if folder is None:  # a drive that is not there
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         if not folder.is_dir():
-            raise LcompError(f"cannot write {self.name}: {os.strerror(errno.ENOTDIR)}")
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         # on Windows this says nothing of folders
         if os.name == "posix" and not is_special(path) and not os.access(folder, os.W_OK | os.X_OK):
-            raise LcompError(f"cannot write {self.name}: {os.strerror(errno.EACCES)}")
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         # a link may lead nowhere, or to a pipe like /dev/stdout
         there = path.is_file()
         if (there or (path.is_symlink() and not path.exists())) and not self.force:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lcomp.errors import LcompError
-from lcomp.images import open_image, pictures_below, to_picture
+from lcomp.images import MAX_PIXELS, open_image, pictures_below, pixel_limit, to_picture
 
 VALIDATION_SIDE = 256
 
@@ -74,7 +74,8 @@ class Pool:
     """All pictures as one uint8 tensor on a device."""
 
     def __init__(self, files: list[Path], device: torch.device) -> None:
-        with ThreadPoolExecutor() as executor:
+        # the limits of the library are for all threads: none must take them back while others read
+        with pixel_limit(MAX_PIXELS), ThreadPoolExecutor() as executor:
             pictures = list(executor.map(read_rgb, files))
         self.sizes = [(picture.shape[1], picture.shape[2]) for picture in pictures]
         self.starts = np.cumsum([0] + [picture.numel() for picture in pictures], dtype=np.int64)
