@@ -20,7 +20,7 @@ BITS, TWELVE = 258, (12,)
 """TIFF tag of bits per sample, and its value for 12-bit grey."""
 
 STRETCH = {"L;2": 85, "L;4": 17}
-"""What Pillow multiplies grey samples of few bits in PNG with, but not the one that is transparent."""
+"""What samples become 255 with that have so few bits."""
 
 
 class Samples(NamedTuple):
@@ -29,6 +29,7 @@ class Samples(NamedTuple):
     reduced: bool  # whether it reduces colours to 8 bits
     top: int  # the largest value of samples in a 16-bit mode
     negative: bool  # whether 0 is white in a 16-bit mode
+    stretch: int  # what it multiplies grey samples of few bits in PNG with, but not the one that is transparent
 
 
 def modes_of(image: Image.Image) -> list[str]:
@@ -44,31 +45,15 @@ def samples_of(image: Image.Image) -> Samples:
     reduced |= any(";16" in mode and mode != "BGR;16" for mode in modes_of(image))
     for tile in getattr(image, "tile", []):
         largest = tile.args[-1] if isinstance(tile.args, tuple) else tile.args
-        plain_text = tile.codec_name in ("ppm", "ppm_plain")
-        reduced |= tile.codec_name == "SGI16" or (plain_text and isinstance(largest, int) and largest > 255)
+        of_ppm = tile.codec_name in ("ppm", "ppm_plain")
+        reduced |= tile.codec_name == "SGI16" or (of_ppm and isinstance(largest, int) and largest > 255)
     tags = getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
     return Samples(
         reduced and not image.mode.startswith("I"),
         4095 if tags.get(BITS) == TWELVE else FULL,
         tags.get(PHOTOMETRIC) == WHITE_IS_ZERO,
+        max(STRETCH.get(mode, 1) for mode in ("", *modes_of(image))) if image.format == "PNG" else 1,
     )
-
-
-def mend_transparency(image: Image.Image, samples: Samples) -> list[str]:
-    """Have the transparent sample that a PNG names mean what Pillow will decode; says so where it cannot.
-
-    Once: a picture that is decoded does not change any more.
-    """
-    transparent = image.info.get("transparency")
-    if isinstance(transparent, int):
-        for mode in set(modes_of(image)) & STRETCH.keys():
-            image.info["transparency"] = STRETCH[mode] * transparent
-    elif isinstance(transparent, str):  # a text of that name
-        del image.info["transparency"]
-    elif isinstance(transparent, tuple) and (samples.reduced or max(transparent) > 255):
-        del image.info["transparency"]
-        return ["transparent colour of 16 bits ignored"]
-    return []
 
 
 def reduce_depth(image: Image.Image, kind: str | None, samples: Samples) -> tuple[NDArray[np.uint8], str]:

@@ -25,20 +25,24 @@ DIRECTORIES = (0x8769, 0x8825)
 INTEROPERABILITY = 0xA005
 """Where a further directory is, which Pillow leaves behind."""
 
-DESCRIPTIVE_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
-"""Description, make, model, software, date, artist, copyright: those of a TIFF that are not about the file's layout."""
+DESCRIPTIVE_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298, *range(0x9C9B, 0x9CA0), 0xC614)
+"""Description, make, model, software, date, artist, copyright, what Windows adds, camera: not about a file's layout."""
 
-LAYOUT_TAGS = {*range(254, 269), *range(273, 282), 284, *range(317, 347), *range(512, 533)}
+XMP, PROFILE = 700, 34675
+"""TIFF tags of XMP and of the ICC profile."""
+
+LAYOUT_TAGS = {*range(254, 269), *range(273, 282), 284, *range(317, 347), *range(512, 533), *range(32995, 32999)}
 """Tags that say how a file holds its pixels; EXIF may repeat those of the file it comes from."""
-
-XMP = 700
-"""TIFF tag of XMP."""
 
 RAW_PROFILE = "Raw profile type exif"
 """Text in which ImageMagick puts EXIF into PNG: three lines of head, then hexadecimal digits."""
 
 
-XMP_ORIENTATION = re.compile(rb'tiff:Orientation="[0-9]"|<tiff:Orientation>[0-9]</tiff:Orientation>')
+XMP_ORIENTATION = re.compile(
+    rb"""tiff:Orientation\s*=\s*(?:"[^"<>]*"|'[^'<>]*')"""
+    rb"""|<tiff:Orientation(?:\s[^<>]*)?>[^<>]*</tiff:Orientation\s*>"""
+)
+"""An orientation in XMP, in every way that may be written."""
 
 
 class Latin(str):
@@ -107,6 +111,17 @@ def of_raw_profile(text: str) -> bytes:
     return bytes.fromhex("".join(text.split("\n")[3:]))
 
 
+def settled(tags: Image.Exif, directory: int) -> dict[int, object]:
+    """The entries of a directory as Pillow will write them unchanged."""
+    entries: dict[int, object] = {tag: unchanged(value) for tag, value in tags.get_ifd(directory).items()}
+    if INTEROPERABILITY in entries:  # the place of a further directory, which is written only where it is there itself
+        further = tags.get_ifd(INTEROPERABILITY)
+        entries |= {INTEROPERABILITY: dict(further)}
+        if not further:
+            del entries[INTEROPERABILITY]
+    return entries
+
+
 def of_tiff(image: Image.Image) -> bytes | None:
     """The descriptive part of a TIFF's tags as EXIF."""
     source, kept = image.getexif(), Image.Exif()
@@ -114,12 +129,11 @@ def of_tiff(image: Image.Image) -> bytes | None:
     for tag in DESCRIPTIVE_TAGS:
         if tag in source:
             kept[tag] = unchanged(source[tag])
-    for directory in DIRECTORIES:
-        entries = {tag: unchanged(value) for tag, value in source.get_ifd(directory).items()}
-        entries.pop(INTEROPERABILITY, None)
+    directories = {directory: settled(source, directory) for directory in DIRECTORIES}
+    for directory, entries in directories.items():
         if entries:
             kept.get_ifd(directory).update(entries)
-    return kept.tobytes() if len(kept) or any(kept.get_ifd(directory) for directory in DIRECTORIES) else None
+    return kept.tobytes() if len(kept) or any(directories.values()) else None
 
 
 def as_tiff(exif: bytes | None, xmp: bytes | None) -> Image.Exif:
@@ -127,15 +141,15 @@ def as_tiff(exif: bytes | None, xmp: bytes | None) -> Image.Exif:
     tags = Image.Exif()
     if exif:
         tags.load(exif)
-        empty = {directory for directory in DIRECTORIES if not tags.get_ifd(directory)}
-        for tag in (LAYOUT_TAGS | empty) & set(tags):
-            del tags[tag]
         for tag, value in list(tags.items()):
             tags[tag] = unchanged(value)
         for directory in DIRECTORIES:
-            entries = tags.get_ifd(directory)
-            entries.update({tag: unchanged(value) for tag, value in entries.items()})
-            entries.pop(INTEROPERABILITY, None)
+            entries = settled(tags, directory)
+            tags.get_ifd(directory).clear()
+            tags.get_ifd(directory).update(entries)
+        empty = {directory for directory in DIRECTORIES if not tags.get_ifd(directory)}
+        for tag in (LAYOUT_TAGS | {XMP, PROFILE} | empty) & set(tags):
+            del tags[tag]
     if xmp:
         tags[XMP] = xmp
     return tags

@@ -19,7 +19,7 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from lcomp import exif
 from lcomp.alpha import Plane
 from lcomp.container import MAX_METADATA, Mode
-from lcomp.depth import Samples, mend_transparency, samples_of
+from lcomp.depth import Samples, samples_of
 from lcomp.errors import UNREADABLE, ImageError, LcompError, LimitError, UnsupportedError
 from lcomp.pixels import convert
 
@@ -69,13 +69,20 @@ def pictures_below(folder: Path) -> list[Path]:
     )
 
 
+class Upright(NamedTuple):
+    """A decoded picture that has been turned, and metadata that say so."""
+
+    image: Image.Image
+    exif: bytes | None
+    xmp: bytes | None
+
+
 class Loaded(NamedTuple):
     """A decoded and upright picture."""
 
-    image: Image.Image
+    upright: Upright
     kind: str | None  # the format it was read from
     samples: Samples
-    exif: bytes | None
     notes: list[str]
 
 
@@ -228,13 +235,15 @@ def exif_of(image: Image.Image) -> bytes | None:
     return as_bytes(image.info.get("exif")) or (exif.of_raw_profile(raw) if isinstance(raw, str) else None)
 
 
-def turned_upright(image: Image.Image) -> tuple[Image.Image, bytes | None]:
-    """The picture as its EXIF or XMP orientation asks, not a copy where nothing is to be done, and its EXIF."""
-    known = exif_of(image)
-    turn = TURNS.get(image.getexif().get(exif.ORIENTATION, 1))
-    if turn is None:
-        return image, known
-    return image.transpose(turn), known and exif.upright(known)
+def turned_upright(image: Image.Image) -> Upright:
+    """The picture as its EXIF or XMP orientation asks, not a copy where nothing is to be done."""
+    known, xmp = exif_of(image), as_bytes(image.info.get("xmp"))
+    orientation = image.getexif().get(exif.ORIENTATION)
+    if xmp and orientation is not None:
+        xmp = exif.upright_xmp(xmp)
+    if orientation not in TURNS:
+        return Upright(image, known, xmp)
+    return Upright(image.transpose(TURNS[orientation]), known and exif.upright(known), xmp)
 
 
 def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
@@ -249,7 +258,6 @@ def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
     if min(image.size) < 1:
         raise ImageError("picture has no pixels")
     samples = samples_of(image)
-    notes += mend_transparency(image, samples)
     with pixel_limit(max_pixels):
         image.load()
     check_pixels(image.width, image.height, max_pixels)  # some formats only say now
@@ -260,12 +268,15 @@ def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
     if any(segment.startswith(EXTENDED_XMP) for _, segment in getattr(image, "applist", [])):
         notes.append("extended XMP left out")
     kind = image.format
+    if isinstance(image.info.get("transparency"), str):  # nor is it a sample
+        image = image.copy()
+        del image.info["transparency"]
     try:
-        image, known = turned_upright(image)
+        upright = turned_upright(image)
     except UNREADABLE:
-        known = as_bytes(image.info.get("exif"))
+        upright = Upright(image, as_bytes(image.info.get("exif")), as_bytes(image.info.get("xmp")))
         notes.append("unreadable EXIF kept as it is")
-    return Loaded(image, kind, samples, known, notes)
+    return Loaded(upright, kind, samples, notes)
 
 
 def to_picture(image: Image.Image, frame: int | None = None, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -276,17 +287,16 @@ def to_picture(image: Image.Image, frame: int | None = None, max_pixels: int = M
     """
     try:
         loaded = load(image, frame, max_pixels)
-        converted = convert(loaded.image, loaded.kind, loaded.samples)
+        converted = convert(loaded.upright.image, loaded.kind, loaded.samples)
     except UNREADABLE as error:
         raise ImageError(f"damaged picture: {error}") from error
-    info = loaded.image.info
-    xmp = as_bytes(info.get("xmp"))
+    info = loaded.upright.image.info
     return Picture(
         converted.pixels,
         converted.mode,
         converted.alpha,
         icc=as_bytes(info.get("icc_profile")) if converted.keeps_profile else None,
-        exif=loaded.exif,
-        xmp=xmp and exif.upright_xmp(xmp),
+        exif=loaded.upright.exif,
+        xmp=loaded.upright.xmp,
         notes=(*loaded.notes, *converted.notes),
     )

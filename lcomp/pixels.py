@@ -45,9 +45,12 @@ def from_cmyk(image: Image.Image) -> tuple[Image.Image, str]:
     return converted, "CMYK converted to sRGB through its colour profile"
 
 
-def with_alpha(image: Image.Image) -> Image.Image:
+def with_alpha(image: Image.Image, samples: Samples) -> Image.Image:
     """A picture with any kind of transparency as LA or RGBA."""
     if image.mode in ("La", "LA", "L", "1"):
+        if image.mode == "L" and samples.stretch > 1:
+            image = image.copy()
+            image.info["transparency"] *= samples.stretch
         return image.convert("LA")
     return image.convert("RGBA")
 
@@ -60,13 +63,14 @@ def convert(image: Image.Image, kind: str | None, samples: Samples) -> Converted
     notes = [DEEP] if samples.reduced else []
     alpha: Plane | None = None
     keeps_profile = True
+    transparent = image.info.get("transparency")
     if image.mode[0] in "IF":
         deep = image
         grey, note = reduce_depth(image, kind, samples)
         notes.append(note)
         image = Image.fromarray(grey)
-        if "transparency" in deep.info:
-            alpha = np.where(np.asarray(deep) == deep.info["transparency"], 0, 255).astype(np.uint8)
+        if transparent is not None:
+            alpha = np.where(np.asarray(deep) == transparent, 0, 255).astype(np.uint8)
     elif image.mode == "CMYK":
         image, note = from_cmyk(image)
         notes.append(note)
@@ -77,8 +81,10 @@ def convert(image: Image.Image, kind: str | None, samples: Samples) -> Converted
         keeps_profile = False
     elif image.mode not in GREY + COLOUR:
         raise UnsupportedError(f"pixel mode {image.mode} is not supported")
+    elif isinstance(transparent, tuple) and (samples.reduced or max(transparent) > 255):
+        notes.append("transparent colour of 16 bits ignored")
     elif image.has_transparency_data:
-        image = with_alpha(image)
+        image = with_alpha(image, samples)
         alpha = np.asarray(image.getchannel("A"))
     if alpha is not None and alpha.min() == 255:
         notes.append("opaque alpha channel dropped")

@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from lcomp.alpha import Plane
 from lcomp.container import Mode
 from lcomp.errors import UNREADABLE, ImageError
-from lcomp.exif import DIRECTORIES, HEADER, as_tiff, is_readable, upright
+from lcomp.exif import HEADER, as_tiff, is_readable, upright
 
 FORMATS = {
     "png": "PNG",
@@ -70,10 +70,9 @@ def flatten(image: Image.Image) -> Image.Image:
 
 def save_tiff(image: Image.Image, stream: BinaryIO, exif: bytes | None, xmp: bytes | None, icc: bytes | None) -> None:
     """Write a TIFF with its metadata; raises what Pillow raises where that has odd tags."""
-    tags = as_tiff(exif, xmp)
-    # libtiff's compressors cannot write directories
-    compression = None if any(tags.get_ifd(directory) for directory in DIRECTORIES) else "tiff_adobe_deflate"
-    image.save(stream, "TIFF", compression=compression, exif=tags, icc_profile=icc)
+    # libtiff, whose compressors cannot write directories, ends the process over some tags of other types than theirs
+    compression = None if exif else "tiff_adobe_deflate"
+    image.save(stream, "TIFF", compression=compression, exif=as_tiff(exif, xmp), icc_profile=icc)
 
 
 def fits(name: str, payload: bytes, kind: str, mode: str) -> bool:
