@@ -1,17 +1,29 @@
 """`python -m lcomp` and the `lcomp` command."""
 
+import os
+import signal
 import sys
+
+INTERRUPTED = 130
+"""Exit code after an interrupt."""
 
 
 def main() -> None:
-    """Run the command line; an interrupt is quiet even while modules are still being imported."""
+    """Run the command line; an interrupt is quiet even while modules are still being imported.
+
+    After it the process ends by it, which shells show as 130: else a loop in a script would go on.
+    """
     try:
         from lcomp.cli.app import main as run
 
-        run()
+        code = run()
     except KeyboardInterrupt:
         print("lcomp: interrupted", file=sys.stderr)
-        sys.exit(130)
+        code = INTERRUPTED
+    if code == INTERRUPTED and os.name == "posix":
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

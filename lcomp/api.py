@@ -163,10 +163,10 @@ class Codec:
 def report_losses(sections: tuple[str, ...], tiles: tuple[Rectangle, ...], grid: Grid) -> None:
     """Log in one line each what `salvage` could not save."""
     if sections:
-        log.warning("damaged and left out: %s", ", ".join(sections))
+        log.error("damaged and left out: %s", ", ".join(sections))
     if tiles:
         places = " ".join(map(str, tiles))
-        log.warning("%d of %d tiles damaged and filled in, at x,y,width,height: %s", len(tiles), grid.count, places)
+        log.error("%d of %d tiles damaged and filled in, at x,y,width,height: %s", len(tiles), grid.count, places)
 
 
 def encode(

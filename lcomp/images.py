@@ -31,7 +31,9 @@ PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", 
 
 
 READABLE_SUFFIXES = frozenset(
-    PICTURE_SUFFIXES | {".gif", ".heic", ".heif", ".jfif", ".jp2", ".pbm", ".pgm", ".pnm", ".tga"}
+    PICTURE_SUFFIXES
+    | {".apng", ".dib", ".gif", ".heic", ".heif", ".ico", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe", ".jpx", ".pbm"}
+    | {".pcx", ".pfm", ".pgm", ".pnm", ".psd", ".sgi", ".tga"}
 )
 """Files in a folder that are worth an attempt to encode them."""
 

@@ -3,16 +3,21 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 
 def lcomp(
-    *arguments: str | Path, data: bytes | None = None, cwd: Path | None = None
+    *arguments: str | Path,
+    data: bytes | None = None,
+    cwd: Path | None = None,
+    stdout: int | BinaryIO = subprocess.PIPE,
 ) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-m", "lcomp", *map(str, arguments)],
         input=data,
         stdin=subprocess.DEVNULL if data is None else None,
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         check=False,
         cwd=cwd,
     )

@@ -15,10 +15,9 @@ from command import lcomp
 from conftest import noise_image
 
 from lcomp.cli.batch import Manner, Worker, run
-from lcomp.cli.files import STREAM, Destination, Progress
+from lcomp.cli.files import Progress
 from lcomp.cli.inputs import Job, plan
 from lcomp.errors import FormatError, LcompError, OutputExistsError
-from lcomp.workers import give_way
 
 PNG = frozenset({".png"})
 
@@ -89,7 +88,7 @@ def test_what_is_reached_twice_is_done_once(tree: Path) -> None:
     (tree / "photos" / "a.lic").write_bytes(b"made before")
     jobs = plan([f"{photos}/a.lic", f"{photos}/a.png"], None, ".lic", PNG)
     assert [Path(job.output).name for job in jobs] == ["a.lic", "a.lic"]
-    assert "input itself" in jobs[0].problem
+    assert jobs[0].problem == "is a .lic file already"
     assert not jobs[1].problem
     # another place in the output is another file
     assert len(plan([photos, f"{photos}/sub"], str(tree / "out"), ".lic", PNG, recursive=True)) == 5
@@ -198,47 +197,6 @@ def test_what_another_run_has_made_meanwhile_is_skipped(
     assert capfd.readouterr().err.splitlines()[-1] == "1 of 3 done, 2 failed"
 
 
-def test_an_output_made_meanwhile_is_kept(tmp_path: Path) -> None:
-    destination = Destination(str(tmp_path / "out"), STREAM, force=False)
-    (tmp_path / "out").write_bytes(b"of another run")
-    with pytest.raises(OutputExistsError):
-        destination.write(b"ours")
-    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"of another run"]
-    with pytest.raises(OutputExistsError):
-        Destination(str(tmp_path / "out"), STREAM, force=False)
-    Destination(str(tmp_path / "out"), STREAM, force=True).write(b"ours")
-    assert (tmp_path / "out").read_bytes() == b"ours"
-
-
-def test_outputs_that_can_never_be_written_are_refused_before_any_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").write_bytes(b"no folder")
-    with pytest.raises(LcompError, match="Not a directory"):
-        Destination(str(tmp_path / "file" / "sub" / "out"), STREAM, force=False)
-    Destination(str(tmp_path / "new" / "sub" / "out"), STREAM, force=False)
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-    if os.name == "posix":
-        monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
-        with pytest.raises(LcompError, match="Permission denied"):
-            Destination(str(tmp_path / "new" / "out"), STREAM, force=True)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no links without privileges here")
-def test_a_link_to_nothing_is_no_output_that_is_done(tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(tmp_path / "nothing")
-    with pytest.raises(LcompError, match="exists") as refused:
-        Destination(str(tmp_path / "link"), STREAM, force=False)
-    assert not isinstance(refused.value, OutputExistsError)
-
-
-@pytest.mark.parametrize("chosen", ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY", ""])
-def test_threads_that_wait_give_way_unless_told_otherwise(chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "environ", {chosen: "7"} if chosen else {})
-    give_way()
-    assert os.environ == ({chosen: "7"} if chosen else {"GOMP_SPINCOUNT": "1000"})
-
-
 @pytest.mark.parametrize("processes", [1, 2])
 def test_whatever_is_raised_fails_one_picture(
     processes: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
@@ -345,7 +303,7 @@ def test_interrupted_folders_go_on(tmp_path: Path) -> None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == -signal.SIGINT  # shells show it as 130, and end their loops
     assert errors.endswith(b"lcomp: interrupted\n")
     assert b"Traceback" not in errors
     done = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}

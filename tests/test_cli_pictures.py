@@ -74,6 +74,9 @@ def test_salvage(large: Path, tmp_path: Path) -> None:
         assert len(lines) == 2
         assert "1 of 4 tiles" in lines[0]
         assert "576,576,524,484" in lines[0]
+        # no error, but nothing to be quiet about
+        quiet = lcomp("decode", tmp_path / f"{name}.lic", "--salvage", "--quiet", "-f")
+        assert one_line(quiet) == f"{lines[0]}\n"
         whole, back = pixels(large / "whole.png"), pixels(tmp_path / f"{name}.png")
         # as far as the synthesis sees from the lost tile: 576 - 320
         assert np.array_equal(back[:256], whole[:256])

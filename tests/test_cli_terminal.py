@@ -84,7 +84,7 @@ def test_a_pipe_with_a_name(folder: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process here")
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", -signal.SIGINT), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_interrupt_leaves_no_file(name: str, code: int, tmp_path: Path) -> None:
     noise_image(6000, 5000).save(tmp_path / "large.ppm")
     if signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:

@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from lcomp.workers import end_with_parent, starting_workers
+from lcomp.workers import end_with_parent, give_way, starting_workers
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process here")
 
@@ -73,3 +73,10 @@ def test_a_worker_ends_with_a_parent_that_is_killed() -> None:
     with pytest.raises(EOFError):
         ours.recv()
     process.join()
+
+
+@pytest.mark.parametrize("chosen", ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY", ""])
+def test_threads_that_wait_give_way_unless_told_otherwise(chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {chosen: "7"} if chosen else {})
+    give_way()
+    assert os.environ == ({chosen: "7"} if chosen else {"GOMP_SPINCOUNT": "1000"})

@@ -18,7 +18,7 @@ from lcomp.errors import InterruptError, LcompError
 
 EPILOG = (
     "Exit codes: 0 ok, 1 failure, 2 wrong usage, 3 bad, damaged or unsupported file, "
-    "4 model or weights missing or not matching, 130 interrupted."
+    "4 model or weights missing or not matching, 130 interrupted, 143 terminated, 129 hung up."
 )
 
 app = typer.Typer(
@@ -92,8 +92,8 @@ def run() -> str | int | None:
     return 0
 
 
-def main() -> None:
-    """Run the command line."""
+def main() -> str | int | None:
+    """Run the command line and return its exit code."""
     for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):  # the last is Windows' own, which lacks the second
         number = getattr(signal, name, None)
         if number and signal.getsignal(number) is not signal.SIG_IGN:
@@ -104,6 +104,11 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    try:
+        Path.cwd()
+    except OSError:
+        say("lcomp: the current folder is gone")
+        return 1
     code = run()
     try:
         finish_stdout()
@@ -111,4 +116,4 @@ def main() -> None:
         if not code:
             say(f"lcomp: stdout: {error.strerror}")
             code = 1
-    sys.exit(code)
+    return code

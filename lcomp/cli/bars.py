@@ -16,7 +16,7 @@ from rich.progress import (
 def batch_bar(verb: str) -> Progress:
     """A bar with one task, which is gone when the work is done; it leaves stdout to the payload."""
     columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn()
-    console = Console(stderr=True)
+    console = Console(stderr=True, soft_wrap=True)  # lines may be copied: they are not cut into several
     # a round of a search may take minutes: all of them tell how long the rest will
     bar = Progress(*columns, console=console, transient=True, redirect_stdout=False, speed_estimate_period=86400)
     bar.add_task(verb, total=None)

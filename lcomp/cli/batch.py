@@ -1,5 +1,6 @@
 """Many inputs in a row or side by side: one bar, one line each, a summary and an exit code."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from lcomp.cli.files import (
     STREAM,
     KeptMessages,
     Progress,
+    messages_about,
     printable,
     say,
     set_up_messages,
@@ -64,7 +66,8 @@ def attempt(work: Work, job: Job, progress: Progress) -> Outcome:
     try:
         if job.problem:
             raise LcompError(job.problem)
-        return Outcome(job, work(job.source, job.output, progress))
+        with messages_about(shown(job)):
+            return Outcome(job, work(job.source, job.output, progress))
     except LcompError as error:
         return Outcome(job, str(error), error.exit_code, exists=isinstance(error, OutputExistsError))
     except BrokenPipeError:
@@ -79,7 +82,7 @@ def attempt(work: Work, job: Job, progress: Progress) -> Outcome:
 
 def is_done(job: Job) -> bool:
     """Whether the output of a job is there."""
-    return not job.problem and job.output != STREAM and is_file(Path(job.output))
+    return (job.is_output or not job.problem) and job.output != STREAM and is_file(Path(job.output))
 
 
 def in_a_row(work: Work, jobs: list[Job], advance: Advance) -> Iterator[Outcome]:
@@ -190,7 +193,7 @@ def run(work: Work, jobs: list[Job], manner: Manner) -> None:
     skipped = len(jobs) - len(pending)
     failures = []
     bar = None
-    if sys.stderr.isatty() and not manner.quiet:
+    if sys.stderr.isatty() and not manner.quiet and os.environ.get("TERM") != "dumb":
         from lcomp.cli.bars import batch_bar
 
         bar = batch_bar(manner.verb)
@@ -224,7 +227,7 @@ def run(work: Work, jobs: list[Job], manner: Manner) -> None:
                 say(f"lcomp: {shown(outcome.job)}: {outcome.line}")
             elif not manner.quiet:
                 say(outcome.line)
-    if len(jobs) > 1 and not manner.quiet:
+    if (len(jobs) > 1 or skipped) and not manner.quiet:
         done = len(jobs) - skipped - len(failures)
         say(f"{done} of {len(jobs)} done, {len(failures)} failed" + (f", {skipped} skipped" if skipped else ""))
     if failures:

@@ -161,6 +161,7 @@ def decode(
     refuse_forced_skips(force, skip_existing)
     if decoder is not None and decoder not in decoder_names():
         raise typer.BadParameter(f"unknown decoder '{decoder}': use {' or '.join(decoder_names())}")
-    planned = plan(inputs, output, f".{format or 'png'}", LIC_SUFFIXES, recursive)
+    results = frozenset(f".{name}" for name in FORMATS)
+    planned = plan(inputs, output, f".{format or 'png'}", LIC_SUFFIXES, recursive, results)
     work = DecodeWork(device, precision, decoder, realism, format, area, salvage, max_pixels, force, verbose)
     run(work, planned, Manner("decoding", verbose, quiet, jobs, skip_existing))

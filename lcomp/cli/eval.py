@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lcomp.cli.files import printable, require_stdout, say, set_up_messages, temporary_beside
+from lcomp.cli.files import printable, require_stdout, say, set_mode, set_up_messages, temporary_beside
 from lcomp.cli.options import MOST_JOBS, Device, Force, Json, Quiet
 from lcomp.errors import InterruptError, LcompError, ModelError
 from lcomp.zoo import all_models
@@ -115,6 +115,7 @@ def write_outputs(output: Path, results: "Results", dataset: "Dataset", adapters
         for name, data in files:
             with temporary_beside(output / name) as temporary:
                 temporary.write_bytes(data)
+                set_mode(temporary, output / name)
                 temporary.replace(output / name)
 
 

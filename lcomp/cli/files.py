@@ -64,9 +64,14 @@ def require_stdout() -> None:
 
 
 def show(text: str) -> None:
-    """Print on stdout; raises LcompError where that is closed."""
+    """Print on stdout; raises LcompError where that is closed or full."""
     require_stdout()
-    typer.echo(text)
+    try:
+        typer.echo(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise LcompError(f"cannot write stdout: {error.strerror}") from error
 
 
 class Messages(logging.Handler):
@@ -89,7 +94,24 @@ def set_up_messages(verbose: bool, quiet: bool, handler: logging.Handler | None 
     logger = logging.getLogger("lcomp")
     logger.addHandler(handler or Messages())
     logger.propagate = False
-    logger.setLevel(logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING)
+    logger.setLevel(logging.ERROR if quiet else logging.DEBUG if verbose else logging.WARNING)
+
+
+@contextlib.contextmanager
+def messages_about(name: str) -> Iterator[None]:
+    """Put the name of an input in front of what is noted about it meanwhile; stages are shown without."""
+
+    def prefix(record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.WARNING:
+            record.msg, record.args = f"{name}: {record.getMessage()}", ()
+        return True
+
+    logger = logging.getLogger("lcomp")
+    logger.addFilter(prefix)
+    try:
+        yield
+    finally:
+        logger.removeFilter(prefix)
 
 
 class KeptMessages(logging.Handler):
@@ -224,11 +246,11 @@ class Destination:
 
     def write(self, data: bytes) -> None:
         """Write everything: to stdout or a device directly, to a file by way of a temporary one beside it."""
-        if self.name == STREAM:
-            write_all(sys.stdout.buffer, data)
-            return
         named = Path(self.name)
         try:
+            if self.name == STREAM:
+                write_all(sys.stdout.buffer, data)
+                return
             if is_special(named):
                 named.write_bytes(data)
                 return
@@ -239,9 +261,12 @@ class Destination:
                     write_all(file, data)
                     settle(file)
                 self.check()
+                set_mode(temporary, path)
                 temporary.replace(path)
+        except BrokenPipeError:
+            raise
         except OSError as error:
-            raise LcompError(f"cannot write {self.name}: {error.strerror}") from error
+            raise LcompError(f"cannot write {self}: {error.strerror}") from error
 
 
 @contextlib.contextmanager
@@ -251,10 +276,14 @@ def temporary_beside(path: Path) -> Iterator[Path]:
     os.close(handle)
     temporary = Path(name)
     try:
-        mask = os.umask(0)
-        os.umask(mask)
-        with contextlib.suppress(OSError):  # some file systems know no modes
-            temporary.chmod(path.stat().st_mode | stat.S_IWUSR if path.exists() else 0o666 & ~mask)
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def set_mode(temporary: Path, path: Path) -> None:
+    """Give a temporary file the mode of the file that it replaces, or that of any new one."""
+    mask = os.umask(0)
+    os.umask(mask)
+    with contextlib.suppress(OSError):  # some file systems know no modes
+        temporary.chmod(stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~mask)

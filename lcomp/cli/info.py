@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lcomp import container
-from lcomp.cli.files import printable, read_input, show
+from lcomp.cli.files import STREAM, printable, read_input, say, show
 from lcomp.cli.options import Json
 from lcomp.errors import LcompError, ModelError
 from lcomp.images import MAX_PIXELS
@@ -53,7 +53,7 @@ def read_facts(name: str) -> Facts:
     except ModelError:
         raise
     except LcompError as error:
-        raise type(error)(f"{name}: {error}") from error
+        raise type(error)(f"{'stdin' if name == STREAM else name}: {error}") from error
     header = file.header
     model = models.get(header.model)
     return Facts(
@@ -84,16 +84,33 @@ def read_facts(name: str) -> Facts:
     )
 
 
+def as_text(facts: Facts) -> str:
+    """Facts in lines."""
+    lines = [f"{key.replace('_', ' '):14} {printable(str(value))}" for key, value in asdict(facts).items()]
+    if facts.inventive:
+        lines.append(f"{facts.decoder} invents plausible detail: its pictures are no evidence of what was there")
+    return "\n".join(lines)
+
+
 def info(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A .lic file; - is stdin.", show_default=False)],
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help=".lic files; - is stdin.", show_default=False)],
     as_json: Json = False,
 ) -> None:
-    """Show what a .lic file says about itself, and verify its checksums."""
-    facts = asdict(read_facts(file))
-    if as_json:
-        show(json.dumps(facts, indent=2))
-        return
-    for key, value in facts.items():
-        show(f"{key.replace('_', ' '):14} {printable(str(value))}")
-    if facts["inventive"]:
-        show(f"{facts['decoder']} invents plausible detail: its pictures are no evidence of what was there")
+    """Show what .lic files say about themselves, and verify their checksums.
+
+    With --json each of several files is one line.
+    """
+    codes = []
+    for number, name in enumerate(files):
+        try:
+            facts = read_facts(name)
+        except LcompError as error:
+            say(f"lcomp: {error}")
+            codes.append(error.exit_code)
+            continue
+        if as_json:
+            show(json.dumps(asdict(facts), indent=2 if len(files) == 1 else None))
+        else:
+            show(("\n" if number > len(codes) else "") + as_text(facts))
+    if codes:
+        raise typer.Exit(codes[0] if len(set(codes)) == 1 else 1)

@@ -21,6 +21,7 @@ class Job(NamedTuple):
     source: str
     output: str
     problem: str = ""  # why it cannot be done
+    is_output: bool = False  # that is what an earlier run has made
 
 
 class Found(NamedTuple):
@@ -28,7 +29,8 @@ class Found(NamedTuple):
 
     name: str
     below: Path | None = None  # its place in the folder it was found in
-    problem: str = ""  # why it, a folder then, cannot be read
+    problem: str = ""  # why it cannot be worked on
+    is_output: bool = False  # that is what an earlier run has made
 
 
 def is_file(path: Path) -> bool:
@@ -70,8 +72,10 @@ def find(inputs: list[str], suffixes: frozenset[str], recursive: bool) -> Iterat
     for name in inputs:
         if name == STREAM or not is_folder(name):
             yield Found(name)
-        elif not recursive:
+        elif not recursive and len(inputs) == 1:
             raise typer.BadParameter(printable(f"{name} is a directory: use --recursive"))
+        elif not recursive:
+            yield Found(name, problem="is a directory: use --recursive")
         else:
             yield from find_below(name, suffixes)
 
@@ -121,7 +125,7 @@ def landing(name: str) -> str:
 def without_repetitions(found: list[Found], outputs: list[str]) -> Iterator[tuple[Found, str]]:
     """Inputs with their outputs; one that is reached twice, with the same output, is left out the second time.
 
-    One that is its own output, as a file made before is among all files of a folder, is a problem.
+    One that is its own output is a problem.
     """
     seen = set()
     for one, output in zip(found, outputs, strict=True):
@@ -130,7 +134,10 @@ def without_repetitions(found: list[Found], outputs: list[str]) -> Iterator[tupl
             continue
         seen.add(place)
         own = not one.problem and STREAM not in (one.name, output) and place[0] == place[1]
-        yield (one._replace(problem=f"output {output} is the input itself") if own else one), output
+        if own and is_file(Path(one.name)):
+            yield one._replace(problem=f"output {output} is the input itself"), output
+        else:
+            yield one, output
 
 
 def told_apart(names: list[str], full: list[str]) -> list[str]:
@@ -146,18 +153,47 @@ def told_apart(names: list[str], full: list[str]) -> list[str]:
     return result
 
 
+def without_outputs(found: list[Found], suffix: str, suffixes: frozenset[str]) -> list[Found]:
+    """Inputs of which those are a problem that earlier runs have made, as they are among all files of a folder."""
+
+    def is_output(one: Found) -> bool:
+        return suffix not in suffixes and Path(one.name).suffix.lower() == suffix and is_file(Path(one.name))
+
+    problem = f"is a {suffix} file already"
+    return [one._replace(problem=problem, is_output=True) if is_output(one) else one for one in found]
+
+
+def refuse_two_names(inputs: list[str], suffix: str, results: frozenset[str]) -> None:
+    """Refuse the name of an output in the place of an input, as other codecs have it: another file would be written."""
+    first, last = Path(inputs[0]), Path(inputs[-1])
+    if len(inputs) < 2 or last.suffix.lower() not in results | {suffix} or first.with_suffix(suffix) == last:
+        return
+    if len(inputs) == 2 or not os.path.lexists(last):
+        raise typer.BadParameter(printable(f"{last} is no input: name the output with -o"))
+
+
 def plan(
-    inputs: list[str], output: str | None, suffix: str, suffixes: frozenset[str], recursive: bool = False
+    inputs: list[str],
+    output: str | None,
+    suffix: str,
+    suffixes: frozenset[str],
+    recursive: bool = False,
+    results: frozenset[str] = frozenset(),
 ) -> list[Job]:
     """All jobs; usage errors for inputs and outputs that cannot go together, LcompError where there is no input.
 
-    Inputs that differ in their suffix only keep it. Where a file of a folder shares an output all the same, that is no
-    usage error: the second is a job with a problem.
+    `suffixes` are those of inputs, `suffix` and `results` those of outputs. Inputs that differ in their suffix only
+    keep it. Where a file of a folder shares an output all the same, that is no usage error: the second is a job with a
+    problem.
     """
+    if "" in (*inputs, output):
+        raise typer.BadParameter("a name is empty")
     if not all(name == STREAM or Path(name).name or is_folder(name) for name in inputs):
         raise typer.BadParameter("an input is not the name of a file")
     if inputs.count(STREAM) > 1:
         raise typer.BadParameter("stdin (-) can be given only once")
+    if output is None and STREAM not in inputs:
+        refuse_two_names(inputs, suffix, results)
     found = list(find(inputs, suffixes, recursive))
     if not found:
         raise LcompError(f"nothing to work on in {', '.join(inputs)}")
@@ -166,6 +202,8 @@ def plan(
         raise typer.BadParameter("several inputs cannot share stdout")
     if output is not None and several and is_to_be_a_file(output, suffix):
         raise typer.BadParameter(printable(f"{output} is the name of a file: several inputs need a directory"))
+    if several:
+        found = without_outputs(found, suffix, suffixes)
     plain = ["" if one.problem else output_name(one, output, suffix, several) for one in found]
     pairs = list(without_repetitions(found, plain))
     sound = [one for one, _ in pairs if not one.problem]
@@ -182,5 +220,5 @@ def plan(
                 raise typer.BadParameter(printable(f"several inputs would be written to {name}"))
             if first is not one:
                 problem = f"would be written to {name}, as {first.name} is"
-        jobs.append(Job(one.name, name, problem))
+        jobs.append(Job(one.name, one.name if one.is_output else name, problem, one.is_output))
     return jobs

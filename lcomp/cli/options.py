@@ -54,7 +54,10 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Show errors only.")]
 MaxPixels = Annotated[
     int, typer.Option("--max-pixels", min=1, metavar="N", help="Refuse pictures of more pixels (width * height).")
 ]
-Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Work on all files in the folders given.")]
+Recursive = Annotated[
+    bool,
+    typer.Option("-r", "--recursive", help="Work on all files of a fitting suffix in the folders given."),
+]
 SkipExisting = Annotated[bool, typer.Option("--skip-existing", help="Leave inputs out whose output exists.")]
 Jobs = Annotated[
     int, typer.Option("-j", "--jobs", min=1, max=MOST_JOBS, metavar="N", help="Processes that share the work.")
