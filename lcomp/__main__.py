@@ -1,5 +1,6 @@
 """`python -m lcomp` and the `lcomp` command."""
 
+import atexit
 import os
 import signal
 import sys
@@ -13,6 +14,14 @@ def main() -> None:
 
     After it the process ends by it, which shells show as 130: else a loop in a script would go on.
     """
+    code: str | int | None = 0
+
+    def end() -> None:
+        if code == INTERRUPTED and os.name == "posix":
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    atexit.register(end)  # the first to be registered is the last to be called
     try:
         from lcomp.cli.app import main as run
 
@@ -20,9 +29,6 @@ def main() -> None:
     except KeyboardInterrupt:
         print("lcomp: interrupted", file=sys.stderr)
         code = INTERRUPTED
-    if code == INTERRUPTED and os.name == "posix":
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGINT)
     sys.exit(code)
 
 

@@ -19,6 +19,9 @@ PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
 BITS, TWELVE = 258, (12,)
 """TIFF tag of bits per sample, and its value for 12-bit grey."""
 
+REMEMBERED = "_lcomp_samples"
+"""Attribute of an image whose samples have been looked at."""
+
 STRETCH = {"L;2": 85, "L;4": 17}
 """What samples become 255 with that have so few bits."""
 
@@ -39,6 +42,16 @@ def modes_of(image: Image.Image) -> list[str]:
 
 
 def samples_of(image: Image.Image) -> Samples:
+    """What the file of a picture says of its samples, remembered on the image for when it is decoded."""
+    frame = image.tell()
+    known: dict[int, Samples] = getattr(image, REMEMBERED, {})
+    if getattr(image, "tile", []) or frame not in known:
+        known = {frame: read_samples(image)}
+        setattr(image, REMEMBERED, known)
+    return known[frame]
+
+
+def read_samples(image: Image.Image) -> Samples:
     """What the file of a picture that is not decoded yet says of its samples."""
     bits = image.info.get("bit_depth")  # pillow-heif says so; a text of that name does not
     reduced = isinstance(bits, int) and bits > 8

@@ -17,6 +17,7 @@ from conftest import noise_image
 from lcomp.cli.batch import Manner, Worker, run
 from lcomp.cli.files import Progress
 from lcomp.cli.inputs import Job, plan
+from lcomp.container import MAGIC
 from lcomp.errors import FormatError, LcompError, OutputExistsError
 
 PNG = frozenset({".png"})
@@ -85,7 +86,7 @@ def test_what_is_reached_twice_is_done_once(tree: Path) -> None:
         assert len(plan([photos, again], None, ".lic", PNG, recursive=True)) == 3
     assert len(plan([photos, photos], str(tree / "out"), ".lic", PNG, recursive=True)) == 3
     # what was made before is among all files of a folder
-    (tree / "photos" / "a.lic").write_bytes(b"made before")
+    (tree / "photos" / "a.lic").write_bytes(MAGIC + b"made before")
     jobs = plan([f"{photos}/a.lic", f"{photos}/a.png"], None, ".lic", PNG)
     assert [Path(job.output).name for job in jobs] == ["a.lic", "a.lic"]
     assert jobs[0].problem == "is a .lic file already"

@@ -9,6 +9,7 @@ from command import lcomp, one_line
 from PIL import Image
 
 from lcomp.cli.inputs import plan
+from lcomp.container import MAGIC
 
 PNG, LIC = frozenset({".png"}), frozenset({".lic"})
 
@@ -16,27 +17,45 @@ PNG, LIC = frozenset({".png"}), frozenset({".lic"})
 def test_an_output_in_the_place_of_an_input_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the programs of other codecs take it: else the original would be decoded to."""
     monkeypatch.chdir(tmp_path)
-    for name in ("a.png", "a.lic", "b.png", "b.lic"):
+    pictures = frozenset({".png", ".jpg"})
+    for name in ("a.lic", "b.lic", "b.png", "c.png"):
         Path(name).touch()
-    for inputs in (["a.lic", "restored.png"], ["a.lic", "b.png"], ["a.lic", "x.JPG"], ["a.lic", "b.lic", "x.png"]):
-        with pytest.raises(typer.BadParameter, match="name the output with -o"):
-            plan(inputs, None, ".png", LIC, results=frozenset({".jpg"}))
-    for inputs in (["a.png", "x.lic"], ["a.png", "b.lic"], ["a.png", "b.png", "x.lic"]):
-        with pytest.raises(typer.BadParameter, match="name the output with -o"):
+    Path("d.lic").mkdir()
+    refused = (
+        ["a.lic", "a.png"],
+        ["a.lic", "restored.png"],
+        ["a.lic", "restored"],
+        ["a.lic", "b.png"],
+        ["a.lic", "x.JPG"],
+        ["a.lic", "-"],
+        ["-", "x.png"],
+        ["a.lic", "b.lic", "x.png"],
+    )
+    for inputs in refused:
+        with pytest.raises(typer.BadParameter, match="name that with -o"):
+            plan(inputs, None, ".png", LIC, results=pictures)
+    for inputs in (["c.png", "c.lic"], ["b.png", "x.lic"], ["b.png", "a.lic"], ["b.png", "c.png", "x.lic"]):
+        with pytest.raises(typer.BadParameter, match="name that with -o"):
             plan(inputs, None, ".lic", PNG)
-    assert len(plan(["a.lic", "b.lic"], None, ".png", LIC)) == 2
-    assert len(plan(["a.png", "x.lic"], "out/", ".lic", PNG)) == 2
+    for inputs in (["a.lic", "b.lic"], ["b.lic", "b.png"], ["a.lic", "b.lic", "b.png"], ["a.lic", "missing.lic"]):
+        assert len(plan(inputs, None, ".png", LIC, results=pictures)) == len(inputs)
+    assert len(plan(["b.png", "x.lic"], "out/", ".lic", PNG)) == 2
+    assert len(plan([".", "d.lic"], None, ".lic", PNG, recursive=True)) == 2
 
 
 def test_what_was_made_before_is_no_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("a.png", "a.lic", "b.png"):
+    for name in ("a.png", "b.png"):
         Path(name).touch()
+    Path("a.lic").write_bytes(MAGIC)
     jobs = plan(["a.lic", "a.png", "b.png"], "out", ".lic", PNG)
     assert [job.problem for job in jobs] == ["is a .lic file already", "", ""]
     assert [Path(job.output).name for job in jobs] == ["a.lic", "a.lic", "b.lic"]
     assert jobs[0].is_output
-    # alone it is tried
+    # what is only called so is tried, as it is alone
+    Path("a.lic").touch()
+    Path("b.png").write_bytes(MAGIC)
+    assert not any(job.problem for job in plan(["b.png", "c.lic"], "out", ".png", LIC))
     assert not plan(["a.lic"], "out.lic", ".lic", PNG)[0].problem
 
 

@@ -74,7 +74,8 @@ def test_a_full_stdout_is_named(folder: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="a folder that is used stays here")
 def test_a_current_folder_that_is_gone(folder: Path, tmp_path: Path) -> None:
     script = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
-    command = ["sh", "-c", script, "sh", sys.executable, "-m", "lcomp", "info", str(folder / "photo.lic")]
+    command = ["sh", "-c", script, "sh", sys.executable, "-m", "lcomp"]
+    command += ["encode", str(folder / "photo.png"), "-o", str(tmp_path / "photo.lic")]
     result = subprocess.run(command, capture_output=True, check=False, cwd=tmp_path)
     assert result.returncode == 1
     assert one_line(result) == "lcomp: the current folder is gone\n"

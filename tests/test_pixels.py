@@ -233,12 +233,17 @@ def test_deep_grey_is_the_same_the_second_time() -> None:
             assert (to_picture(image).pixels == 255).all()
 
 
-def test_a_picture_that_is_read_stays_as_it_is() -> None:
-    image = open_image(png(6, 4, 0, [b"\xff\x0f\x00"], struct.pack(">H", 15)))
-    alpha = to_picture(image).alpha
-    assert alpha is not None
-    assert alpha.tolist() == [[0, 0, 255, 0, 255, 255]]
-    assert image.info["transparency"] == 15
+def test_pictures_are_the_same_the_second_time() -> None:
+    grey = open_image(png(6, 4, 0, [b"\xff\x0f\x00"], struct.pack(">H", 15)))
+    deep = open_image(sixteen_bit_png(bytes(6)))
+    for _ in range(3):
+        alpha = to_picture(grey).alpha
+        assert alpha is not None
+        assert alpha.tolist() == [[0, 0, 255, 0, 255, 255]]
+        assert to_picture(deep).alpha is None
+        assert to_picture(deep).notes == (DEEP, "transparent colour of 16 bits ignored")
+    # nor is the image itself changed
+    assert grey.info["transparency"] == 15
 
 
 def test_only_what_is_deep_is_noted() -> None:

@@ -104,11 +104,6 @@ def main() -> str | int | None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    try:
-        Path.cwd()
-    except OSError:
-        say("lcomp: the current folder is gone")
-        return 1
     code = run()
     try:
         finish_stdout()

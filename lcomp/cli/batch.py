@@ -179,6 +179,8 @@ def side_by_side(work: Work, jobs: list[Job], manner: Manner, advance: Advance) 
                 if waiting:
                     worker.start(waiting.pop())
     finally:
+        for worker in workers:  # all of them, before one is waited for: there may be no time for that
+            worker.process.terminate()
         for worker in workers:
             worker.close()
 

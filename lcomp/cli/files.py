@@ -276,6 +276,8 @@ def temporary_beside(path: Path) -> Iterator[Path]:
     os.close(handle)
     temporary = Path(name)
     try:
+        with contextlib.suppress(OSError):  # some file systems know no modes
+            temporary.chmod(stat.S_IRUSR | stat.S_IWUSR)  # whatever the umask
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
@@ -285,5 +287,6 @@ def set_mode(temporary: Path, path: Path) -> None:
     """Give a temporary file the mode of the file that it replaces, or that of any new one."""
     mask = os.umask(0)
     os.umask(mask)
-    with contextlib.suppress(OSError):  # some file systems know no modes
-        temporary.chmod(stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~mask)
+    writable = 0 if os.name == "posix" else stat.S_IWUSR  # elsewhere what is not cannot be renamed
+    with contextlib.suppress(OSError):
+        temporary.chmod(stat.S_IMODE(path.stat().st_mode) | writable if path.exists() else 0o666 & ~mask)

@@ -8,6 +8,7 @@ import typer
 
 from lcomp import container
 from lcomp.cli.files import STREAM, printable, read_input, say, show
+from lcomp.cli.inputs import check_names
 from lcomp.cli.options import Json
 from lcomp.errors import LcompError, ModelError
 from lcomp.images import MAX_PIXELS
@@ -100,6 +101,7 @@ def info(
 
     With --json each of several files is one line.
     """
+    check_names(files)
     codes = []
     for number, name in enumerate(files):
         try:

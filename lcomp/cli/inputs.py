@@ -11,8 +11,11 @@ from typing import NamedTuple
 import typer
 
 from lcomp.cli.files import STREAM, is_special, printable
+from lcomp.container import MAGIC
 from lcomp.errors import LcompError
 from lcomp.images import ATTRIBUTES
+
+LIC = ".lic"
 
 
 class Job(NamedTuple):
@@ -153,23 +156,51 @@ def told_apart(names: list[str], full: list[str]) -> list[str]:
     return result
 
 
+def is_lic(path: Path) -> bool:
+    """Whether a file begins like a .lic file."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
+
+
 def without_outputs(found: list[Found], suffix: str, suffixes: frozenset[str]) -> list[Found]:
     """Inputs of which those are a problem that earlier runs have made, as they are among all files of a folder."""
 
     def is_output(one: Found) -> bool:
-        return suffix not in suffixes and Path(one.name).suffix.lower() == suffix and is_file(Path(one.name))
+        path = Path(one.name)
+        named = suffix not in suffixes and path.suffix.lower() == suffix
+        return named and is_file(path) and is_lic(path) == (suffix == LIC)
 
     problem = f"is a {suffix} file already"
     return [one._replace(problem=problem, is_output=True) if is_output(one) else one for one in found]
 
 
-def refuse_two_names(inputs: list[str], suffix: str, results: frozenset[str]) -> None:
-    """Refuse the name of an output in the place of an input, as other codecs have it: another file would be written."""
+def check_names(names: list[str]) -> None:
+    """Raise a usage error for names that are empty, and for stdin twice."""
+    if "" in names:
+        raise typer.BadParameter("a name is empty")
+    if names.count(STREAM) > 1:
+        raise typer.BadParameter("stdin (-) can be given only once")
+
+
+def refuse_two_names(inputs: list[str], suffixes: frozenset[str], results: frozenset[str]) -> None:
+    """Refuse the name of an output in the place of an input, as other codecs have it: another file would be written.
+
+    What is there may be one of all files of a folder, if it is what the input before it becomes.
+    """
     first, last = Path(inputs[0]), Path(inputs[-1])
-    if len(inputs) < 2 or last.suffix.lower() not in results | {suffix} or first.with_suffix(suffix) == last:
+    if len(inputs) < 2 or is_folder(inputs[-1]):
         return
-    if len(inputs) == 2 or not os.path.lexists(last):
-        raise typer.BadParameter(printable(f"{last} is no input: name the output with -o"))
+    there, suffix = os.path.lexists(last), last.suffix.lower()
+    if len(inputs) == 2:
+        beside = there and (first.parent, first.stem) == (last.parent, last.stem)
+        output = inputs[-1] == STREAM or (suffix not in suffixes and not there) or (suffix in results and not beside)
+    else:
+        output = suffix in results and not there
+    if output:
+        raise typer.BadParameter(printable(f"{inputs[-1]} looks like an output: name that with -o"))
 
 
 def plan(
@@ -178,22 +209,25 @@ def plan(
     suffix: str,
     suffixes: frozenset[str],
     recursive: bool = False,
-    results: frozenset[str] = frozenset(),
+    results: frozenset[str] = frozenset({LIC}),
 ) -> list[Job]:
     """All jobs; usage errors for inputs and outputs that cannot go together, LcompError where there is no input.
 
-    `suffixes` are those of inputs, `suffix` and `results` those of outputs. Inputs that differ in their suffix only
-    keep it. Where a file of a folder shares an output all the same, that is no usage error: the second is a job with a
-    problem.
+    `suffixes` are those of inputs, `results` those of outputs, of which `suffix` is used. Inputs that differ in their
+    suffix only keep it. Where a file of a folder shares an output all the same, that is no usage error: the second is a
+    job with a problem.
     """
-    if "" in (*inputs, output):
-        raise typer.BadParameter("a name is empty")
+    check_names(inputs)
+    if output == "":
+        raise typer.BadParameter("the name of the output is empty")
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise LcompError("the current folder is gone") from error
     if not all(name == STREAM or Path(name).name or is_folder(name) for name in inputs):
         raise typer.BadParameter("an input is not the name of a file")
-    if inputs.count(STREAM) > 1:
-        raise typer.BadParameter("stdin (-) can be given only once")
-    if output is None and STREAM not in inputs:
-        refuse_two_names(inputs, suffix, results)
+    if output is None:
+        refuse_two_names(inputs, suffixes, results)
     found = list(find(inputs, suffixes, recursive))
     if not found:
         raise LcompError(f"nothing to work on in {', '.join(inputs)}")
