@@ -37,7 +37,6 @@ LAYOUT_TAGS = {*range(254, 269), *range(273, 282), 284, *range(317, 347), *range
 RAW_PROFILE = "Raw profile type exif"
 """Text in which ImageMagick puts EXIF into PNG: three lines of head, then hexadecimal digits."""
 
-
 XMP_ORIENTATION = re.compile(
     rb"""tiff:Orientation\s*=\s*(?:"[^"<>]*"|'[^'<>]*')"""
     rb"""|<tiff:Orientation(?:\s[^<>]*)?>[^<>]*</tiff:Orientation\s*>"""

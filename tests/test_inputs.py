@@ -20,6 +20,8 @@ def test_an_output_in_the_place_of_an_input_is_refused(tmp_path: Path, monkeypat
     pictures = frozenset({".png", ".jpg"})
     for name in ("a.lic", "b.lic", "b.png", "c.png"):
         Path(name).touch()
+    for name in ("a.lic", "b.lic"):
+        Path(name).write_bytes(MAGIC)
     Path("d.lic").mkdir()
     refused = (
         ["a.lic", "a.png"],
@@ -37,10 +39,17 @@ def test_an_output_in_the_place_of_an_input_is_refused(tmp_path: Path, monkeypat
     for inputs in (["c.png", "c.lic"], ["b.png", "x.lic"], ["b.png", "a.lic"], ["b.png", "c.png", "x.lic"]):
         with pytest.raises(typer.BadParameter, match="name that with -o"):
             plan(inputs, None, ".lic", PNG)
-    for inputs in (["a.lic", "b.lic"], ["b.lic", "b.png"], ["a.lic", "b.lic", "b.png"], ["a.lic", "missing.lic"]):
+    Path("misnamed.png").write_bytes(MAGIC)
+    for inputs in (
+        ["a.lic", "b.lic"],
+        ["b.lic", "b.png"],
+        ["a.lic", "misnamed.png"],
+        ["a.lic", "b.lic", "b.png"],
+        ["a.lic", "missing.lic"],
+    ):
         assert len(plan(inputs, None, ".png", LIC, results=pictures)) == len(inputs)
     assert len(plan(["b.png", "x.lic"], "out/", ".lic", PNG)) == 2
-    assert len(plan([".", "d.lic"], None, ".lic", PNG, recursive=True)) == 2
+    assert len(plan([".", "d.lic"], None, ".lic", PNG, recursive=True)) == 3
 
 
 def test_what_was_made_before_is_no_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -193,12 +193,14 @@ def refuse_two_names(inputs: list[str], suffixes: frozenset[str], results: froze
     first, last = Path(inputs[0]), Path(inputs[-1])
     if len(inputs) < 2 or is_folder(inputs[-1]):
         return
-    there, suffix = os.path.lexists(last), last.suffix.lower()
-    if len(inputs) == 2:
-        beside = there and (first.parent, first.stem) == (last.parent, last.stem)
-        output = inputs[-1] == STREAM or (suffix not in suffixes and not there) or (suffix in results and not beside)
+    missing, suffix = not os.path.lexists(last), last.suffix.lower()
+    if len(inputs) > 2:
+        output = missing and suffix in results
+    elif missing:
+        output = inputs[-1] == STREAM or suffix not in suffixes
     else:
-        output = suffix in results and not there
+        beside = (first.parent, first.stem) == (last.parent, last.stem)
+        output = suffix in results and not beside and is_lic(last) == (LIC in results)
     if output:
         raise typer.BadParameter(printable(f"{inputs[-1]} looks like an output: name that with -o"))
 
