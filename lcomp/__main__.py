@@ -5,8 +5,7 @@ import os
 import signal
 import sys
 
-INTERRUPTED = 130
-"""Exit code after an interrupt."""
+from lcomp.errors import InterruptError
 
 
 def main() -> None:
@@ -17,7 +16,7 @@ def main() -> None:
     code: str | int | None = 0
 
     def end() -> None:
-        if code == INTERRUPTED and os.name == "posix":
+        if code == InterruptError.exit_code and os.name == "posix":
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -28,7 +27,7 @@ def main() -> None:
         code = run()
     except KeyboardInterrupt:
         print("lcomp: interrupted", file=sys.stderr)
-        code = INTERRUPTED
+        code = InterruptError.exit_code
     sys.exit(code)
 
 

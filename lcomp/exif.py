@@ -114,10 +114,9 @@ def settled(tags: Image.Exif, directory: int) -> dict[int, object]:
     """The entries of a directory as Pillow will write them unchanged."""
     entries: dict[int, object] = {tag: unchanged(value) for tag, value in tags.get_ifd(directory).items()}
     if INTEROPERABILITY in entries:  # the place of a further directory, which is written only where it is there itself
-        further = tags.get_ifd(INTEROPERABILITY)
-        entries |= {INTEROPERABILITY: dict(further)}
-        if not further:
-            del entries[INTEROPERABILITY]
+        del entries[INTEROPERABILITY]
+        if further := tags.get_ifd(INTEROPERABILITY):
+            entries[INTEROPERABILITY] = dict(further)
     return entries
 
 

@@ -31,7 +31,7 @@ def starting_workers() -> Iterator[None]:
 def give_way() -> None:
     """Have threads of torch that wait for each other soon leave their processor to whatever else wants to run.
 
-    Else two commands at once on two processors take 13 times as long as one, not twice (no command repeats it). To be
+    Else two commands at once on two processors take nine times as long as one (`python benchmarks/together.py`). To be
     called before torch is imported; what the environment already says of it stays.
     """
     if "OMP_WAIT_POLICY" not in os.environ:

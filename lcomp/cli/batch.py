@@ -18,6 +18,7 @@ from lcomp.cli.files import (
     STREAM,
     KeptMessages,
     Progress,
+    common_code,
     messages_about,
     printable,
     say,
@@ -233,4 +234,4 @@ def run(work: Work, jobs: list[Job], manner: Manner) -> None:
         done = len(jobs) - skipped - len(failures)
         say(f"{done} of {len(jobs)} done, {len(failures)} failed" + (f", {skipped} skipped" if skipped else ""))
     if failures:
-        raise typer.Exit(failures[0] if len(set(failures)) == 1 else 1)
+        raise typer.Exit(common_code(failures))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lcomp.cli.files import printable, require_stdout, say, set_mode, set_up_messages, temporary_beside
+from lcomp.cli.files import common_code, printable, put_in_place, require_stdout, say, set_up_messages, temporary_beside
 from lcomp.cli.options import MOST_JOBS, Device, Force, Json, Quiet
 from lcomp.errors import InterruptError, LcompError, ModelError
 from lcomp.zoo import all_models
@@ -115,8 +115,7 @@ def write_outputs(output: Path, results: "Results", dataset: "Dataset", adapters
         for name, data in files:
             with temporary_beside(output / name) as temporary:
                 temporary.write_bytes(data)
-                set_mode(temporary, output / name)
-                temporary.replace(output / name)
+                put_in_place(temporary, output / name)
 
 
 def print_results(results: "Results", as_json: bool, as_csv: bool) -> None:
@@ -230,6 +229,6 @@ def evaluate(
     print_results(results, as_json, as_csv)
     if not results.common:
         say("lcomp: no picture was measured by all codecs at all settings: no means")
-    errors = {3 if not row.codec else 1 for row in rows if row.error}
+    errors = [3 if not row.codec else 1 for row in rows if row.error]
     if errors:
-        raise typer.Exit(errors.pop() if len(errors) == 1 else 1)
+        raise typer.Exit(common_code(errors))

@@ -39,6 +39,11 @@ def unexpected(error: Exception) -> str:
     return f"unexpected {type(error).__name__}: {error}"
 
 
+def common_code(codes: list[int]) -> int:
+    """The exit code of several failures: theirs where they agree on it, else 1."""
+    return codes[0] if len(set(codes)) == 1 else 1
+
+
 def give_up(stream: TextIO) -> None:
     """Let what is written to a stream from now on, or what it still holds, go nowhere.
 
@@ -261,8 +266,7 @@ class Destination:
                     write_all(file, data)
                     settle(file)
                 self.check()
-                set_mode(temporary, path)
-                temporary.replace(path)
+                put_in_place(temporary, path)
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -283,10 +287,11 @@ def temporary_beside(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def set_mode(temporary: Path, path: Path) -> None:
-    """Give a temporary file the mode of the file that it replaces, or that of any new one."""
+def put_in_place(temporary: Path, path: Path) -> None:
+    """Give a temporary file the name of another and the mode of what it replaces there, or that of any new file."""
     mask = os.umask(0)
     os.umask(mask)
     writable = 0 if os.name == "posix" else stat.S_IWUSR  # elsewhere what is not cannot be renamed
     with contextlib.suppress(OSError):
         temporary.chmod(stat.S_IMODE(path.stat().st_mode) | writable if path.exists() else 0o666 & ~mask)
+    temporary.replace(path)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lcomp import container
-from lcomp.cli.files import STREAM, printable, read_input, say, show
+from lcomp.cli.files import STREAM, common_code, printable, read_input, say, show
 from lcomp.cli.inputs import check_names
 from lcomp.cli.options import Json
 from lcomp.errors import LcompError, ModelError
@@ -115,4 +115,4 @@ def info(
         else:
             show(("\n" if number > len(codes) else "") + as_text(facts))
     if codes:
-        raise typer.Exit(codes[0] if len(set(codes)) == 1 else 1)
+        raise typer.Exit(common_code(codes))

@@ -1,0 +1,39 @@
+"""Two commands at once: how long they take in relation to one, with threads that give way and as they are otherwise.
+
+python benchmarks/together.py
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+PHOTOS = sorted((Path(__file__).parent.parent / "tests" / "data").glob("*.png"))
+SPINS = {"as lcomp sets it": {}, "the default of libgomp": {"GOMP_SPINCOUNT": "300000"}}
+
+
+def seconds(count: int, folder: str, environment: dict[str, str]) -> float:
+    """How long `count` commands take that are started together."""
+    command = [sys.executable, "-m", "lcomp", "encode", *map(str, PHOTOS), "--quiet", "--device", "cpu", "-f"]
+    start = time.perf_counter()
+    processes = [
+        subprocess.Popen([*command, "-o", f"{folder}/{number}/"], env=os.environ | environment)
+        for number in range(count)
+    ]
+    codes = [process.wait() for process in processes]
+    if any(codes):
+        raise SystemExit("lcomp failed")
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, environment in SPINS.items():
+            one, two = (seconds(count, folder, environment) for count in (1, 2))
+            print(f"{name}: one {one:.1f} s, two at once {two:.1f} s, {two / one:.1f}x", flush=True)
+
+
+if __name__ == "__main__":
+    main()
