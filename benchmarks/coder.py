@@ -12,17 +12,18 @@ import torch
 from PIL import Image
 from timing import median_seconds
 
-from lcomp.codec import ModelCodec
-from lcomp.container import Coder
+from lcomp.encoding.streams import encode_tiles
 from lcomp.entropy.grouping import Order
-from lcomp.entropy.latents import Group
+from lcomp.entropy.latents import SymbolGroup
 from lcomp.entropy.tables import SCALES
 from lcomp.entropy.torchac_coder import cumulative_row, load_torchac
-from lcomp.images import to_picture
-from lcomp.networks.integer import EntropyParameters
-from lcomp.tile_codec import read_symbols, side_tables
-from lcomp.tiles import Grid
-from lcomp.zoo import model_by_name
+from lcomp.format.container import Coder
+from lcomp.format.tiles import Grid
+from lcomp.model.loaded import LoadedModel
+from lcomp.model.tile_codec import read_symbols, side_tables
+from lcomp.networks.exact.hyper_synthesis import EntropyParameters
+from lcomp.pictures.reading import to_picture
+from lcomp.zoo.registry import model_by_name
 
 PHOTO = Path(__file__).parent.parent / "tests" / "data" / "kodim05.png"
 RADIUS = 120
@@ -30,10 +31,10 @@ RADIUS = 120
 
 
 def main() -> None:
-    codec = ModelCodec(model_by_name("hyperprior"), torch.device("cpu"))
+    codec = LoadedModel(model_by_name("hyperprior"), torch.device("cpu"))
     pixels = to_picture(Image.open(PHOTO)).pixels
     quality = 4000
-    [encoded] = codec.encode(pixels, quality, Grid(*pixels.shape[1::-1]), Coder.CONSTRICTION)
+    [encoded] = encode_tiles(codec, pixels, quality, Grid(*pixels.shape[1::-1]), Coder.CONSTRICTION)
     rows, columns = -(-pixels.shape[0] // 16), -(-pixels.shape[1] // 16)
     coder = codec.tile.coder(Coder.CONSTRICTION)
     decoder = coder.decoder(encoded.stream)
@@ -47,7 +48,7 @@ def main() -> None:
 
     def encode() -> bytes:
         order = Order(tables)
-        return coder.encode([Group(order.arrange(symbols).numpy(), order.counts.numpy())])
+        return coder.encode([SymbolGroup(order.arrange(symbols).numpy(), order.counts.numpy())])
 
     stream = encode()
     ours_encode = median_seconds(encode)
@@ -69,7 +70,7 @@ def main() -> None:
     print(f"encode {theirs_encode / ours_encode:.1f}x, decode {theirs_decode / ours_decode:.1f}x faster")
 
 
-def centred_row(codec: ModelCodec, index: int) -> torch.Tensor:
+def centred_row(codec: LoadedModel, index: int) -> torch.Tensor:
     """CDF row of a table over the symbols -RADIUS .. RADIUS, what lies outside given to the ends."""
     table = codec.tile.tables[index]
     frequencies = np.ones(2 * RADIUS + 1, np.int64)

@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 
 import lcomp
-from lcomp.distortion import psnr
-from lcomp.images import PICTURE_SUFFIXES
-from lcomp.zoo import MSE, decoder_names
+from lcomp.encoding.distortion import psnr
+from lcomp.pictures.reading import PICTURE_SUFFIXES
+from lcomp.zoo.registry import MSE, decoder_names
 
 
 def main() -> None:

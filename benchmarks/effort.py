@@ -14,12 +14,12 @@ import numpy as np
 from PIL import Image
 
 import lcomp
-from lcomp.distortion import psnr
+from lcomp.encoding.distortion import psnr
 from lcomp.evaluation.bdrate import Curve, bd_rate
 from lcomp.evaluation.metrics import decibels, ms_ssim
-from lcomp.images import PICTURE_SUFFIXES
-from lcomp.windows import Pixels
-from lcomp.zoo import all_models
+from lcomp.pictures.reading import PICTURE_SUFFIXES
+from lcomp.types import Pixels
+from lcomp.zoo.registry import all_models
 
 QUALITIES = (2.0, 4.0, 6.0, 8.0)
 

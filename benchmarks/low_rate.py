@@ -19,11 +19,12 @@ from PIL import Image
 from pytorch_msssim import ms_ssim
 
 import lcomp
-from lcomp import container
-from lcomp.container import Coder, Encoded
-from lcomp.distortion import psnr
-from lcomp.images import PICTURE_SUFFIXES
-from lcomp.loading import load_model
+from lcomp.encoding.distortion import psnr
+from lcomp.encoding.streams import encode_tiles
+from lcomp.format import container
+from lcomp.format.container import Coder, Encoded
+from lcomp.model.cache import load_model
+from lcomp.pictures.reading import PICTURE_SUFFIXES
 
 OVERHEAD = 32
 """Bytes of a file of one tile besides its stream."""
@@ -72,7 +73,7 @@ def plain(image: Image.Image, limit: int) -> tuple[int, np.ndarray]:
     tiles: dict[bytes, tuple[tuple[Encoded, ...], int]] = {}
 
     def encode(quality: int) -> bytes:
-        streams = codec.encode(pixels, quality, grid, Coder.CONSTRICTION)
+        streams = encode_tiles(codec, pixels, quality, grid, Coder.CONSTRICTION)
         data = bytes(OVERHEAD) + b"".join(tile.stream for tile in streams)
         tiles[data] = streams, quality
         return data
@@ -87,7 +88,7 @@ def ours(decoder: str) -> Callable[[Image.Image, int], tuple[int, np.ndarray]]:
     codec = lcomp.Codec("sr" if decoder == "sr" else "autoregressive")
 
     def code(image: Image.Image, limit: int) -> tuple[int, np.ndarray]:
-        data = codec.encode(image, size=limit)
+        data = encode_tiles(codec, image, size=limit)
         return len(data), np.asarray(codec.decode(data))
 
     return code

@@ -17,7 +17,7 @@ from PIL import Image
 from timing import median_seconds
 
 import lcomp
-from lcomp.zoo import all_models
+from lcomp.zoo.registry import all_models
 
 warnings.filterwarnings("ignore", category=FutureWarning)
 PHOTO = Path(__file__).parent.parent / "tests" / "data" / "kodim05.png"

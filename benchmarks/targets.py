@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 import lcomp
-from lcomp.distortion import psnr
-from lcomp.images import PICTURE_SUFFIXES
+from lcomp.encoding.distortion import psnr
+from lcomp.pictures.reading import PICTURE_SUFFIXES
 
 SIDE = 512
 """Pictures are cut to this side, to save time."""

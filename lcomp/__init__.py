@@ -10,7 +10,6 @@ Names are loaded on first use, so that importing the package stays cheap.
 import importlib
 from typing import TYPE_CHECKING
 
-from lcomp.container import Header
 from lcomp.errors import (
     ChecksumError,
     FormatError,
@@ -21,6 +20,7 @@ from lcomp.errors import (
     TruncatedError,
     UnsupportedError,
 )
+from lcomp.format.container import Header
 
 if TYPE_CHECKING:
     from lcomp.api import Codec, decode, encode, info

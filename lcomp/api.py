@@ -1,45 +1,26 @@
 """The bytes API: Pillow images to `.lic` bytes and back."""
 
-import contextlib
-from collections.abc import Iterator
-
-import torch
 from PIL import Image
 
-from lcomp import container
-from lcomp.alpha import read_alpha
-from lcomp.binary import Reader
-from lcomp.candidates import Candidates
-from lcomp.codec import Progress
-from lcomp.container import CODERS, QUALITY_STEPS, Header
-from lcomp.effort import DEFAULT_EFFORT, LEVELS
+from lcomp.decoding.area import decode_area
+from lcomp.encoding.picture import PictureEncoder
+from lcomp.encoding.rate_target import Target
+from lcomp.encoding.symbol_search import DEFAULT_EFFORT, LEVELS
 from lcomp.errors import FormatError, LcompError
-from lcomp.half import decode_area
-from lcomp.images import MAX_PIXELS, check_pixels, to_picture
-from lcomp.loading import choose_device, load_decoder, load_model
-from lcomp.salvage import recover
-from lcomp.saving import to_image
-from lcomp.search import Target
-from lcomp.tile_codec import log
-from lcomp.tiles import Grid, Rectangle
-from lcomp.windows import AUTO, PRECISIONS
-from lcomp.zoo import DEFAULT_MODEL, model_by_name, model_by_number
-
-OUT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED", "ALLOCATION_FAILED")
-"""In what torch says when memory runs out on a CPU (two systems), in the CUDA driver, and in its libraries."""
-
-
-@contextlib.contextmanager
-def memory_errors(purpose: str = "this picture") -> Iterator[None]:
-    """Turn what torch raises when memory runs out into an LcompError."""
-    try:
-        yield
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise LcompError(f"not enough memory for {purpose}") from error
-    except RuntimeError as error:
-        if any(words in str(error) for words in OUT_OF_MEMORY):
-            raise LcompError(f"not enough memory for {purpose}") from error
-        raise
+from lcomp.format import container
+from lcomp.format.binary import Reader
+from lcomp.format.container import CODERS, Header
+from lcomp.format.salvage import recover
+from lcomp.format.tiles import Grid, Rectangle
+from lcomp.log import log
+from lcomp.model.cache import load_decoder, load_model
+from lcomp.model.devices import choose_device, memory_errors
+from lcomp.model.precision import AUTO, PRECISIONS
+from lcomp.pictures.alpha import read_alpha
+from lcomp.pictures.reading import MAX_PIXELS, check_pixels, to_picture
+from lcomp.pictures.writing import to_image
+from lcomp.types import QUALITY_STEPS, Progress
+from lcomp.zoo.registry import DEFAULT_MODEL, model_by_name, model_by_number
 
 
 class Codec:
@@ -102,7 +83,7 @@ class Codec:
             for note in picture.notes:
                 log.warning(note)
             codec = load_model(self.model.coding, self.device, self.precision)
-            candidates = Candidates(picture, self.model, codec, self.coder, strip, effort, progress)
+            candidates = PictureEncoder(picture, self.model, codec, self.coder, strip, effort, progress)
             if target == Target():
                 return candidates.at(round(quality * QUALITY_STEPS))
             return candidates.meeting(target)
@@ -206,5 +187,5 @@ def decode(
 
 
 def info(data: bytes) -> Header:
-    """The header of `.lic` bytes, all checksums verified; raises as `lcomp.container.read` does."""
+    """The header of `.lic` bytes, all checksums verified; raises as `lcomp.format.container.read` does."""
     return container.read(data).header

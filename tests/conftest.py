@@ -9,18 +9,18 @@ from command import lcomp
 from hypothesis import settings
 from PIL import Image
 
-from lcomp.container import Coder
 from lcomp.entropy.tables import gaussian_tables
 from lcomp.entropy.torchac_coder import load_torchac
 from lcomp.errors import UnsupportedError
+from lcomp.format.container import Coder
+from lcomp.format.tiles import Rectangle
+from lcomp.model.transforms import Transforms
 from lcomp.networks.context import Context
 from lcomp.networks.enhancer import Enhancer
-from lcomp.networks.family import count_features
 from lcomp.networks.hyperprior import Hyperprior
-from lcomp.tiles import Rectangle
 from lcomp.training.export import export, export_context, export_decoder
-from lcomp.windows import Transforms
-from lcomp.zoo import ModelInfo, read_model
+from lcomp.training.joint import count_features
+from lcomp.zoo.registry import ModelInfo, read_model
 
 DATA = Path(__file__).parent / "data"
 

@@ -15,12 +15,12 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 import lcomp
-from lcomp import container
-from lcomp.codec import ModelCodec
-from lcomp.container import LicFile
-from lcomp.distortion import psnr
-from lcomp.tile_codec import Latents
-from lcomp.zoo import model_by_name
+from lcomp.encoding.distortion import psnr
+from lcomp.format import container
+from lcomp.format.container import LicFile
+from lcomp.model.loaded import LoadedModel
+from lcomp.model.tile_codec import Latents
+from lcomp.zoo.registry import model_by_name
 
 LONG = 16400
 
@@ -30,7 +30,7 @@ GOLDEN = Path(__file__).parent / "golden"
 METADATA = ("icc_profile", "exif", "xmp")
 
 
-def latents(file: LicFile, codec: ModelCodec) -> Iterator[Latents]:
+def latents(file: LicFile, codec: LoadedModel) -> Iterator[Latents]:
     """The exact latents of a file's tiles."""
     for number, encoded in enumerate(file.tiles):
         assert encoded is not None
@@ -41,7 +41,7 @@ def latents(file: LicFile, codec: ModelCodec) -> Iterator[Latents]:
 def latents_sha256(file: LicFile, model: str, device: str = "cpu") -> str:
     """SHA-256 of the exact latents of a file's tiles."""
     digest = hashlib.sha256()
-    for tile in latents(file, ModelCodec(model_by_name(model).coding, torch.device(device))):
+    for tile in latents(file, LoadedModel(model_by_name(model).coding, torch.device(device))):
         digest.update(tile.y_hat().cpu().numpy().tobytes())
     return digest.hexdigest()
 

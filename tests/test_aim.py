@@ -9,15 +9,17 @@ import torch
 from conftest import TINY_MODEL
 from PIL import Image
 
-from lcomp.aim import AIMS, MS_SSIM_SIDE
-from lcomp.codec import ModelCodec
-from lcomp.container import Coder
-from lcomp.distortion import psnr
+from lcomp.decoding.area import decode_tiles
+from lcomp.encoding.distortion import psnr
+from lcomp.encoding.objective import MS_SSIM_SIDE, OBJECTIVES
+from lcomp.encoding.streams import encode_tiles
 from lcomp.errors import ModelError
 from lcomp.evaluation.metrics import ms_ssim
-from lcomp.tiles import Grid
-from lcomp.windows import Pixels
-from lcomp.zoo import METRICS, model_by_name, read_model
+from lcomp.format.container import Coder
+from lcomp.format.tiles import Grid
+from lcomp.model.loaded import LoadedModel
+from lcomp.types import Pixels
+from lcomp.zoo.registry import METRICS, model_by_name, read_model
 
 CPU = torch.device("cpu")
 
@@ -34,42 +36,42 @@ def pair(photo: Image.Image) -> tuple[Pixels, Pixels]:
 
 
 def test_there_is_an_aim_for_every_metric() -> None:
-    assert set(AIMS) == set(METRICS)
+    assert set(OBJECTIVES) == set(METRICS)
 
 
 def test_distortions_are_those_that_are_measured(pair: tuple[Pixels, Pixels]) -> None:
     original, ours = pair
-    error = AIMS["mse"].distortion(signal(ours), signal(original))
+    error = OBJECTIVES["mse"].distortion(signal(ours), signal(original))
     assert error.shape == (1,)
     assert 10 * np.log10(255**2 / error.item()) == pytest.approx(psnr(ours, original), abs=1e-3)
-    assert 1 - AIMS["ms-ssim"].distortion(signal(ours), signal(original)).item() == pytest.approx(
+    assert 1 - OBJECTIVES["ms-ssim"].distortion(signal(ours), signal(original)).item() == pytest.approx(
         ms_ssim(ours, original), abs=1e-4
     )
 
 
 def test_ms_ssim_of_small_pictures(pair: tuple[Pixels, Pixels]) -> None:
     original, ours = (signal(pixels[: MS_SSIM_SIDE - 1, :40]) for pixels in pair)
-    aim = AIMS["ms-ssim"]
+    aim = OBJECTIVES["ms-ssim"]
     assert 0.01 < aim.distortion(ours, original).item() < 1
     assert aim.distortion(original, original).item() == pytest.approx(0, abs=1e-5)
 
 
 def test_every_step_is_worth_the_same_to_ms_ssim() -> None:
     gain, q = torch.rand(2, 5, 1, 1), torch.tensor([1.0, 8.0])
-    assert len(AIMS["ms-ssim"].error_weight(gain, q).unique()) == 1
-    assert len(AIMS["mse"].error_weight(gain, q).unique()) == 10
+    assert len(OBJECTIVES["ms-ssim"].error_weight(gain, q).unique()) == 1
+    assert len(OBJECTIVES["mse"].error_weight(gain, q).unique()) == 10
 
 
 def test_a_search_keeps_small_what_the_model_is_tuned_for(photo: Image.Image) -> None:
     pixels = np.asarray(photo.convert("RGB"))[:, :192]
     pixels = np.concatenate([pixels, pixels[::-1]])[:192]
-    grid, worth = Grid(192, 192), AIMS["ms-ssim"].lmbda(torch.tensor(3.0)).item()
-    codec = ModelCodec(model_by_name("hyperprior"), CPU)
+    grid, worth = Grid(192, 192), OBJECTIVES["ms-ssim"].lmbda(torch.tensor(3.0)).item()
+    codec = LoadedModel(model_by_name("hyperprior"), CPU)
     codec.model = replace(codec.model, metric="ms-ssim")
 
     def cost(effort: int) -> float:
-        [encoded] = tiles = codec.encode(pixels, 3000, grid, Coder.CONSTRICTION, effort)
-        similarity = ms_ssim(codec.decode(tiles, 3000, grid, Coder.CONSTRICTION, grid.picture).pixels, pixels)
+        [encoded] = tiles = encode_tiles(codec, pixels, 3000, grid, Coder.CONSTRICTION, effort)
+        similarity = ms_ssim(decode_tiles(codec, tiles, 3000, grid, Coder.CONSTRICTION, grid.picture).pixels, pixels)
         assert similarity is not None
         return 8 * len(encoded.stream) / 192**2 + worth * (1 - similarity)
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from lcomp.alpha import read_alpha, write_alpha
 from lcomp.errors import FormatError
+from lcomp.pictures.alpha import read_alpha, write_alpha
 
 PLANE = np.random.default_rng(0).integers(0, 4, (40, 30), dtype=np.uint8) * 85
 

@@ -25,14 +25,16 @@ from conftest import noise_image
 from PIL import Image
 
 import lcomp
-from lcomp.codec import ModelCodec
-from lcomp.container import Coder
+from lcomp.decoding.area import decode_tiles
+from lcomp.encoding.streams import encode_tiles
 from lcomp.errors import LcompError, UnsupportedError
-from lcomp.images import open_image
-from lcomp.saving import FORMATS, save_image
-from lcomp.tiles import Grid
-from lcomp.weights import load_weights, read_own_tensors
-from lcomp.zoo import ModelInfo
+from lcomp.format.container import Coder
+from lcomp.format.tiles import Grid
+from lcomp.model.loaded import LoadedModel
+from lcomp.pictures.reading import open_image
+from lcomp.pictures.writing import FORMATS, save_image
+from lcomp.zoo.registry import ModelInfo
+from lcomp.zoo.weights import load_weights, read_own_tensors
 
 HERE = Path(__file__).parent
 CPU = torch.device("cpu")
@@ -206,8 +208,8 @@ def test_weights_that_are_not_right_are_refused(attack: WeightsAttack, tiny_info
             load_weights(info, CPU)
         return
     grid, pixels = Grid(40, 30), np.asarray(noise_image(40, 30))
-    tiles = ModelCodec(tiny_info, CPU).encode(pixels, 4000, grid, Coder.CONSTRICTION)
-    decoded = ModelCodec(info, CPU).decode(tiles, 4000, grid, Coder.CONSTRICTION, grid.picture)
+    tiles = encode_tiles(LoadedModel(tiny_info, CPU), pixels, 4000, grid, Coder.CONSTRICTION)
+    decoded = decode_tiles(LoadedModel(info, CPU), tiles, 4000, grid, Coder.CONSTRICTION, grid.picture)
     assert decoded.pixels.shape == pixels.shape
 
 

@@ -15,10 +15,10 @@ from command import lcomp
 from conftest import noise_image
 
 from lcomp.cli.batch import Manner, Worker, run
-from lcomp.cli.files import Progress
 from lcomp.cli.inputs import Job, plan
-from lcomp.container import MAGIC
 from lcomp.errors import FormatError, LcompError, OutputExistsError
+from lcomp.format.container import MAGIC
+from lcomp.types import Progress
 
 PNG = frozenset({".png"})
 

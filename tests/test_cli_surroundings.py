@@ -13,8 +13,8 @@ from command import lcomp, one_line
 
 from lcomp.cli.app import run
 from lcomp.cli.files import read_input
-from lcomp.container import MAGIC
 from lcomp.errors import LimitError
+from lcomp.format.container import MAGIC
 
 LIMITED = 'ulimit -v 4000000 2> /dev/null; exec "$@"'
 """A command that cannot fill the memory, where there is such a limit."""

@@ -8,67 +8,69 @@ from conftest import DATA, noise_image, random_model
 from PIL import Image
 
 import lcomp
-from lcomp.codec import ModelCodec
-from lcomp.container import Coder
-from lcomp.distortion import psnr
+from lcomp.decoding.area import decode_tiles
+from lcomp.encoding.distortion import psnr
+from lcomp.encoding.rdoq import error_weight
+from lcomp.encoding.streams import encode_tiles
 from lcomp.entropy.latents import LatentDecoder
 from lcomp.entropy.tables import SCALE_MIN, SCALES, STEPS_PER_OCTAVE
 from lcomp.errors import ChecksumError, LcompError
-from lcomp.images import to_picture
+from lcomp.format.container import Coder
+from lcomp.format.tiles import Grid
+from lcomp.model.loaded import LoadedModel
+from lcomp.model.tile_codec import read_symbols, side_tables
 from lcomp.networks.blocks import quality_weights
-from lcomp.networks.integer import LOG_BITS, LOG_SCALE_MIN, EntropyParameters, interpolate
+from lcomp.networks.exact.hyper_synthesis import LOG_BITS, LOG_SCALE_MIN, EntropyParameters, interpolate
 from lcomp.networks.rates import bounded, gaussian_bits
-from lcomp.rounding import error_weight
-from lcomp.tile_codec import read_symbols, side_tables
-from lcomp.tiles import Grid
-from lcomp.weights import load_weights
-from lcomp.zoo import ModelInfo, model_by_name
+from lcomp.pictures.reading import to_picture
+from lcomp.zoo.registry import ModelInfo, model_by_name
+from lcomp.zoo.weights import load_weights
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def codec(tiny_info: ModelInfo) -> ModelCodec:
-    return ModelCodec(tiny_info, CPU)
+def codec(tiny_info: ModelInfo) -> LoadedModel:
+    return LoadedModel(tiny_info, CPU)
 
 
 @pytest.fixture(scope="module")
-def shipped() -> ModelCodec:
-    return ModelCodec(model_by_name("hyperprior"), CPU)
+def shipped() -> LoadedModel:
+    return LoadedModel(model_by_name("hyperprior"), CPU)
 
 
-def roundtrip(codec: ModelCodec, image: Image.Image, quality: int) -> np.ndarray:
+def roundtrip(codec: LoadedModel, image: Image.Image, quality: int) -> np.ndarray:
     pixels = to_picture(image).pixels
     grid = Grid(image.width, image.height)
-    tiles = codec.encode(pixels, quality, grid, Coder.CONSTRICTION)
-    return codec.decode(tiles, quality, grid, Coder.CONSTRICTION, grid.picture).pixels
+    tiles = encode_tiles(codec, pixels, quality, grid, Coder.CONSTRICTION)
+    return decode_tiles(codec, tiles, quality, grid, Coder.CONSTRICTION, grid.picture).pixels
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 70), (70, 1), (16, 16), (17, 15), (63, 65), (64, 128), (130, 3)])
-def test_any_size_comes_back_at_its_size(shipped: ModelCodec, size: tuple[int, int]) -> None:
+def test_any_size_comes_back_at_its_size(shipped: LoadedModel, size: tuple[int, int]) -> None:
     image = noise_image(*size)
     decoded = roundtrip(shipped, image, 6000)
     assert decoded.shape == (size[1], size[0], 3)
     assert np.abs(decoded.astype(int) - np.asarray(image)).mean() < 12
 
 
-def test_quality_is_monotone(shipped: ModelCodec, photo: Image.Image) -> None:
+def test_quality_is_monotone(shipped: LoadedModel, photo: Image.Image) -> None:
     pixels = to_picture(photo).pixels
     grid = Grid(photo.width, photo.height)
     sizes, errors = [], []
     for quality in range(1000, 8001, 500):
-        [encoded] = shipped.encode(pixels, quality, grid, Coder.CONSTRICTION)
-        decoded = shipped.decode([encoded], quality, grid, Coder.CONSTRICTION, grid.picture).pixels
+        [encoded] = encode_tiles(shipped, pixels, quality, grid, Coder.CONSTRICTION)
+        decoded = decode_tiles(shipped, [encoded], quality, grid, Coder.CONSTRICTION, grid.picture).pixels
         sizes.append(len(encoded.stream))
         errors.append(np.square(decoded.astype(float) - pixels).mean())
     assert sizes == sorted(sizes)
     assert errors == sorted(errors, reverse=True)
 
 
-def test_decoded_latents_are_the_encoders(codec: ModelCodec, photo: Image.Image) -> None:
+def test_decoded_latents_are_the_encoders(codec: LoadedModel, photo: Image.Image) -> None:
     pixels = to_picture(photo).pixels
     for quality in (1000, 3217, 8000):
-        [encoded] = codec.encode(pixels, quality, Grid(photo.width, photo.height), Coder.CONSTRICTION)
+        [encoded] = encode_tiles(codec, pixels, quality, Grid(photo.width, photo.height), Coder.CONSTRICTION)
         y_hat = codec.tile.decode(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION).y_hat()
         again = codec.tile.decode(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION).y_hat()
         assert torch.equal(y_hat, again)
@@ -80,22 +82,22 @@ def test_decoded_latents_are_the_encoders(codec: ModelCodec, photo: Image.Image)
         assert (error <= 1 + 1e-3).float().mean() > 0.9
 
 
-def test_a_decoder_out_of_step_is_reported(codec: ModelCodec, photo: Image.Image) -> None:
+def test_a_decoder_out_of_step_is_reported(codec: LoadedModel, photo: Image.Image) -> None:
     pixels = to_picture(photo).pixels
     grid = Grid(photo.width, photo.height)
-    [encoded] = codec.encode(pixels, 4000, grid, Coder.CONSTRICTION)
+    [encoded] = encode_tiles(codec, pixels, 4000, grid, Coder.CONSTRICTION)
     wrong = encoded._replace(symbols_crc=encoded.symbols_crc ^ 1)
     with pytest.raises(ChecksumError):
-        codec.decode([wrong], 4000, grid, Coder.CONSTRICTION, grid.picture)
+        decode_tiles(codec, [wrong], 4000, grid, Coder.CONSTRICTION, grid.picture)
     # the number of a tile is part of its checksum, so that tiles cannot change places unseen
     with pytest.raises(ChecksumError):
         codec.tile.decode(encoded, 4000, *pixels.shape[:2], Coder.CONSTRICTION, 1)
 
 
-def test_actual_bytes_match_the_rate_estimate(shipped: ModelCodec, photo: Image.Image) -> None:
+def test_actual_bytes_match_the_rate_estimate(shipped: LoadedModel, photo: Image.Image) -> None:
     pixels = to_picture(photo).pixels
     for quality in (2000, 5000, 8000):
-        [encoded] = shipped.encode(pixels, quality, Grid(photo.width, photo.height), Coder.CONSTRICTION)
+        [encoded] = encode_tiles(shipped, pixels, quality, Grid(photo.width, photo.height), Coder.CONSTRICTION)
         rows, columns = -(-pixels.shape[0] // 16), -(-pixels.shape[1] // 16)
         decoder = shipped.tile.coder(Coder.CONSTRICTION).decoder(encoded.stream)
         bits, gaussian = 0.0, 0.0
@@ -122,7 +124,7 @@ def test_actual_bytes_match_the_rate_estimate(shipped: ModelCodec, photo: Image.
         assert 0.9 * gaussian < bits < gaussian
 
 
-def test_exact_path_follows_the_float_path(codec: ModelCodec, tiny_info: ModelInfo) -> None:
+def test_exact_path_follows_the_float_path(codec: LoadedModel, tiny_info: ModelInfo) -> None:
     model = random_model(tiny_info)
     z = torch.randint(-6, 7, (1, 8, 5, 4), generator=torch.Generator().manual_seed(0)).double()
     for quality in (1000, 2500, 6789, 8000):
@@ -137,7 +139,7 @@ def test_exact_path_follows_the_float_path(codec: ModelCodec, tiny_info: ModelIn
         assert (exact.scales - index)[sigma > 1.1 * SCALE_MIN].abs().max() < 0.75
 
 
-def test_exact_parts_of_z_follow_the_float_path(codec: ModelCodec, tiny_info: ModelInfo) -> None:
+def test_exact_parts_of_z_follow_the_float_path(codec: LoadedModel, tiny_info: ModelInfo) -> None:
     model = random_model(tiny_info)
     symbols = torch.randint(-2, 3, (1, 8, 35), generator=torch.Generator().manual_seed(0))
     for quality in (1000, 4321, 8000):
@@ -169,7 +171,7 @@ def test_fixed_point_constants() -> None:
     assert interpolate(points, 1001).tolist() == [0, -7]
 
 
-def test_integer_powers_of_two(codec: ModelCodec) -> None:
+def test_integer_powers_of_two(codec: LoadedModel) -> None:
     logarithm = np.arange(-(10 << LOG_BITS), 10 << LOG_BITS, 4099)
     powers = codec.tile.h_s.power_of_two(logarithm, 8)
     assert np.abs(powers - 2.0 ** (logarithm / 2**LOG_BITS + 8)).max() <= 0.5 + 2**18 * 1e-5
@@ -194,7 +196,7 @@ def test_weights_are_verified(tiny_info: ModelInfo) -> None:
 
 
 def test_rounding_saves_bits_where_they_cost_more_than_the_error(
-    codec: ModelCodec, monkeypatch: pytest.MonkeyPatch
+    codec: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generator = torch.Generator().manual_seed(0)
     residual = torch.randn(1, 24, 6, 7, generator=generator, dtype=torch.double) * 3
@@ -212,7 +214,7 @@ def test_rounding_saves_bits_where_they_cost_more_than_the_error(
     least = torch.where(torch.arange(24) < 12, 1e3, 0.0)[None, :, None, None]
     half = codec.rounding.optimised(residual, scales, error_weight(gain, 0.0), least)
     with monkeypatch.context() as patch:  # as on another device
-        patch.setattr("lcomp.rounding.worth_a_look", lambda symbols: slice(None))
+        patch.setattr("lcomp.encoding.rdoq.worth_a_look", lambda symbols: slice(None))
         assert (codec.rounding.optimised(residual, scales, error_weight(gain, 1e-4)) == some).all()
     assert torch.equal(half, torch.where(least > 0, plain, greedy))
 
@@ -223,7 +225,7 @@ def test_precision_costs_next_to_nothing() -> None:
         photo = image.convert("RGB")
     pixels = np.asarray(photo)
     codecs = {name: lcomp.Codec("hyperprior", "cpu", precision=name) for name in ("fp32", "bf16")}
-    files = {name: codec.encode(photo, 8.0) for name, codec in codecs.items()}
+    files = {name: encode_tiles(codec, photo, 8.0) for name, codec in codecs.items()}
     for codec in codecs.values():
         # any precision reads what any other wrote
         first, second = (psnr(np.asarray(codec.decode(data)), pixels) for data in files.values())

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lcomp import container
-from lcomp.binary import Reader, write_varint
-from lcomp.container import CRITICAL, Coder, Encoded, Header, LicFile, Mode
 from lcomp.errors import ChecksumError, FormatError, LcompError, LimitError, TruncatedError, UnsupportedError
-from lcomp.salvage import recover
+from lcomp.format import container
+from lcomp.format.binary import Reader, write_varint
+from lcomp.format.container import CRITICAL, Coder, Encoded, Header, LicFile, Mode
+from lcomp.format.salvage import recover
 
 headers = st.builds(
     Header,

@@ -6,15 +6,18 @@ import torch
 from conftest import noise_image, random_context, random_model
 from torch import Tensor
 
-from lcomp.codec import ModelCodec
-from lcomp.container import Coder
+from lcomp.decoding.area import decode_tiles
+from lcomp.encoding.streams import encode_tiles
 from lcomp.entropy.tables import gaussian_tables
 from lcomp.errors import ChecksumError, FormatError, ModelError
-from lcomp.images import to_picture
+from lcomp.format.container import Coder
+from lcomp.format.tiles import Grid
+from lcomp.model.loaded import LoadedModel
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.config import ContextConfig
 from lcomp.networks.context import Base, surprise
-from lcomp.networks.integer import (
+from lcomp.networks.exact.context import Places
+from lcomp.networks.exact.hyper_synthesis import (
     ACTIVATION_BITS,
     LOG_BITS,
     LOG_SCALE_MIN,
@@ -23,17 +26,16 @@ from lcomp.networks.integer import (
     EntropyParameters,
     HyperOutput,
 )
-from lcomp.networks.integer_context import Places
 from lcomp.networks.passes import Pass, known_taps, part_numbers, passes
 from lcomp.networks.rates import LOG_SCALE_FLOOR
-from lcomp.tiles import Grid
+from lcomp.pictures.reading import to_picture
 from lcomp.training.export import export
-from lcomp.zoo import ModelInfo, read_model
+from lcomp.zoo.registry import ModelInfo, read_model
 
 
 @pytest.fixture(scope="module")
-def codec(context_info: ModelInfo) -> ModelCodec:
-    return ModelCodec(context_info, torch.device("cpu"))
+def codec(context_info: ModelInfo) -> LoadedModel:
+    return LoadedModel(context_info, torch.device("cpu"))
 
 
 def test_taps_meet_what_is_known() -> None:
@@ -64,36 +66,36 @@ def test_surprise_is_zero_where_the_energy_is_as_expected() -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (16, 40), (100, 90), (130, 64)])
-def test_pictures_round_trip(codec: ModelCodec, width: int, height: int) -> None:
+def test_pictures_round_trip(codec: LoadedModel, width: int, height: int) -> None:
     pixels = to_picture(noise_image(width, height)).pixels
     for quality in (1000, 4321, 8000):
         grid = Grid(width, height)
-        tiles = codec.encode(pixels, quality, grid, Coder.CONSTRICTION)
+        tiles = encode_tiles(codec, pixels, quality, grid, Coder.CONSTRICTION)
         # the decoder checks the symbols' checksum
-        decoded = codec.decode(tiles, quality, grid, Coder.CONSTRICTION, grid.picture)
+        decoded = decode_tiles(codec, tiles, quality, grid, Coder.CONSTRICTION, grid.picture)
         assert decoded.pixels.shape == pixels.shape
 
 
-def test_tiles_are_coded_one_by_one(codec: ModelCodec) -> None:
+def test_tiles_are_coded_one_by_one(codec: LoadedModel) -> None:
     pixels = to_picture(noise_image(150, 70)).pixels
     grid = Grid(150, 70, 64)
-    tiles = codec.encode(pixels, 5000, grid, Coder.CONSTRICTION)
+    tiles = encode_tiles(codec, pixels, 5000, grid, Coder.CONSTRICTION)
     assert len(tiles) == 6
-    decoded = codec.decode(tiles, 5000, grid, Coder.CONSTRICTION, grid.picture)
+    decoded = decode_tiles(codec, tiles, 5000, grid, Coder.CONSTRICTION, grid.picture)
     assert decoded.pixels.shape == pixels.shape
 
 
-def test_the_context_reaches_the_stream(codec: ModelCodec, context_info: ModelInfo) -> None:
+def test_the_context_reaches_the_stream(codec: LoadedModel, context_info: ModelInfo) -> None:
     assert context_info.backbone is not None
-    alone = ModelCodec(context_info.backbone, torch.device("cpu"))
+    alone = LoadedModel(context_info.backbone, torch.device("cpu"))
     pixels = to_picture(noise_image(100, 90)).pixels
-    tiles = codec.encode(pixels, 4000, Grid(100, 90), Coder.CONSTRICTION)
-    assert tiles != alone.encode(pixels, 4000, Grid(100, 90), Coder.CONSTRICTION)
+    tiles = encode_tiles(codec, pixels, 4000, Grid(100, 90), Coder.CONSTRICTION)
+    assert tiles != encode_tiles(alone, pixels, 4000, Grid(100, 90), Coder.CONSTRICTION)
     with pytest.raises((ChecksumError, FormatError)):
         alone.tile.decode(tiles[0], 4000, 90, 100, Coder.CONSTRICTION)
 
 
-def test_the_exact_passes_follow_the_float_network(codec: ModelCodec, context_info: ModelInfo) -> None:
+def test_the_exact_passes_follow_the_float_network(codec: LoadedModel, context_info: ModelInfo) -> None:
     """The integer network predicts what the trained one does, given the same symbols."""
     network = random_context(context_info)
     quality, shape = 3700, (7, 6)
@@ -121,9 +123,9 @@ def test_the_exact_passes_follow_the_float_network(codec: ModelCodec, context_in
     assert ((index - exact.scales.double()).abs() <= 1).double().mean() > 0.99
 
 
-def test_a_damaged_stream_is_noticed(codec: ModelCodec) -> None:
+def test_a_damaged_stream_is_noticed(codec: LoadedModel) -> None:
     pixels = to_picture(noise_image(64, 64)).pixels
-    [encoded] = codec.encode(pixels, 4000, Grid(64, 64), Coder.CONSTRICTION)
+    [encoded] = encode_tiles(codec, pixels, 4000, Grid(64, 64), Coder.CONSTRICTION)
     for place in range(0, len(encoded.stream), 7):
         stream = bytearray(encoded.stream)
         stream[place] ^= 4
@@ -141,7 +143,7 @@ def test_a_context_model_needs_its_own_backbone(context_info: ModelInfo, tmp_pat
     torch.nn.init.normal_(other.h_s.leave.weight)
     export(other, backbone, {}, gaussian_tables())
     with pytest.raises(ModelError, match="fingerprint"):
-        ModelCodec(read_model(root / "models" / "context.toml"), torch.device("cpu"))
+        LoadedModel(read_model(root / "models" / "context.toml"), torch.device("cpu"))
 
 
 def test_scales_stay_within_the_tables() -> None:

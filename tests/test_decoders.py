@@ -9,55 +9,61 @@ from typer.testing import CliRunner
 
 import lcomp
 from lcomp.cli.app import app
-from lcomp.codec import ModelCodec
-from lcomp.container import Coder
-from lcomp.decoders import Decoder, EnhancedDecoder
-from lcomp.distortion import finest_band, psnr
+from lcomp.decoding.area import decode_tiles
+from lcomp.encoding.distortion import finest_band, psnr
+from lcomp.encoding.streams import encode_tiles
 from lcomp.errors import LcompError, ModelError
-from lcomp.loading import load_decoder, load_model
+from lcomp.format.container import Coder
+from lcomp.format.tiles import Grid, Rectangle
+from lcomp.model.cache import load_decoder, load_model
+from lcomp.model.decoders import Decoder, EnhancedDecoder
+from lcomp.model.loaded import LoadedModel
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.config import STRIDE, RefinementConfig
 from lcomp.networks.enhancer import Enhancer, grain, upscale
 from lcomp.networks.refinement import Evidence
-from lcomp.tiles import Grid, Rectangle
-from lcomp.weights import load_decoder as load_network
-from lcomp.zoo import ModelInfo, decoder_names
+from lcomp.zoo.registry import ModelInfo, decoder_names
+from lcomp.zoo.weights import load_decoder as load_network
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def codec(sr_info: ModelInfo) -> ModelCodec:
-    exact = ModelCodec(sr_info.coding, CPU)
+def codec(sr_info: ModelInfo) -> LoadedModel:
+    exact = LoadedModel(sr_info.coding, CPU)
     exact.transforms.bf16 = False
     return exact
 
 
 @pytest.fixture(params=["mse", "sr"])
-def decoder(request: pytest.FixtureRequest, codec: ModelCodec, sr_info: ModelInfo) -> Decoder:
+def decoder(request: pytest.FixtureRequest, codec: LoadedModel, sr_info: ModelInfo) -> Decoder:
     if request.param == "mse":
         return codec.transforms.mse
     return EnhancedDecoder(codec.transforms.networks, load_network(sr_info, CPU), sr_info.architecture, 1.0)
 
 
 @pytest.mark.parametrize("half", [False, True])
-def test_windows_give_what_one_piece_gives(codec: ModelCodec, decoder: Decoder, half: bool) -> None:
+def test_windows_give_what_one_piece_gives(codec: LoadedModel, decoder: Decoder, half: bool) -> None:
     size, quality = (330, 215), 700 if half else 5000
     whole, pixels = Grid(*size), np.asarray(noise_image(*size))
-    one_tile = codec.encode(pixels, quality, whole, Coder.CONSTRICTION)
-    at_once = codec.decode(one_tile, quality, whole, Coder.CONSTRICTION, whole.picture, decoder=decoder, half=half)
+    one_tile = encode_tiles(codec, pixels, quality, whole, Coder.CONSTRICTION)
+    at_once = decode_tiles(
+        codec, one_tile, quality, whole, Coder.CONSTRICTION, whole.picture, decoder=decoder, half=half
+    )
     assert at_once.pixels.shape == (215 << half, 330 << half, 3)
     for area in (Rectangle(83, 101, 9, 40), Rectangle(0, 0, 330, 215), Rectangle(329, 214, 1, 1)):
-        part = codec.decode(one_tile, quality, whole, Coder.CONSTRICTION, area, decoder=decoder, half=half).pixels
+        part = decode_tiles(
+            codec, one_tile, quality, whole, Coder.CONSTRICTION, area, decoder=decoder, half=half
+        ).pixels
         seen = area.doubled() if half else area
         picture = whole.picture.doubled() if half else whole.picture
         assert np.abs(at_once.pixels[seen.within(picture)].astype(int) - part).max() <= 1
 
 
 @pytest.mark.parametrize("half", [False, True])
-def test_the_margin_is_the_receptive_field(codec: ModelCodec, decoder: Decoder, half: bool) -> None:
+def test_the_margin_is_the_receptive_field(codec: LoadedModel, decoder: Decoder, half: bool) -> None:
     # a gradient reaches exactly as far as the receptive field, however small its influence
-    see = decoder.margin // STRIDE
+    see = decoder.halo // STRIDE
     size = 4 * see + 1
     known = torch.randn(1, decoder.channels, size, size, requires_grad=True)
     w = quality_weights(torch.tensor([0.4]))

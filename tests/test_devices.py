@@ -15,16 +15,18 @@ from make_golden import GOLDEN, latents_sha256
 from PIL import Image
 from typer.testing import CliRunner
 
-from lcomp import container
-from lcomp.api import memory_errors
 from lcomp.cli.app import app
-from lcomp.codec import ModelCodec
-from lcomp.container import Coder
+from lcomp.decoding.area import decode_tiles
+from lcomp.encoding.streams import encode_tiles
 from lcomp.errors import LcompError
-from lcomp.loading import choose_device, load_model, trouble
-from lcomp.tile_codec import log
-from lcomp.tiles import Grid
-from lcomp.zoo import model_by_name
+from lcomp.format import container
+from lcomp.format.container import Coder
+from lcomp.format.tiles import Grid
+from lcomp.log import log
+from lcomp.model.cache import load_model
+from lcomp.model.devices import choose_device, memory_errors, trouble
+from lcomp.model.loaded import LoadedModel
+from lcomp.zoo.registry import model_by_name
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 
@@ -113,7 +115,7 @@ def test_other_errors_are_not_taken_for_that() -> None:
 @pytest.mark.parametrize("name", ["hyperprior", "autoregressive"])
 def test_cuda_and_cpu_agree(name: str, photo: Image.Image) -> None:
     model = model_by_name(name)
-    cpu, cuda = ModelCodec(model, CPU), ModelCodec(model, CUDA)
+    cpu, cuda = LoadedModel(model, CPU), LoadedModel(model, CUDA)
     pixels = np.asarray(photo)
     for quality, (first, second) in product((1000, 4000, 8000), ((cpu, cuda), (cuda, cpu))):
         [encoded] = first.encode(pixels, quality, Grid(200, 136), Coder.CONSTRICTION)
@@ -129,12 +131,14 @@ def test_cuda_codes_tiles_side_by_side(name: str, coder: Coder, photo: Image.Ima
     require_coder(coder)
     model, pixels, grid = model_by_name(name), np.asarray(photo), Grid(200, 136, tile=64)
     for effort in (1, 2):
-        tiles = ModelCodec(model, CUDA).encode(pixels, 4000, grid, coder, effort)  # which has not built its coder
-        expected = load_model(model, CPU).decode(tiles, 4000, grid, coder, grid.picture).pixels.astype(int)
+        tiles = encode_tiles(
+            LoadedModel(model, CUDA), pixels, 4000, grid, coder, effort
+        )  # which has not built its coder
+        expected = decode_tiles(load_model(model, CPU), tiles, 4000, grid, coder, grid.picture).pixels.astype(int)
         for stream in (torch.cuda.current_stream(), torch.cuda.Stream()):
-            fresh = ModelCodec(model, CUDA)
+            fresh = LoadedModel(model, CUDA)
             with torch.cuda.stream(stream):
-                pixels_there = fresh.decode(tiles, 4000, grid, coder, grid.picture).pixels
+                pixels_there = decode_tiles(fresh, tiles, 4000, grid, coder, grid.picture).pixels
             assert np.abs(pixels_there - expected).mean() < 1
 
 

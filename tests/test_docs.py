@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from lcomp import container
 from lcomp.entropy.tables import SCALE_MIN, STEPS_PER_OCTAVE
-from lcomp.tiles import TILE
+from lcomp.format import container
+from lcomp.format.tiles import TILE
 
 ROOT = Path(__file__).parent.parent
 
@@ -34,7 +34,7 @@ def test_the_format_names_its_constants() -> None:
 
 
 def test_every_model_description_is_complete() -> None:
-    from lcomp.zoo import all_models
+    from lcomp.zoo.registry import all_models
 
     models = all_models()
     assert len({model.number for model in models}) == len(models)

@@ -11,48 +11,50 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import lcomp
-from lcomp.aim import AIMS
 from lcomp.cli.app import app
-from lcomp.codec import ModelCodec
-from lcomp.container import Coder
-from lcomp.decoders import Decoder, EnhancedDecoder
-from lcomp.distortion import psnr
-from lcomp.effort import DEFAULT_EFFORT, LEVELS, Effort, Found, Moves
+from lcomp.decoding.area import decode_tiles
+from lcomp.encoding.distortion import psnr
+from lcomp.encoding.objective import OBJECTIVES
+from lcomp.encoding.reconstruction import Reconstruction
+from lcomp.encoding.streams import encode_tiles
+from lcomp.encoding.symbol_search import DEFAULT_EFFORT, LEVELS, Moves, SearchState, SymbolSearch
 from lcomp.errors import LcompError
-from lcomp.loading import load_model
-from lcomp.networks.integer import EntropyParameters
-from lcomp.scene import Scene
-from lcomp.tile_codec import Choice, Latents
-from lcomp.tiles import Grid, Rectangle
-from lcomp.weights import load_decoder
-from lcomp.windows import Pixels
-from lcomp.zoo import ModelInfo, model_by_name
+from lcomp.format.container import Coder
+from lcomp.format.tiles import Grid, Rectangle
+from lcomp.model.cache import load_model
+from lcomp.model.decoders import Decoder, EnhancedDecoder
+from lcomp.model.loaded import LoadedModel
+from lcomp.model.tile_codec import Choice, Latents
+from lcomp.networks.exact.hyper_synthesis import EntropyParameters
+from lcomp.types import Pixels
+from lcomp.zoo.registry import ModelInfo, model_by_name
+from lcomp.zoo.weights import read_enhancer
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def codec(tiny_info: ModelInfo) -> ModelCodec:
-    codec = ModelCodec(tiny_info, CPU)
+def codec(tiny_info: ModelInfo) -> LoadedModel:
+    codec = LoadedModel(tiny_info, CPU)
     codec.transforms.bf16 = False
     return codec
 
 
 @pytest.fixture(scope="module")
-def context_codec(context_info: ModelInfo) -> ModelCodec:
-    return ModelCodec(context_info, CPU)
+def context_codec(context_info: ModelInfo) -> LoadedModel:
+    return LoadedModel(context_info, CPU)
 
 
 def worth(quality: int) -> float:
     """Bits per pixel that a squared error of one grey level is worth."""
-    return AIMS["mse"].lmbda(torch.tensor(quality / 1000)).item()
+    return OBJECTIVES["mse"].lmbda(torch.tensor(quality / 1000)).item()
 
 
-def cost(codec: ModelCodec, pixels: Pixels, quality: int, effort: int) -> float:
+def cost(codec: LoadedModel, pixels: Pixels, quality: int, effort: int) -> float:
     """Bits per pixel plus lmbda times the squared error of a picture, from its stream."""
     grid = Grid(*pixels.shape[1::-1])
-    [encoded] = tiles = codec.encode(pixels, quality, grid, Coder.CONSTRICTION, effort)
-    decoded = codec.decode(tiles, quality, grid, Coder.CONSTRICTION, grid.picture).pixels
+    [encoded] = tiles = encode_tiles(codec, pixels, quality, grid, Coder.CONSTRICTION, effort)
+    decoded = decode_tiles(codec, tiles, quality, grid, Coder.CONSTRICTION, grid.picture).pixels
     error = 255**2 / 10 ** (psnr(decoded, pixels) / 10)
     return 8 * len(encoded.stream) / (grid.width * grid.height) + worth(quality) * error
 
@@ -62,25 +64,25 @@ def test_more_effort_makes_better_files(model: str) -> None:
     # of a smaller picture some processors round latents that matter
     with Image.open(DATA / "kodim05.png") as image:
         pixels = np.asarray(image.convert("RGB").crop((0, 0, 400, 256)))
-    codec = ModelCodec(model_by_name(model), CPU)
+    codec = LoadedModel(model_by_name(model), CPU)
     for quality in (2000, 6000):
         nearest, optimised, searched = (cost(codec, pixels, quality, effort) for effort in (0, 1, 5))
         assert optimised < 0.995 * nearest
         assert searched < 0.992 * optimised
 
 
-def served(codec: ModelCodec, sr_info: ModelInfo, name: str) -> Decoder:
+def served(codec: LoadedModel, sr_info: ModelInfo, name: str) -> Decoder:
     if name == "mse":
         return codec.transforms.mse
-    return EnhancedDecoder(codec.transforms.networks, load_decoder(sr_info, CPU), sr_info.architecture, 1.0)
+    return EnhancedDecoder(codec.transforms.networks, read_enhancer(sr_info, CPU), sr_info.architecture, 1.0)
 
 
 @pytest.mark.parametrize("name", ["mse", "sr"])
-def test_the_slope_is_that_of_the_squared_error(name: str, codec: ModelCodec, sr_info: ModelInfo) -> None:
+def test_the_slope_is_that_of_the_squared_error(name: str, codec: LoadedModel, sr_info: ModelInfo) -> None:
     quality, area = 4000, Rectangle(0, 0, 70, 50)
     x = codec.transforms.signal(np.asarray(noise_image(70, 50)), area)
     y = codec.transforms.latents(x, quality).clone()
-    scene = Scene(codec.transforms, served(codec, sr_info, name), AIMS["mse"], x, area, quality)
+    scene = Reconstruction(codec.transforms, served(codec, sr_info, name), OBJECTIVES["mse"], x, area, quality)
     mean = torch.round(16 * torch.randn(y.shape, generator=torch.Generator().manual_seed(3))).double()
     parameters = EntropyParameters(mean, torch.full_like(y, 20, dtype=torch.uint8))
     symbols = y - mean.float() / 64
@@ -96,37 +98,39 @@ def test_the_slope_is_that_of_the_squared_error(name: str, codec: ModelCodec, sr
 
 
 def test_a_search_works_for_the_decoder_of_the_file(
-    codec: ModelCodec, sr_info: ModelInfo, monkeypatch: pytest.MonkeyPatch, photo: Image.Image
+    codec: LoadedModel, sr_info: ModelInfo, monkeypatch: pytest.MonkeyPatch, photo: Image.Image
 ) -> None:
     grid, pixels = Grid(150, 90, tile=64), np.asarray(noise_image(150, 90))
-    for_mse = codec.encode(pixels, 5000, grid, Coder.CONSTRICTION, 6)
+    for_mse = encode_tiles(codec, pixels, 5000, grid, Coder.CONSTRICTION, 6)
     other = served(codec, sr_info, "sr")
     assert isinstance(other, EnhancedDecoder)
     other.strength = 30.0  # what the untrained network adds is small
-    assert codec.encode(pixels, 5000, grid, Coder.CONSTRICTION, 6, decoder=other) != for_mse
+    assert encode_tiles(codec, pixels, 5000, grid, Coder.CONSTRICTION, 6, decoder=other) != for_mse
     asked: list[Decoder | None] = []
-    encode = ModelCodec.encode
+    encode = LoadedModel.encode
 
-    def spy(self: ModelCodec, *arguments: object) -> object:
+    def spy(self: LoadedModel, *arguments: object) -> object:
         asked.append(arguments[-1])  # type: ignore[arg-type]
         return encode(self, *arguments[:4])  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ModelCodec, "encode", spy)
+    monkeypatch.setattr(LoadedModel, "encode", spy)
     for model, effort in (("sr", 2), ("sr", 1), ("gan", 2), ("hyperprior", 2)):
         lcomp.encode(photo, 4, model, effort=effort)
     assert [type(decoder).__name__ for decoder in asked] == ["EnhancedDecoder", "NoneType", "NoneType", "MseDecoder"]
 
 
-def test_the_same_file_every_time_and_tile_by_tile(codec: ModelCodec) -> None:
+def test_the_same_file_every_time_and_tile_by_tile(codec: LoadedModel) -> None:
     grid = Grid(150, 90, tile=64)
     pixels = np.asarray(noise_image(150, 90))
     seen = []
-    first = codec.encode(pixels, 5000, grid, Coder.CONSTRICTION, 3, lambda done, total: seen.append((done, total)))
-    assert first == codec.encode(pixels, 5000, grid, Coder.CONSTRICTION, 3)
-    assert first != codec.encode(pixels, 5000, grid, Coder.CONSTRICTION, 1)
+    first = encode_tiles(
+        codec, pixels, 5000, grid, Coder.CONSTRICTION, 3, lambda done, total: seen.append((done, total))
+    )
+    assert first == encode_tiles(codec, pixels, 5000, grid, Coder.CONSTRICTION, 3)
+    assert first != encode_tiles(codec, pixels, 5000, grid, Coder.CONSTRICTION, 1)
     assert seen == sorted(seen)
     assert seen[-1] == (150 * 90, 150 * 90)
-    assert codec.decode(first, 5000, grid, Coder.CONSTRICTION, grid.picture).pixels.shape == pixels.shape
+    assert decode_tiles(codec, first, 5000, grid, Coder.CONSTRICTION, grid.picture).pixels.shape == pixels.shape
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
@@ -134,17 +138,17 @@ def test_a_caller_without_gradients(mode: type[torch.no_grad], tiny_info: ModelI
     grid, pixels = Grid(64, 64), np.asarray(noise_image(64, 64))
     with mode():
         codec = load_model.__wrapped__(tiny_info, CPU)
-        found = codec.encode(pixels, 5000, grid, Coder.CONSTRICTION, 3)
-    assert found == codec.encode(pixels, 5000, grid, Coder.CONSTRICTION, 3)
+        found = encode_tiles(codec, pixels, 5000, grid, Coder.CONSTRICTION, 3)
+    assert found == encode_tiles(codec, pixels, 5000, grid, Coder.CONSTRICTION, 3)
 
 
-def test_the_middle_speaks_for_a_picture_where_it_is_sure(codec: ModelCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_middle_speaks_for_a_picture_where_it_is_sure(codec: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     place, quality = Rectangle(64, 32, 300, 270), 5000
     x = codec.transforms.signal(np.asarray(noise_image(300, 270)), Rectangle(0, 0, 300, 270))
-    scene = Scene(codec.transforms, codec.transforms.mse, AIMS["mse"], x, place, quality)
+    scene = Reconstruction(codec.transforms, codec.transforms.mse, OBJECTIVES["mse"], x, place, quality)
     assert scene.middle() == Rectangle(64 + 64, 32 + 64, 128, 128)
     assert scene.part(Rectangle(80, 48, 128, 128)).middle() is None
-    effort, y = codec.search(2), codec.transforms.latents(x, quality)
+    effort, y = SymbolSearch(codec, 2), codec.transforms.latents(x, quality)
     whole = Rectangle(0, 0, y.shape[3], y.shape[2]).within(Rectangle(0, 0, y.shape[3], y.shape[2]))
     good = effort.surrounded(y, whole, effort.first(y, quality))
     middle = good.symbols.clone()
@@ -153,13 +157,13 @@ def test_the_middle_speaks_for_a_picture_where_it_is_sure(codec: ModelCodec, mon
     edge[..., 14:, :] += 3
     bad, worse = good._replace(symbols=middle), good._replace(symbols=edge)
     looked: list[Rectangle] = []
-    distortion = Scene.distortion
+    distortion = Reconstruction.distortion
 
-    def spy(self: Scene, latents: Latents) -> torch.Tensor:
+    def spy(self: Reconstruction, latents: Latents) -> torch.Tensor:
         looked.append(self.place)
         return distortion(self, latents)
 
-    monkeypatch.setattr(Scene, "distortion", spy)
+    monkeypatch.setattr(Reconstruction, "distortion", spy)
     assert effort.pays(scene, bad, good)
     assert [area.width for area in looked] == [128, 128]
     assert not effort.pays(scene, good, bad)
@@ -168,21 +172,23 @@ def test_the_middle_speaks_for_a_picture_where_it_is_sure(codec: ModelCodec, mon
     assert [area.width for area in looked[2:]] == [128, 128, 300, 300] * 3
 
 
-def test_nothing_found_leaves_the_first_choice(codec: ModelCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_found_leaves_the_first_choice(codec: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = np.asarray(noise_image(64, 64))
     grid = Grid(64, 64)
-    first = codec.encode(pixels, 5000, grid, Coder.CONSTRICTION, 1)
-    moved = Effort.moved
+    first = encode_tiles(codec, pixels, 5000, grid, Coder.CONSTRICTION, 1)
+    moved = SymbolSearch.moved
 
-    def worse(self: Effort, choice: Choice, moves: Moves, slope: torch.Tensor, weight: torch.Tensor, q: int) -> Choice:
+    def worse(
+        self: SymbolSearch, choice: Choice, moves: Moves, slope: torch.Tensor, weight: torch.Tensor, q: int
+    ) -> Choice:
         return moved(self, choice, moves, -10 * slope, weight, q)
 
-    monkeypatch.setattr(Effort, "moved", worse)
-    assert codec.encode(pixels, 5000, grid, Coder.CONSTRICTION, 4) == first
+    monkeypatch.setattr(SymbolSearch, "moved", worse)
+    assert encode_tiles(codec, pixels, 5000, grid, Coder.CONSTRICTION, 4) == first
 
 
-def test_moves_are_single_steps_of_coded_symbols(codec: ModelCodec) -> None:
-    effort = codec.search(5)
+def test_moves_are_single_steps_of_coded_symbols(codec: LoadedModel) -> None:
+    effort = SymbolSearch(codec, 5)
     y = codec.transforms.latents(
         codec.transforms.signal(np.asarray(noise_image(96, 96)), Rectangle(0, 0, 96, 96)), 5000
     )
@@ -192,24 +198,24 @@ def test_moves_are_single_steps_of_coded_symbols(codec: ModelCodec) -> None:
     for moves in tried:
         assert set(moves.step.unique().tolist()) <= {-1.0, 0.0, 1.0}
         assert not moves.step[scales == 0].any()
-        added = codec.rounding.cost(symbols + moves.step, scales) - codec.rounding.cost(symbols, scales)
+        added = effort.rdoq.cost(symbols + moves.step, scales) - effort.rdoq.cost(symbols, scales)
         assert torch.allclose(moves.bits[moves.step != 0], added[moves.step != 0], atol=1e-3)
     few, many = (moves.step.count_nonzero() for moves in tried)
     assert 0 < few < many / 3
     # a slope that promises nothing leaves only what saves bits
-    kept = effort.moved(Found(choice, y), tried[1], torch.zeros_like(y), weight, 5000)
-    assert codec.rounding.cost(kept.choice.symbols, scales).sum() < codec.rounding.cost(symbols, scales).sum()
+    kept = effort.moved(SearchState(choice, y), tried[1], torch.zeros_like(y), weight, 5000)
+    assert effort.rdoq.cost(kept.choice.symbols, scales).sum() < effort.rdoq.cost(symbols, scales).sum()
 
 
-def test_what_is_moved_stays_and_the_rest_keeps_to_the_latents(context_codec: ModelCodec) -> None:
-    effort = context_codec.search(5)
+def test_what_is_moved_stays_and_the_rest_keeps_to_the_latents(context_codec: LoadedModel) -> None:
+    effort = SymbolSearch(context_codec, 5)
     y = context_codec.transforms.latents(
         context_codec.transforms.signal(np.asarray(noise_image(96, 96)), Rectangle(0, 0, 96, 96)), 5000
     )
     first, weight = effort.first(y, 5000), torch.full((1, y.shape[1], 1, 1), 1e9)  # plain rounding
     moves = effort.moves(y, first, torch.ones_like(weight), 0.3, torch.Generator().manual_seed(0))
     every = moves._replace(bits=torch.full_like(moves.bits, -1e9))
-    found = effort.moved(Found(first, y), every, torch.zeros_like(y), weight, 5000)
+    found = effort.moved(SearchState(first, y), every, torch.zeros_like(y), weight, 5000)
     step = moves.step != 0
     assert step.any()
     assert torch.equal(found.target[~step], y[~step])
@@ -222,14 +228,14 @@ def test_what_is_moved_stays_and_the_rest_keeps_to_the_latents(context_codec: Mo
 
 
 def test_a_picture_that_leads_the_hyperprior_astray(tiny_info: ModelInfo, monkeypatch: pytest.MonkeyPatch) -> None:
-    codec, area = ModelCodec(tiny_info, CPU), Rectangle(0, 0, 512, 192)
+    codec, area = LoadedModel(tiny_info, CPU), Rectangle(0, 0, 512, 192)
     y = codec.transforms.latents(codec.transforms.signal(np.asarray(noise_image(512, 192)), area), 5000)
 
     def mad(module: torch.nn.Module, inputs: tuple[torch.Tensor], z: torch.Tensor) -> torch.Tensor:
         return torch.cat([1e3 * z[..., :2], z[..., 2:]], -1)
 
     def first() -> Choice:
-        return codec.search(1).first(y, 5000)
+        return SymbolSearch(codec, 1).first(y, 5000)
 
     def error(choice: Choice) -> float:
         return float((y - choice.y_hat()).abs().max())
@@ -237,7 +243,7 @@ def test_a_picture_that_leads_the_hyperprior_astray(tiny_info: ModelInfo, monkey
     sane = first()
     codec.transforms.networks.h_a.leave.register_forward_hook(mad)
     repaired = first()
-    monkeypatch.setattr("lcomp.effort.ASTRAY", float("inf"))
+    monkeypatch.setattr("lcomp.encoding.symbol_search.ASTRAY", float("inf"))
     assert error(first()) > 20
     assert error(sane) < 1.5
     assert error(repaired) < 1.5

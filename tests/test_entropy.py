@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from lcomp.container import Coder
 from lcomp.entropy.grouping import Order, Transfer
-from lcomp.entropy.latents import MAX_SYMBOL, Group, LatentCoder, LatentDecoder, coder_tables
+from lcomp.entropy.latents import MAX_SYMBOL, LatentCoder, LatentDecoder, SymbolGroup, coder_tables
 from lcomp.entropy.range_coder import RangeCoder
 from lcomp.entropy.tables import (
     PRECISION,
@@ -22,13 +21,14 @@ from lcomp.entropy.tables import (
     unpack_tables,
 )
 from lcomp.errors import FormatError
+from lcomp.format.container import Coder
 
 TABLES = gaussian_tables()
 
 
-def group(symbols: np.ndarray, index: np.ndarray) -> Group:
+def group(symbols: np.ndarray, index: np.ndarray) -> SymbolGroup:
     order = Order(torch.from_numpy(index))
-    return Group(order.arrange(torch.from_numpy(symbols)).numpy(), order.counts.numpy())
+    return SymbolGroup(order.arrange(torch.from_numpy(symbols)).numpy(), order.counts.numpy())
 
 
 def decoded(decoder: LatentDecoder, index: np.ndarray) -> np.ndarray:

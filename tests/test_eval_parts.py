@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 from scipy.interpolate import PchipInterpolator
 
-from lcomp.distortion import psnr
+from lcomp.encoding.distortion import psnr
 from lcomp.errors import LcompError
 from lcomp.evaluation import codecs, datasets
 from lcomp.evaluation.bdrate import Curve, bd_rate, efficient

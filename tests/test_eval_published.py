@@ -11,7 +11,7 @@ import pytest
 
 from lcomp.errors import LcompError
 from lcomp.evaluation.results import read_results
-from lcomp.zoo import all_models
+from lcomp.zoo.registry import all_models
 
 ROOT = Path(__file__).parent.parent
 

@@ -23,7 +23,7 @@ from lcomp.evaluation.report import render
 from lcomp.evaluation.results import Results, Row, Skipped, read_results, to_csv, to_json
 from lcomp.evaluation.summary import summarise
 from lcomp.evaluation.table import points_table, summary_table
-from lcomp.zoo import ModelInfo
+from lcomp.zoo.registry import ModelInfo
 
 PLAN = Plan((1.0, 4.0, 8.0), "cpu", perceptual=False, jobs=1)
 
@@ -31,7 +31,7 @@ PLAN = Plan((1.0, 4.0, 8.0), "cpu", perceptual=False, jobs=1)
 @pytest.fixture
 def tiny(tiny_info: ModelInfo, monkeypatch: pytest.MonkeyPatch) -> Adapter:
     """The tiny model as a codec."""
-    monkeypatch.setattr("lcomp.zoo.all_models", lambda: (tiny_info,))
+    monkeypatch.setattr("lcomp.zoo.registry.all_models", lambda: (tiny_info,))
     return lcomp_model("tiny", PLAN.qualities, "cpu")
 
 

@@ -13,10 +13,10 @@ from make_golden import GOLDEN, METADATA, colours_psnr, latents, latents_sha256
 from PIL import Image
 
 import lcomp
-from lcomp import container
-from lcomp.codec import ModelCodec
-from lcomp.container import Coder, Mode
-from lcomp.zoo import all_models, model_by_name
+from lcomp.format import container
+from lcomp.format.container import Coder, Mode
+from lcomp.model.loaded import LoadedModel
+from lcomp.zoo.registry import all_models, model_by_name
 
 SETTINGS = {
     "default": {},
@@ -35,12 +35,12 @@ import torch
 from itertools import product
 from pathlib import Path
 from PIL import Image
-from lcomp import container
-from lcomp.loading import load_model
-from lcomp.container import Coder, Encoded
-from lcomp.images import to_picture
-from lcomp.tiles import Grid
-from lcomp.zoo import model_by_name
+from lcomp.format import container
+from lcomp.model.cache import load_model
+from lcomp.format.container import Coder, Encoded
+from lcomp.pictures.reading import to_picture
+from lcomp.format.tiles import Grid
+from lcomp.zoo.registry import model_by_name
 
 action, folder = sys.argv[1], Path(sys.argv[2])
 result = {}
@@ -48,7 +48,7 @@ for model, quality in product(("hyperprior", "autoregressive"), (1000, 4300, 800
     codec = load_model(model_by_name(model), torch.device("cpu"))
     if action == "encode":
         pixels = to_picture(Image.open(folder / "photo.png")).pixels
-        [encoded] = codec.encode(pixels, quality, Grid(200, 136), Coder.CONSTRICTION)
+        [encoded] = encode_tiles(codec, pixels, quality, Grid(200, 136), Coder.CONSTRICTION)
         path = Path(f"{sys.argv[3]}-{model}-{quality}")
         path.write_bytes(encoded.symbols_crc.to_bytes(4, "little") + encoded.stream)
     else:
@@ -80,11 +80,11 @@ def test_files_travel_between_all_settings(tmp_path: Path, photo: Image.Image) -
 
 
 @pytest.fixture(scope="module")
-def shipped() -> ModelCodec:
-    return ModelCodec(model_by_name("hyperprior"), torch.device("cpu"))
+def shipped() -> LoadedModel:
+    return LoadedModel(model_by_name("hyperprior"), torch.device("cpu"))
 
 
-def test_memory_format_batch_and_crop_do_not_matter(shipped: ModelCodec) -> None:
+def test_memory_format_batch_and_crop_do_not_matter(shipped: LoadedModel) -> None:
     generator = torch.Generator().manual_seed(0)
     channels = shipped.model.architecture.hyper_latents
     z = torch.randint(-2560, 2561, (3, channels, 6, 7), generator=generator).double()
@@ -99,7 +99,7 @@ def test_memory_format_batch_and_crop_do_not_matter(shipped: ModelCodec) -> None
             assert torch.equal(whole.log_scale[index], one.log_scale[0])
 
 
-def test_extreme_hyper_latents_stay_exact(shipped: ModelCodec) -> None:
+def test_extreme_hyper_latents_stay_exact(shipped: LoadedModel) -> None:
     channels = shipped.model.architecture.hyper_latents
     shape = (1, channels, 3, 3)
     for z in (torch.full(shape, 64 * 32767.0 + 2**20), torch.full(shape, -64 * 32767.0 - 2**20)):
@@ -137,7 +137,7 @@ def test_there_are_golden_files() -> None:
 
 
 def test_a_golden_file_has_escapes() -> None:
-    codec = ModelCodec(model_by_name("autoregressive"), torch.device("cpu"))
+    codec = LoadedModel(model_by_name("autoregressive"), torch.device("cpu"))
     [tile] = latents(container.read((GOLDEN / "escapes.lic").read_bytes()), codec)
     radius = torch.tensor([table.radius for table in codec.tile.tables])
     assert (tile.symbols.abs() > radius[tile.parameters.scales.int()]).any()

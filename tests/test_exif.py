@@ -10,8 +10,8 @@ from PIL.PngImagePlugin import PngInfo
 from test_pixels import ramp, reopened
 
 from lcomp.errors import ImageError
-from lcomp.exif import upright
-from lcomp.images import open_image, to_picture
+from lcomp.pictures.metadata import upright
+from lcomp.pictures.reading import open_image, to_picture
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])

@@ -22,7 +22,7 @@ from lcomp.training.recipe import read_recipe
 from lcomp.training.restore import installed_texture
 from lcomp.training.run import Setting, checkpoint_file
 from lcomp.training.statistics import WEIGHTS, bands, statistics_distance
-from lcomp.zoo import ModelInfo, read_model
+from lcomp.zoo.registry import ModelInfo, read_model
 
 CPU = torch.device("cpu")
 

@@ -12,13 +12,13 @@ from lcomp.networks.blocks import quality_weights
 from lcomp.networks.config import BackboneConfig, RefinementConfig
 from lcomp.networks.context import Base, Context
 from lcomp.networks.enhancer import Enhancer
-from lcomp.networks.family import count_features
 from lcomp.networks.hyperprior import Hyperprior
 from lcomp.networks.refinement import Evidence
 from lcomp.training.data import Pool, find_pictures, to_signal
 from lcomp.training.grow import copy_decoder, grow, grow_context
+from lcomp.training.joint import count_features
 from lcomp.training.start import start_from_components
-from lcomp.zoo import ModelInfo, read_model
+from lcomp.zoo.registry import ModelInfo, read_model
 
 
 def synthesize(model: Hyperprior, y_hat: torch.Tensor, w: torch.Tensor) -> torch.Tensor:

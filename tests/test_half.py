@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import lcomp
-from lcomp.distortion import psnr
-from lcomp.half import better, halve, halved
-from lcomp.tiles import Rectangle
+from lcomp.decoding.area import halved
+from lcomp.encoding.distortion import psnr
+from lcomp.encoding.half_size import better, halve
+from lcomp.format.tiles import Rectangle
 
 
 @given(width=st.integers(1, 9), height=st.integers(1, 9))

@@ -16,9 +16,9 @@ from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import TiffImageFile
 from test_pixels import grey_tiff, ramp, reopened
 
-from lcomp.container import Mode
 from lcomp.errors import ImageError, LcompError, LimitError, UnsupportedError
-from lcomp.images import open_image, to_picture
+from lcomp.format.container import Mode
+from lcomp.pictures.reading import open_image, to_picture
 
 KINDS = ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"]
 

@@ -9,7 +9,7 @@ from command import lcomp, one_line
 from PIL import Image
 
 from lcomp.cli.inputs import plan
-from lcomp.container import MAGIC
+from lcomp.format.container import MAGIC
 
 PNG, LIC = frozenset({".png"}), frozenset({".lic"})
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from lcomp.container import Mode
-from lcomp.depth import DEEP
 from lcomp.errors import UnsupportedError
-from lcomp.images import open_image, to_picture
-from lcomp.saving import to_image
+from lcomp.format.container import Mode
+from lcomp.pictures.depth import DEEP
+from lcomp.pictures.reading import open_image, to_picture
+from lcomp.pictures.writing import to_image
 
 
 def reopened(image: Image.Image, kind: str = "PNG", **options: object) -> Image.Image:

@@ -11,8 +11,8 @@ from lcomp.networks.blocks import quality_weights
 from lcomp.networks.context import Base
 from lcomp.networks.refinement import Evidence
 from lcomp.training.restore import installed_family
-from lcomp.weights import load_decoder
-from lcomp.zoo import ModelInfo
+from lcomp.zoo.registry import ModelInfo
+from lcomp.zoo.weights import load_decoder
 
 
 @pytest.fixture

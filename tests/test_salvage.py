@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lcomp import container
-from lcomp.container import Coder, Encoded, Header, LicFile, Mode
 from lcomp.errors import ChecksumError, FormatError, LcompError, TruncatedError, UnsupportedError
-from lcomp.salvage import ONCE, UNKNOWN, recover
+from lcomp.format import container
+from lcomp.format.container import Coder, Encoded, Header, LicFile, Mode
+from lcomp.format.salvage import ONCE, UNKNOWN, recover
 
 # lengths of one and of two bytes, and payloads that look like sections
 TILES = tuple(Encoded(bytes([129, 5, number] * (7 + 20 * number)), number) for number in range(6))

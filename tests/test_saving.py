@@ -6,10 +6,10 @@ import pytest
 from PIL import Image, ImageCms
 from test_pixels import alpha_ramp, ramp
 
-from lcomp.container import Mode
 from lcomp.errors import ImageError
-from lcomp.images import open_image, to_picture
-from lcomp.saving import FORMATS, KEEPS_ALPHA, save_image, to_image
+from lcomp.format.container import Mode
+from lcomp.pictures.reading import open_image, to_picture
+from lcomp.pictures.writing import FORMATS, KEEPS_ALPHA, save_image, to_image
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"])

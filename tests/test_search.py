@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 import lcomp
 from lcomp.cli.app import app
+from lcomp.encoding.rate_target import HIGHEST, LOWEST, SIZE_TOLERANCE, Target, bracket, parse_size, search
 from lcomp.errors import LcompError
-from lcomp.search import HIGHEST, LOWEST, SIZE_TOLERANCE, Target, bracket, parse_size, search
 
 
 def test_sizes_are_parsed() -> None:

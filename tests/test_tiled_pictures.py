@@ -9,37 +9,39 @@ import torch
 from conftest import noise_image
 from torch import Tensor
 
-from lcomp.codec import WINDOW, Decoded, ModelCodec
-from lcomp.container import Coder, Encoded
+from lcomp.decoding.area import Decoded, decode_tiles
+from lcomp.decoding.canvas import LatentCanvas
+from lcomp.encoding.streams import encode_tiles
 from lcomp.errors import ChecksumError, FormatError
-from lcomp.mosaic import Mosaic
-from lcomp.tiles import Grid, Rectangle
-from lcomp.windows import surroundings
-from lcomp.zoo import ModelInfo
+from lcomp.format.container import Coder, Encoded
+from lcomp.format.tiles import Grid, Rectangle
+from lcomp.model.loaded import WINDOW, LoadedModel
+from lcomp.model.transforms import surroundings
+from lcomp.zoo.registry import ModelInfo
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def codec(tiny_info: ModelInfo) -> ModelCodec:
-    return ModelCodec(tiny_info, CPU)
+def codec(tiny_info: ModelInfo) -> LoadedModel:
+    return LoadedModel(tiny_info, CPU)
 
 
 TILED = Grid(330, 215, tile=64)
 
 
 @pytest.fixture(scope="module")
-def tiled(codec: ModelCodec) -> tuple[Encoded, ...]:
+def tiled(codec: LoadedModel) -> tuple[Encoded, ...]:
     """The streams of a picture of 6 x 4 tiles."""
     pixels = np.asarray(noise_image(TILED.width, TILED.height))
-    return codec.encode(pixels, 4000, TILED, Coder.CONSTRICTION)
+    return encode_tiles(codec, pixels, 4000, TILED, Coder.CONSTRICTION)
 
 
-def decode(codec: ModelCodec, tiles: Sequence[Encoded | None], area: Rectangle = TILED.picture) -> Decoded:
-    return codec.decode(tiles, 4000, TILED, Coder.CONSTRICTION, area, salvage=True)
+def decode(codec: LoadedModel, tiles: Sequence[Encoded | None], area: Rectangle = TILED.picture) -> Decoded:
+    return decode_tiles(codec, tiles, 4000, TILED, Coder.CONSTRICTION, area, salvage=True)
 
 
-def test_progress_counts_all_pixels(codec: ModelCodec, tiled: tuple[Encoded, ...]) -> None:
+def test_progress_counts_all_pixels(codec: LoadedModel, tiled: tuple[Encoded, ...]) -> None:
     total = TILED.width * TILED.height
     steps: list[tuple[int, int]] = []
     codec.encode(
@@ -51,7 +53,7 @@ def test_progress_counts_all_pixels(codec: ModelCodec, tiled: tuple[Encoded, ...
     assert all(of == total for _, of in steps)
 
 
-def test_tiles_decode_to_what_one_piece_gives(codec: ModelCodec, tiled: tuple[Encoded, ...]) -> None:
+def test_tiles_decode_to_what_one_piece_gives(codec: LoadedModel, tiled: tuple[Encoded, ...]) -> None:
     rows = []
     for row in range(TILED.rows):
         parts = []
@@ -73,7 +75,7 @@ def test_tiles_decode_to_what_one_piece_gives(codec: ModelCodec, tiled: tuple[En
     [Rectangle(0, 0, 330, 215), Rectangle(0, 0, 1, 1), Rectangle(329, 214, 1, 1), Rectangle(61, 66, 131, 80)],
     ids=str,
 )
-def test_a_crop_is_the_crop_of_everything(codec: ModelCodec, tiled: tuple[Encoded, ...], area: Rectangle) -> None:
+def test_a_crop_is_the_crop_of_everything(codec: LoadedModel, tiled: tuple[Encoded, ...], area: Rectangle) -> None:
     whole = decode(codec, tiled).pixels[area.within(TILED.picture)]
     crop = decode(codec, tiled, area).pixels
     assert crop.shape == (area.height, area.width, 3)
@@ -82,9 +84,9 @@ def test_a_crop_is_the_crop_of_everything(codec: ModelCodec, tiled: tuple[Encode
     assert (difference > 0).mean() < 1e-3
 
 
-def test_a_crop_needs_only_the_tiles_around_it(codec: ModelCodec, tiled: tuple[Encoded, ...]) -> None:
+def test_a_crop_needs_only_the_tiles_around_it(codec: LoadedModel, tiled: tuple[Encoded, ...]) -> None:
     area = Rectangle(310, 0, 20, 10)
-    needed = set(TILED.touching(surroundings(area, TILED.picture, codec.transforms.mse.margin)))
+    needed = set(TILED.touching(surroundings(area, TILED.picture, codec.transforms.mse.halo)))
     assert len(needed) < TILED.count / 2
     sparse = [tile if number in needed else None for number, tile in enumerate(tiled)]
     assert decode(codec, sparse, area).lost == ()
@@ -97,24 +99,24 @@ def test_a_crop_needs_only_the_tiles_around_it(codec: ModelCodec, tiled: tuple[E
     ids=["thin", "thin and high", "wide", "high"],
 )
 def test_tiles_are_forgotten_along_the_longer_side(
-    codec: ModelCodec, grid: Grid, monkeypatch: pytest.MonkeyPatch
+    codec: LoadedModel, grid: Grid, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     streams = codec.encode(np.zeros((grid.height, grid.width, 3), np.uint8), 4000, grid, Coder.CONSTRICTION)
-    area, held = Mosaic.area, []
+    area, held = LatentCanvas.area, []
 
-    def counted(mosaic: Mosaic, part: Rectangle) -> Tensor:
+    def counted(mosaic: LatentCanvas, part: Rectangle) -> Tensor:
         known = area(mosaic, part)
         held.append(len(mosaic.tiles))
         return known
 
-    monkeypatch.setattr(Mosaic, "area", counted)
+    monkeypatch.setattr(LatentCanvas, "area", counted)
     codec.decode(streams, 4000, grid, Coder.CONSTRICTION, grid.picture)
-    around = WINDOW + 2 * -(-codec.transforms.mse.margin // 64)
+    around = WINDOW + 2 * -(-codec.transforms.mse.halo // 64)
     assert max(held) == around * min(grid.columns, grid.rows) < grid.count / 2
 
 
 def test_two_tiles_at_once_are_what_one_after_the_other_is(
-    codec: ModelCodec, tiled: tuple[Encoded, ...], monkeypatch: pytest.MonkeyPatch
+    codec: LoadedModel, tiled: tuple[Encoded, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As it is done where the networks run on another device."""
     broken = [None, *tiled[1:]]
@@ -123,7 +125,7 @@ def test_two_tiles_at_once_are_what_one_after_the_other_is(
         monkeypatch.setattr(codec, "executor", executor)
         assert codec.run == executor.map
         pixels = np.asarray(noise_image(TILED.width, TILED.height))
-        assert codec.encode(pixels, 4000, TILED, Coder.CONSTRICTION) == tiled
+        assert encode_tiles(codec, pixels, 4000, TILED, Coder.CONSTRICTION) == tiled
         for tiles, one in zip((tiled, broken), alone, strict=True):
             two = decode(codec, tiles)
             assert two.lost == one.lost
@@ -132,18 +134,18 @@ def test_two_tiles_at_once_are_what_one_after_the_other_is(
             codec.decode(broken, 4000, TILED, Coder.CONSTRICTION, TILED.picture)
 
 
-def test_a_lost_tile_is_an_error_or_filled_in(codec: ModelCodec, tiled: tuple[Encoded, ...]) -> None:
+def test_a_lost_tile_is_an_error_or_filled_in(codec: LoadedModel, tiled: tuple[Encoded, ...]) -> None:
     number = TILED.columns + 2
     lost = TILED.rectangle(number)
     broken = tiled[number]._replace(stream=tiled[number].stream[:-9] + bytes(9))
-    reach = lost.grown(codec.transforms.mse.margin).shared(TILED.picture)
+    reach = lost.grown(codec.transforms.mse.halo).shared(TILED.picture)
     assert reach is not None
     whole = decode(codec, tiled).pixels
     for bad in (None, broken):
         tiles: list[Encoded | None] = list(tiled)
         tiles[number] = bad
         with pytest.raises(FormatError):
-            codec.decode(tiles, 4000, TILED, Coder.CONSTRICTION, TILED.picture)
+            decode_tiles(codec, tiles, 4000, TILED, Coder.CONSTRICTION, TILED.picture)
         decoded = decode(codec, tiles)
         assert decoded.lost == (lost,)
         changed = np.any(decoded.pixels != whole, axis=2)
@@ -152,7 +154,7 @@ def test_a_lost_tile_is_an_error_or_filled_in(codec: ModelCodec, tiled: tuple[En
         assert not changed.any()
 
 
-def test_everything_lost_is_grey(codec: ModelCodec) -> None:
+def test_everything_lost_is_grey(codec: LoadedModel) -> None:
     decoded = decode(codec, [None] * TILED.count)
     assert len(decoded.lost) == TILED.count
     # flat as far as latents go: every 16x16 block away from the edges is the same

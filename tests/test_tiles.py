@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lcomp.tiles import TILE, UNIT, Grid, Rectangle
+from lcomp.format.tiles import TILE, UNIT, Grid, Rectangle
 
 sides = st.integers(1, 2**24)
 grids = st.builds(Grid, width=st.integers(1, 700), height=st.integers(1, 700), tile=st.sampled_from([64, 128, 192]))

@@ -11,18 +11,20 @@ import torch
 from conftest import TINY_CONTEXT, TINY_MODEL, TINY_SR, noise_image
 from typer.testing import CliRunner
 
-from lcomp.aim import AIMS
 from lcomp.cli.app import app
-from lcomp.codec import ModelCodec
-from lcomp.container import Coder
+from lcomp.decoding.area import decode_tiles
+from lcomp.encoding.objective import OBJECTIVES
+from lcomp.encoding.streams import encode_tiles
 from lcomp.errors import LcompError, ModelError
 from lcomp.evaluation.published import VTM, published_kodak
-from lcomp.images import to_picture
+from lcomp.format.container import Coder
+from lcomp.format.tiles import Grid
+from lcomp.model.loaded import LoadedModel
 from lcomp.networks.blocks import lmbda
 from lcomp.networks.energy import energies, energy_transform, group_of_latent
 from lcomp.networks.hyperprior import Hyperprior
 from lcomp.networks.rates import gaussian_bits
-from lcomp.tiles import Grid
+from lcomp.pictures.reading import to_picture
 from lcomp.training import soap
 from lcomp.training.backbone import BackboneRun, trained_family
 from lcomp.training.cost import VTM_COST, WILD, tamed
@@ -32,8 +34,8 @@ from lcomp.training.evidence import Store
 from lcomp.training.recipe import Recipe, Stage, read_recipe
 from lcomp.training.run import Setting, checkpoint_file
 from lcomp.training.start import start_from_components
-from lcomp.weights import load_decoder
-from lcomp.zoo import METRICS, ModelInfo, read_model
+from lcomp.zoo.registry import METRICS, ModelInfo, read_model
+from lcomp.zoo.weights import load_decoder
 
 CPU = torch.device("cpu")
 
@@ -103,7 +105,7 @@ def test_costs_are_relative_to_the_lowest_of_vtm(metric: str) -> None:
     # log-linear between the published points
     places, points = np.linspace(0, len(vtm.bpp) - 1, 1000), np.arange(len(vtm.bpp))
     bpp, distortion = (np.exp(np.interp(places, points, np.log(values))) for values in (vtm.bpp, distortion))
-    for cost, worth in zip(VTM_COST[metric], AIMS[metric].lmbda(torch.arange(1.0, 9.0)).tolist(), strict=True):
+    for cost, worth in zip(VTM_COST[metric], OBJECTIVES[metric].lmbda(torch.arange(1.0, 9.0)).tolist(), strict=True):
         assert cost == pytest.approx((bpp + worth * distortion).min(), rel=0.02)
 
 
@@ -170,11 +172,11 @@ def test_train_resumes_exports_and_the_result_codes_pictures(model_file: Path, p
     assert "validation" in (run / "log.txt").read_text()
     info = read_model(model_file)
     assert len(info.sha256) == 64
-    codec = ModelCodec(info, torch.device("cpu"))
+    codec = LoadedModel(info, torch.device("cpu"))
     pixels = to_picture(noise_image(100, 90)).pixels
     grid = Grid(100, 90)
-    tiles = codec.encode(pixels, 4000, grid, Coder.CONSTRICTION)
-    assert codec.decode(tiles, 4000, grid, Coder.CONSTRICTION, grid.picture).pixels.shape == pixels.shape
+    tiles = encode_tiles(codec, pixels, 4000, grid, Coder.CONSTRICTION)
+    assert decode_tiles(codec, tiles, 4000, grid, Coder.CONSTRICTION, grid.picture).pixels.shape == pixels.shape
     # the time is spent: going on trains no further and exports the same tensors
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert read_model(model_file).sha256 == info.sha256
@@ -197,7 +199,7 @@ def test_a_context_model_and_a_decoder_train_beside_their_backbone_and_alone(
     result = CliRunner().invoke(app, ["train", str(model_file), "--run", str(tmp_path / "both"), *common])
     assert result.exit_code == 0, result.output
     info = read_model(context_file)
-    beside = ModelCodec(info, torch.device("cpu"))
+    beside = LoadedModel(info, torch.device("cpu"))
     family = trained_family(tmp_path / "both")
     assert family.context is not None
     # the exported network is the one that was trained
@@ -224,10 +226,10 @@ def test_a_context_model_and_a_decoder_train_beside_their_backbone_and_alone(
     result = CliRunner().invoke(app, alone)
     assert result.exit_code == 0, result.output
     assert read_model(context_file).sha256 != info.sha256
-    codec = ModelCodec(read_model(context_file), torch.device("cpu"))
+    codec = LoadedModel(read_model(context_file), torch.device("cpu"))
     pixels, grid = to_picture(noise_image(100, 90)).pixels, Grid(100, 90)
-    tiles = codec.encode(pixels, 4000, grid, Coder.CONSTRICTION)
-    assert codec.decode(tiles, 4000, grid, Coder.CONSTRICTION, grid.picture).pixels.shape == pixels.shape
+    tiles = encode_tiles(codec, pixels, 4000, grid, Coder.CONSTRICTION)
+    assert decode_tiles(codec, tiles, 4000, grid, Coder.CONSTRICTION, grid.picture).pixels.shape == pixels.shape
 
 
 def test_a_decoder_trains_on_frozen_latents(sr_info: ModelInfo, pictures: Path, tmp_path: Path) -> None:
@@ -255,7 +257,7 @@ def test_a_decoder_trains_on_frozen_latents(sr_info: ModelInfo, pictures: Path, 
 
 def test_stores_cover_the_range_and_renew(sr_info: ModelInfo, pictures: Path) -> None:
     random, pool = np.random.default_rng(0), Pool(find_pictures(pictures).train, torch.device("cpu"))
-    codec = ModelCodec(sr_info.coding, torch.device("cpu"))
+    codec = LoadedModel(sr_info.coding, torch.device("cpu"))
     store = Store(pool, lambda: codec, random, batch=4, side=128, range_=(0.0, 8.0), half=True, rounds=2)
     for _ in range(3):
         coded = store.draw()

@@ -21,7 +21,7 @@ from lcomp.training.export import replace_files
 from lcomp.training.recipe import read_recipe, read_task
 from lcomp.training.run import Setting
 from lcomp.training.task import all_or_nothing, make_trainer
-from lcomp.zoo import ModelInfo, read_model
+from lcomp.zoo.registry import ModelInfo, read_model
 
 CPU = torch.device("cpu")
 

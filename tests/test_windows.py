@@ -5,13 +5,13 @@ import pytest
 import torch
 from conftest import noise_image, random_model, synthesize
 
-from lcomp.decoders import UPSCALE_REACH, margin
+from lcomp.format.tiles import Grid, Rectangle
+from lcomp.model.decoders import UPSCALE_REACH, halo
+from lcomp.model.transforms import Transforms, surroundings
 from lcomp.networks.config import STRIDE
 from lcomp.networks.refinement import Evidence
-from lcomp.tiles import Grid, Rectangle
-from lcomp.weights import load_weights
-from lcomp.windows import Transforms, surroundings
-from lcomp.zoo import ModelInfo, model_by_name
+from lcomp.zoo.registry import ModelInfo, model_by_name
+from lcomp.zoo.weights import load_weights
 
 CPU = torch.device("cpu")
 
@@ -25,7 +25,7 @@ def transforms(tiny_info: ModelInfo) -> Transforms:
 
 def analyse(transforms: Transforms, pixels: np.ndarray, window: Rectangle, quality: int) -> torch.Tensor:
     """Latents of a window, computed with its surroundings."""
-    around = surroundings(window, Rectangle(0, 0, *pixels.shape[1::-1]), transforms.mse.margin)
+    around = surroundings(window, Rectangle(0, 0, *pixels.shape[1::-1]), transforms.mse.halo)
     rows, columns = window.latents().within(around.latents())
     return transforms.latents(transforms.signal(pixels, around), quality)[..., rows, columns]
 
@@ -33,7 +33,7 @@ def analyse(transforms: Transforms, pixels: np.ndarray, window: Rectangle, quali
 def test_margins() -> None:
     shipped = model_by_name("hyperprior").architecture
     # g_s: 4 * 16 for `low`, 14 * 8 and 12 * 8 for `high` and the refinement, 8 * 4 at 1/4, rounded up to latents
-    assert margin(shipped) == 320 >= 4 * 16 + 26 * 8 + 8 * 4 + UPSCALE_REACH
+    assert halo(shipped) == 320 >= 4 * 16 + 26 * 8 + 8 * 4 + UPSCALE_REACH
 
 
 @pytest.mark.parametrize("size", [(330, 215), (64, 200), (17, 300), (1, 1)])
@@ -49,7 +49,7 @@ def test_windows_give_what_one_piece_gives(transforms: Transforms, size: tuple[i
                 rows, columns = window.latents().within(latents)
                 part = analyse(transforms, pixels, window, quality)
                 assert (part - y[..., rows, columns]).abs().max() < 1e-3
-                around = surroundings(window, grid.picture, transforms.mse.margin)
+                around = surroundings(window, grid.picture, transforms.mse.halo)
                 rows, columns = around.latents().within(latents)
                 seen = synthesize(transforms, y[..., rows, columns], window, around, quality)
                 assert np.abs(whole[window.within(grid.picture)] - seen).max() <= 1
@@ -68,14 +68,14 @@ def test_the_margin_is_the_receptive_field(tiny_info: ModelInfo) -> None:
     deeper = replace(tiny_info.architecture, blocks_fine=2, refinement=refinement)
     for_analysis, config = (replace(deeper, blocks=blocks) for blocks in (8, 1))
     model = random_model(replace(tiny_info, architecture=for_analysis))
-    see = margin(for_analysis)
+    see = halo(for_analysis)
     w = torch.eye(9)[4:5]
     size = 4 * see + STRIDE
     x = torch.randn(1, 3, size, size, requires_grad=True)
     model.g_a(x, w, model.scale)[..., 2 * see // STRIDE, 2 * see // STRIDE].sum().backward()
     assert x.grad is not None
     assert see - STRIDE < (reach(x.grad) - STRIDE) / 2 <= see
-    see = margin(config)  # that of g_s is the larger
+    see = halo(config)  # that of g_s is the larger
     size = 4 * see + STRIDE
     y = torch.randn(1, tiny_info.architecture.latents, size // STRIDE, size // STRIDE, requires_grad=True)
     out = model.g_s(Evidence(y, y, y.abs()), w, model.scale).x_hat
@@ -90,7 +90,7 @@ def test_an_unaligned_window_is_enough(transforms: Transforms) -> None:
     y = analyse(transforms, pixels, picture, 4000)
     whole = synthesize(transforms, y, picture, picture, 4000).astype(int)
     window = Rectangle(83, 101, 9, 40)
-    around = surroundings(window, picture, transforms.mse.margin)
+    around = surroundings(window, picture, transforms.mse.halo)
     rows, columns = around.latents().within(picture.latents())
     part = synthesize(transforms, y[..., rows, columns], window, around, 4000)
     assert np.abs(whole[window.within(picture)] - part).max() <= 1

@@ -70,7 +70,7 @@ def finish_stdout() -> None:
 
 
 def run() -> str | int | None:
-    """Run a command and return its exit code; every error becomes one line on stderr."""
+    """TrainingRun a command and return its exit code; every error becomes one line on stderr."""
     try:
         app(standalone_mode=True)
     except SystemExit as end:
@@ -93,7 +93,7 @@ def run() -> str | int | None:
 
 
 def main() -> str | int | None:
-    """Run the command line and return its exit code."""
+    """TrainingRun the command line and return its exit code."""
     for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):  # the last is Windows' own, which lacks the second
         number = getattr(signal, name, None)
         if number and signal.getsignal(number) is not signal.SIG_IGN:

@@ -17,7 +17,6 @@ import typer
 from lcomp.cli.files import (
     STREAM,
     KeptMessages,
-    Progress,
     common_code,
     messages_about,
     printable,
@@ -27,6 +26,7 @@ from lcomp.cli.files import (
 )
 from lcomp.cli.inputs import Job, is_file
 from lcomp.errors import LcompError, OutputExistsError
+from lcomp.types import Progress
 from lcomp.workers import give_way, set_up_worker, starting_workers
 
 Work = Callable[[str, str, Progress], str]
@@ -63,7 +63,7 @@ def shown(job: Job) -> str:
 
 
 def attempt(work: Work, job: Job, progress: Progress) -> Outcome:
-    """Run one job; every error is an outcome."""
+    """TrainingRun one job; every error is an outcome."""
     try:
         if job.problem:
             raise LcompError(job.problem)
@@ -87,7 +87,7 @@ def is_done(job: Job) -> bool:
 
 
 def in_a_row(work: Work, jobs: list[Job], advance: Advance) -> Iterator[Outcome]:
-    """Run the jobs one after the other in this process."""
+    """TrainingRun the jobs one after the other in this process."""
     for number, job in enumerate(jobs):
 
         def progress(done: int, total: int, number: int = number) -> None:
@@ -98,7 +98,7 @@ def in_a_row(work: Work, jobs: list[Job], advance: Advance) -> Iterator[Outcome]
 
 
 def serve(pipe: Connection, work: Work, manner: Manner) -> None:
-    """Run jobs from a pipe until it is closed; interrupts are left to the parent, which terminates."""
+    """TrainingRun jobs from a pipe until it is closed; interrupts are left to the parent, which terminates."""
     set_up_worker(manner.jobs)
     messages = KeptMessages()
     set_up_messages(manner.verbose, manner.quiet, messages)
@@ -158,7 +158,7 @@ class Worker:
 
 
 def side_by_side(work: Work, jobs: list[Job], manner: Manner, advance: Advance) -> Iterator[Outcome]:
-    """Run the jobs in several processes; outcomes come as they are ready."""
+    """TrainingRun the jobs in several processes; outcomes come as they are ready."""
     manner = replace(manner, jobs=min(manner.jobs, len(jobs)))
     workers = [Worker(work, manner) for _ in range(manner.jobs)]
     try:
@@ -187,7 +187,7 @@ def side_by_side(work: Work, jobs: list[Job], manner: Manner, advance: Advance) 
 
 
 def run(work: Work, jobs: list[Job], manner: Manner) -> None:
-    """Run all jobs, printing the line of each; after an error the rest is still tried.
+    """TrainingRun all jobs, printing the line of each; after an error the rest is still tried.
 
     Leaves with the exit code of the failures where they agree on it, else with 1.
     """

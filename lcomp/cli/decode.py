@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from lcomp.cli.batch import Manner, run
-from lcomp.cli.files import STREAM, Destination, Progress, read_input, set_up_messages
+from lcomp.cli.files import STREAM, Destination, read_input, set_up_messages
 from lcomp.cli.inputs import is_folder, plan
 from lcomp.cli.options import (
     Device,
@@ -28,10 +28,11 @@ from lcomp.cli.options import (
     a_number,
     refuse_forced_skips,
 )
-from lcomp.container import MAGIC
-from lcomp.images import MAX_PIXELS
-from lcomp.saving import FORMATS, save_image
-from lcomp.zoo import decoder_names
+from lcomp.format.container import MAGIC
+from lcomp.pictures.reading import MAX_PIXELS
+from lcomp.pictures.writing import FORMATS, save_image
+from lcomp.types import Progress
+from lcomp.zoo.registry import decoder_names
 
 LIC_SUFFIXES = frozenset({".lic"})
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from lcomp.cli.batch import Manner, run
-from lcomp.cli.files import Destination, Progress, read_input, set_up_messages
+from lcomp.cli.files import Destination, read_input, set_up_messages
 from lcomp.cli.inputs import plan
 from lcomp.cli.options import (
     Device,
@@ -24,11 +24,11 @@ from lcomp.cli.options import (
     a_number,
     refuse_forced_skips,
 )
-from lcomp.container import QUALITY_STEPS
+from lcomp.encoding.rate_target import Target, parse_size
 from lcomp.errors import LcompError
-from lcomp.images import MAX_PIXELS, READABLE_SUFFIXES, open_image
-from lcomp.search import Target, parse_size
-from lcomp.zoo import DEFAULT_MODEL, model_by_name
+from lcomp.pictures.reading import MAX_PIXELS, READABLE_SUFFIXES, open_image
+from lcomp.types import QUALITY_STEPS, Progress
+from lcomp.zoo.registry import DEFAULT_MODEL, model_by_name
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lcomp.cli.files import common_code, printable, put_in_place, require_stdout, say, set_up_messages, temporary_beside
+from lcomp.cli.files import common_code, printable, require_stdout, say, set_up_messages
 from lcomp.cli.options import MOST_JOBS, Device, Force, Json, Quiet
 from lcomp.errors import InterruptError, LcompError, ModelError
-from lcomp.zoo import all_models
+from lcomp.files import write_atomically
+from lcomp.zoo.registry import all_models
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -113,9 +114,7 @@ def write_outputs(output: Path, results: "Results", dataset: "Dataset", adapters
             ("report.html", report.encode(errors="backslashreplace")),
         ]
         for name, data in files:
-            with temporary_beside(output / name) as temporary:
-                temporary.write_bytes(data)
-                put_in_place(temporary, output / name)
+            write_atomically(output / name, data)
 
 
 def print_results(results: "Results", as_json: bool, as_csv: bool) -> None:

@@ -6,11 +6,9 @@ import io
 import logging
 import os
 import re
-import stat
 import sys
-import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
@@ -18,15 +16,13 @@ import typer
 from PIL import Image
 
 from lcomp.errors import LcompError, LimitError, OutputExistsError
+from lcomp.files import is_special, replacing, write_all
 
 STREAM = "-"
 """Stands for stdin or stdout."""
 
 PART = 2**22
 """Bytes that are read at a time."""
-
-Progress = Callable[[int, int], None]
-"""Told how many pixels of how many are done."""
 
 
 def printable(text: str) -> str:
@@ -172,38 +168,6 @@ def read_input(name: str, max_pixels: int, start: bytes = b"") -> bytes:
         raise LcompError(f"{error.strerror}") from error
 
 
-def write_all(stream: BinaryIO, data: bytes) -> None:
-    """Write everything; raises OSError where that fails.
-
-    With PYTHONUNBUFFERED stdout is a raw file, which may take a part and say how much.
-    """
-    rest = memoryview(data)
-    while rest:
-        written = stream.write(rest)
-        if not written:
-            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        rest = rest[written:]
-    stream.flush()
-
-
-def settle(file: BinaryIO) -> None:
-    """Wait until a file is on its disk: without it it may be empty under its name after a power failure."""
-    try:
-        os.fsync(file.fileno())
-    except OSError as error:
-        # not all file systems know that
-        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
-            raise
-
-
-def is_special(path: Path) -> bool:
-    """Whether a path is known to be no file: a device or pipe, which is written to directly, or a folder."""
-    try:
-        return path.exists() and not path.is_file()
-    except OSError:
-        return False
-
-
 class Destination:
     """Where one output goes. Constructing it refuses what may not be written, before any work is done."""
 
@@ -259,39 +223,10 @@ class Destination:
             if is_special(named):
                 named.write_bytes(data)
                 return
-            path = named.resolve()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary_beside(path) as temporary:
-                with temporary.open("wb") as file:
-                    write_all(file, data)
-                    settle(file)
-                self.check()
-                put_in_place(temporary, path)
+            with replacing(named.resolve()) as file:
+                write_all(file, data)
+                self.check()  # what may have come there meanwhile
         except BrokenPipeError:
             raise
         except OSError as error:
             raise LcompError(f"cannot write {self}: {error.strerror}") from error
-
-
-@contextlib.contextmanager
-def temporary_beside(path: Path) -> Iterator[Path]:
-    """A new empty file in the folder of `path`, gone at the end unless it was renamed."""
-    handle, name = tempfile.mkstemp(prefix=".lcomp-", suffix=".part", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        with contextlib.suppress(OSError):  # some file systems know no modes
-            temporary.chmod(stat.S_IRUSR | stat.S_IWUSR)  # whatever the umask
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def put_in_place(temporary: Path, path: Path) -> None:
-    """Give a temporary file the name of another and the mode of what it replaces there, or that of any new file."""
-    mask = os.umask(0)
-    os.umask(mask)
-    writable = 0 if os.name == "posix" else stat.S_IWUSR  # elsewhere what is not cannot be renamed
-    with contextlib.suppress(OSError):
-        temporary.chmod(stat.S_IMODE(path.stat().st_mode) | writable if path.exists() else 0o666 & ~mask)
-    temporary.replace(path)

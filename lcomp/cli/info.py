@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from lcomp import container
 from lcomp.cli.files import STREAM, common_code, printable, read_input, say, show
 from lcomp.cli.inputs import check_names
 from lcomp.cli.options import Json
 from lcomp.errors import LcompError, ModelError
-from lcomp.images import MAX_PIXELS
-from lcomp.zoo import all_models
+from lcomp.format import container
+from lcomp.pictures.reading import MAX_PIXELS
+from lcomp.types import QUALITY_STEPS
+from lcomp.zoo.registry import all_models
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def read_facts(name: str) -> Facts:
         height=header.height,
         mode=header.mode.name + ("A" if file.alpha is not None else ""),
         bpp=round(8 * len(data) / (header.width * header.height), 4),
-        quality=header.quality / container.QUALITY_STEPS,
+        quality=header.quality / QUALITY_STEPS,
         model=model.name if model else "unknown",
         model_number=header.model,
         fingerprint=f"{header.fingerprint:08x}",

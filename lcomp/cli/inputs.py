@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import typer
 
-from lcomp.cli.files import STREAM, is_special, printable
-from lcomp.container import MAGIC
+from lcomp.cli.files import STREAM, printable
 from lcomp.errors import LcompError
-from lcomp.images import ATTRIBUTES
+from lcomp.files import walk
+from lcomp.format.container import MAGIC
 
 LIC = ".lic"
 
@@ -27,7 +27,7 @@ class Job(NamedTuple):
     is_output: bool = False  # that is what an earlier run has made
 
 
-class Found(NamedTuple):
+class InputFile(NamedTuple):
     """An input file."""
 
     name: str
@@ -52,33 +52,23 @@ def is_folder(name: str) -> bool:
         return False
 
 
-def find_below(folder: str, suffixes: frozenset[str]) -> list[Found]:
-    """The files below a folder with one of the suffixes, and the folders that cannot be read, by name.
-
-    Links to folders are not followed: they may lead back to where they are. Files of a Mac's attributes, which it puts
-    beside pictures on other systems' disks, are none.
-    """
-    errors: list[OSError] = []
-    paths = [
-        Path(place, name)
-        for place, _, names in os.walk(folder, onerror=errors.append)
-        for name in names
-        if Path(name).suffix.lower() in suffixes and not name.startswith(ATTRIBUTES)
-    ]
-    files = [Found(str(path), path.relative_to(folder)) for path in paths if not is_special(path)]
-    locked = [Found(str(error.filename), problem=str(error.strerror)) for error in errors]
+def find_below(folder: str, suffixes: frozenset[str]) -> list[InputFile]:
+    """The files below a folder with one of the suffixes, and the folders that cannot be read, by name."""
+    found = walk(Path(folder), suffixes)
+    files = [InputFile(str(path), path.relative_to(folder)) for path in found.files]
+    locked = [InputFile(str(error.filename), problem=str(error.strerror)) for error in found.errors]
     return sorted(files + locked, key=lambda found: Path(found.name))
 
 
-def find(inputs: list[str], suffixes: frozenset[str], recursive: bool) -> Iterator[Found]:
+def find(inputs: list[str], suffixes: frozenset[str], recursive: bool) -> Iterator[InputFile]:
     """The files named, and with `recursive` those with one of the suffixes in the folders named, in order."""
     for name in inputs:
         if name == STREAM or not is_folder(name):
-            yield Found(name)
+            yield InputFile(name)
         elif not recursive and len(inputs) == 1:
             raise typer.BadParameter(printable(f"{name} is a directory: use --recursive"))
         elif not recursive:
-            yield Found(name, problem="is a directory: use --recursive")
+            yield InputFile(name, problem="is a directory: use --recursive")
         else:
             yield from find_below(name, suffixes)
 
@@ -93,7 +83,7 @@ def is_to_be_a_file(output: str, suffix: str) -> bool:
     return not is_to_be_a_folder(output) and (is_file(Path(output)) or Path(output).suffix.lower() == suffix)
 
 
-def output_name(found: Found, output: str | None, suffix: str, several: bool, full: bool = False) -> str:
+def output_name(found: InputFile, output: str | None, suffix: str, several: bool, full: bool = False) -> str:
     """Name of the output of one input: beside it, in the folder `output`, or `output` itself.
 
     The suffix takes the place of the input's, or with `full` follows it.
@@ -125,7 +115,7 @@ def landing(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold() if sys.platform == "darwin" else name
 
 
-def without_repetitions(found: list[Found], outputs: list[str]) -> Iterator[tuple[Found, str]]:
+def without_repetitions(found: list[InputFile], outputs: list[str]) -> Iterator[tuple[InputFile, str]]:
     """Inputs with their outputs; one that is reached twice, with the same output, is left out the second time.
 
     One that is its own output is a problem.
@@ -165,10 +155,10 @@ def is_lic(path: Path) -> bool:
         return False
 
 
-def without_outputs(found: list[Found], suffix: str, suffixes: frozenset[str]) -> list[Found]:
+def without_outputs(found: list[InputFile], suffix: str, suffixes: frozenset[str]) -> list[InputFile]:
     """Inputs of which those are a problem that earlier runs have made, as they are among all files of a folder."""
 
-    def is_output(one: Found) -> bool:
+    def is_output(one: InputFile) -> bool:
         path = Path(one.name)
         named = suffix not in suffixes and path.suffix.lower() == suffix
         return named and is_file(path) and is_lic(path) == (suffix == LIC)
@@ -245,7 +235,7 @@ def plan(
     sound = [one for one, _ in pairs if not one.problem]
     full = [output_name(one, output, suffix, several, full=True) for one in sound]
     names = iter(told_apart([name for one, name in pairs if not one.problem], full))
-    taken: dict[str, Found] = {}
+    taken: dict[str, InputFile] = {}
     jobs = []
     for one, usual in pairs:
         name, problem = usual, one.problem

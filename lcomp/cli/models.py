@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 
 from lcomp.cli.files import show
 from lcomp.cli.options import Json
-from lcomp.zoo import DEFAULT_MODEL, all_models
+from lcomp.zoo.registry import DEFAULT_MODEL, all_models
 
 
 @dataclass(frozen=True)
-class Row:
+class ModelRow:
     """What `lcomp models` shows of a model."""
 
     name: str
@@ -23,7 +23,7 @@ class Row:
 def models(as_json: Json = False) -> None:
     """List the installed models."""
     rows = [
-        Row(
+        ModelRow(
             name=model.name,
             number=model.number,
             default=model.name == DEFAULT_MODEL,

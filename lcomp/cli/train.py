@@ -83,8 +83,7 @@ def train(
         raise typer.Exit(1) from error
     from rich.console import Console
 
-    from lcomp.api import memory_errors
-    from lcomp.loading import choose_device
+    from lcomp.model.devices import choose_device, memory_errors
 
     task = read_task(model)
     folder = run or Path("runs") / task.info.name

@@ -9,7 +9,7 @@ Bins = NDArray[np.int32]
 """Positions in a table, 0 .. len(frequencies) - 1."""
 
 
-class Encoder(Protocol):
+class StreamEncoder(Protocol):
     """Writes runs of bins one after another."""
 
     def put(self, table: int, bins: Bins) -> None:
@@ -19,7 +19,7 @@ class Encoder(Protocol):
         """The coded bytes of all runs."""
 
 
-class Decoder(Protocol):
+class StreamDecoder(Protocol):
     """Reads the runs back in the same order."""
 
     def get(self, table: int, count: int) -> Bins:
@@ -32,8 +32,8 @@ class Decoder(Protocol):
 class Backend(Protocol):
     """An entropy coder prepared for a set of tables."""
 
-    def encoder(self) -> Encoder:
+    def encoder(self) -> StreamEncoder:
         """A new empty encoder."""
 
-    def decoder(self, data: bytes) -> Decoder:
-        """A decoder of bytes that `Encoder.finish` returned; raises FormatError for impossible data."""
+    def decoder(self, data: bytes) -> StreamDecoder:
+        """A decoder of bytes that `StreamEncoder.finish` returned; raises FormatError for impossible data."""

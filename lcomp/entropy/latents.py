@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lcomp.entropy.backend import Backend, Decoder, Encoder
+from lcomp.entropy.backend import Backend, StreamDecoder, StreamEncoder
 from lcomp.entropy.tables import Table
 from lcomp.errors import FormatError
 
@@ -22,14 +22,14 @@ Counts = NDArray[np.int32]
 """How many symbols of a group each table has."""
 
 
-class Group(NamedTuple):
+class SymbolGroup(NamedTuple):
     """Symbols that are coded without what comes after them, arranged by their tables."""
 
     symbols: Symbols  # [n]; those of scale 0, which are zero and not coded, come first
     counts: Counts
 
 
-class Run(NamedTuple):
+class TableRun(NamedTuple):
     """Symbols of one table."""
 
     table: int
@@ -41,14 +41,14 @@ def coder_tables(tables: tuple[Table, ...]) -> list[NDArray[np.int64]]:
     return [table.frequencies for table in tables] + [UNIFORM]
 
 
-def runs(counts: Counts) -> Iterator[Run]:
+def runs(counts: Counts) -> Iterator[TableRun]:
     """Places of the symbols of each table in ascending order; scale 0 is not coded and left out."""
     ends = np.cumsum(counts)
     for table in np.flatnonzero(counts[1:]) + 1:
-        yield Run(int(table), slice(int(ends[table - 1]), int(ends[table])))
+        yield TableRun(int(table), slice(int(ends[table - 1]), int(ends[table])))
 
 
-def encode_symbols(encoder: Encoder, tables: tuple[Table, ...], group: Group) -> None:
+def encode_symbols(encoder: StreamEncoder, tables: tuple[Table, ...], group: SymbolGroup) -> None:
     """Append a group; symbols of scale 0 must be zero."""
     escaped = []
     for table, places in runs(group.counts):
@@ -65,7 +65,7 @@ def encode_symbols(encoder: Encoder, tables: tuple[Table, ...], group: Group) ->
         encoder.put(len(tables), raw.astype(np.int32))
 
 
-def decode_symbols(decoder: Decoder, tables: tuple[Table, ...], counts: Counts) -> Symbols:
+def decode_symbols(decoder: StreamDecoder, tables: tuple[Table, ...], counts: Counts) -> Symbols:
     """Inverse of `encode_symbols`: the arranged symbols of a group; raises FormatError beyond MAX_SYMBOL."""
     symbols = np.zeros(counts.sum(), np.int16)
     escaped = []
@@ -93,7 +93,7 @@ class LatentCoder:
         self.tables = tables
         self.backend = backend
 
-    def encode(self, groups: list[Group]) -> bytes:
+    def encode(self, groups: list[SymbolGroup]) -> bytes:
         """Code groups into one stream."""
         encoder = self.backend.encoder()
         for group in groups:
@@ -108,7 +108,7 @@ class LatentCoder:
 class LatentDecoder:
     """Reads the groups of a stream in order; the scales of a group may depend on earlier groups."""
 
-    def __init__(self, tables: tuple[Table, ...], decoder: Decoder) -> None:
+    def __init__(self, tables: tuple[Table, ...], decoder: StreamDecoder) -> None:
         self.tables = tables
         self.decoder = decoder
 

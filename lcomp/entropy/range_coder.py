@@ -9,7 +9,7 @@ from lcomp.errors import FormatError
 
 
 class RangeEncoder:
-    """Encoder of the `constriction` backend."""
+    """StreamEncoder of the `constriction` backend."""
 
     def __init__(self, models: list[constriction.stream.model.Categorical]) -> None:
         self.models = models
@@ -26,7 +26,7 @@ class RangeEncoder:
 
 
 class RangeDecoder:
-    """Decoder of the `constriction` backend."""
+    """StreamDecoder of the `constriction` backend."""
 
     def __init__(self, models: list[constriction.stream.model.Categorical], data: bytes) -> None:
         self.models = models

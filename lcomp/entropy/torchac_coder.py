@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lcomp.binary import Reader, write_varint
 from lcomp.entropy.backend import Bins
 from lcomp.entropy.tables import PRECISION
 from lcomp.errors import FormatError, UnsupportedError
+from lcomp.format.binary import Reader, write_varint
 
 SLICE = 2**23
 """Largest number of CDF entries handed to torchac at once (16 MiB)."""

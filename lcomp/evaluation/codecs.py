@@ -169,15 +169,17 @@ def heic() -> Adapter:
 def code_mark() -> str:
     """What the code of the codec is told by: its encoder may choose other symbols than that of another state."""
     package = Path(__file__).parent.parent
-    files = [*package.glob("*.py"), *package.glob("networks/*.py"), *package.glob("entropy/*.py")]
+    apart = {"cli", "evaluation", "training"}
+    files = [path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in apart]
     return f"{zlib.crc32(b''.join(path.read_bytes() for path in sorted(files))):08x}"
 
 
 def lcomp_model(name: str, qualities: tuple[float, ...], device: str) -> Adapter:
     """One of lcomp's own models, loaded; raises ModelError where it is unknown or its weights are unusable."""
-    from lcomp.api import Codec, memory_errors
-    from lcomp.loading import load_decoder, load_model
-    from lcomp.windows import prefers_bf16
+    from lcomp.api import Codec
+    from lcomp.model.cache import load_decoder, load_model
+    from lcomp.model.devices import memory_errors
+    from lcomp.model.precision import prefers_bf16
 
     codec = Codec(name, device)
     with memory_errors("the model"):

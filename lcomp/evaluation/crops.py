@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lcomp.distortion import psnr
+from lcomp.encoding.distortion import psnr
 from lcomp.evaluation.codecs import Adapter, View
 from lcomp.evaluation.datasets import Dataset
-from lcomp.evaluation.measure import read_rgb
+from lcomp.evaluation.measure import open_rgb
 from lcomp.evaluation.results import Row
 
 PICTURES = 3
@@ -99,7 +99,7 @@ def compare(path: Path, name: str, adapters: list[Adapter], rows: list[Row]) -> 
 
     `rows` are those of the picture.
     """
-    image = read_rgb(path)
+    image = open_rgb(path)
     reference = next(adapter for adapter in adapters if adapter.learned)
     crops = render(reference, image, QUALITY)
     others = [adapter for adapter in adapters if adapter is not reference]

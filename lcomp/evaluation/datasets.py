@@ -10,7 +10,8 @@ from pathlib import Path
 
 from lcomp import __version__
 from lcomp.errors import LcompError
-from lcomp.images import pictures_below
+from lcomp.files import write_atomically
+from lcomp.pictures.reading import pictures_below
 
 KODAK = "kodak"
 KODAK_URL = "https://r0k.us/graphics/kodak/kodak/"
@@ -102,9 +103,6 @@ def fetch_kodak(folder: Path, fetched: Callable[[int, int], None]) -> None:
             ) from error
         if hashlib.sha256(data).hexdigest() != digest:
             raise LcompError(f"{KODAK_URL}{name} is not the original Kodak picture (its SHA-256 differs)")
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f"{name}.part"
-        partial.write_bytes(data)
-        partial.replace(folder / name)
+        write_atomically(folder / name, data)
     if wanted:
         fetched(len(wanted), len(wanted))

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.transforms import Analysis
-from lcomp.weights import load_weights
-from lcomp.windows import Pixels
-from lcomp.zoo import DEFAULT_MODEL, model_by_name
+from lcomp.types import Pixels
+from lcomp.zoo.registry import DEFAULT_MODEL, model_by_name
+from lcomp.zoo.weights import load_weights
 
 SIDE = 256
 """Side of the patches."""

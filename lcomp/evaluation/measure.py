@@ -16,7 +16,7 @@ from threading import Thread
 import numpy as np
 from PIL import Image
 
-from lcomp.distortion import psnr
+from lcomp.encoding.distortion import psnr
 from lcomp.errors import LcompError
 from lcomp.evaluation import metrics
 from lcomp.evaluation.codecs import Adapter, open_adapter
@@ -24,7 +24,7 @@ from lcomp.evaluation.datasets import Dataset
 from lcomp.evaluation.features import features, is_current, packed
 from lcomp.evaluation.journal import Journal
 from lcomp.evaluation.results import Row
-from lcomp.images import open_image, to_picture
+from lcomp.pictures.reading import open_image, to_picture
 from lcomp.workers import end_with_parent, set_up_worker, starting_workers
 
 WARM_UP = (768, 512)
@@ -47,7 +47,7 @@ class Plan:
 
 
 @lru_cache(maxsize=1)
-def read_rgb(path: Path) -> Image.Image:
+def open_rgb(path: Path) -> Image.Image:
     """The upright picture in RGB, without metadata; raises OSError, ImageError, LimitError or UnsupportedError."""
     return Image.fromarray(to_picture(open_image(path.read_bytes())).pixels)
 
@@ -63,7 +63,7 @@ def measure_row(row: Row, path: Path, adapter: Adapter, plan: Plan) -> Row:
     """`row` filled in with what `adapter` does to a picture, or with the error it makes."""
     assert row.setting is not None
     setting = row.setting
-    image = read_rgb(path)
+    image = open_rgb(path)
     original = np.asarray(image)
     row = replace(row, width=image.width, height=image.height)
     try:
@@ -182,7 +182,7 @@ def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Jour
                 ]
                 kept = [row for _, wish in wanted if (row := finished(wish, plan, journal))]
                 pending = [(adapter, row) for adapter, row in wanted if not finished(row, plan, journal)]
-                image = read_rgb(path) if pending else None
+                image = open_rgb(path) if pending else None
             except (LcompError, OSError, MemoryError) as error:
                 yield Row(name, digest, error=message(error))
                 continue

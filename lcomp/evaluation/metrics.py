@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 from pytorch_msssim import ms_ssim as library_ms_ssim
 
-from lcomp.aim import MS_SSIM_SIDE
-from lcomp.distortion import finest_band
+from lcomp.encoding.distortion import finest_band
+from lcomp.encoding.objective import MS_SSIM_SIDE
 from lcomp.errors import LcompError
-from lcomp.windows import Pixels
+from lcomp.types import Pixels
 
 
 @torch.inference_mode()

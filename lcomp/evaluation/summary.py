@@ -13,7 +13,7 @@ from lcomp.evaluation.bdrate import Curve, bd_rate
 from lcomp.evaluation.codecs import Adapter
 from lcomp.evaluation.datasets import KODAK, Dataset
 from lcomp.evaluation.features import Features, features, frechet_distance, packed, unpacked
-from lcomp.evaluation.measure import read_rgb
+from lcomp.evaluation.measure import open_rgb
 from lcomp.evaluation.published import published_kodak
 from lcomp.evaluation.results import CodecSummary, Mean, Rate, Results, Row, Skipped, ms_ssim_curve, psnr_curve
 from lcomp.workers import processors
@@ -86,7 +86,7 @@ def original_features(dataset: Dataset, common: set[str], rows: list[Row]) -> Fe
     if not rows or any(row.features is None for row in rows):
         return None
     files = [file for file in dataset.files if dataset.picture_name(file) in common]
-    found = np.concatenate([unpacked(packed(features(np.asarray(read_rgb(file))))) for file in files])
+    found = np.concatenate([unpacked(packed(features(np.asarray(open_rgb(file))))) for file in files])
     return found if len(found) > 1 else None
 
 

@@ -32,7 +32,7 @@ def surprise(symbols: Tensor, log_scale: Tensor) -> Tensor:
     return torch.cat([energy, symbols.sign() * (energy + SIGN_OFFSET).clamp_min(0)], 1)
 
 
-class Refined(NamedTuple):
+class ContextOutput(NamedTuple):
     """What is left to code of a channel group, and how."""
 
     residual: Tensor  # [B, G, h, w]: y - mu
@@ -67,15 +67,15 @@ class Base(NamedTuple):
     residual: Tensor  # [B, M, h, w]: y - mu
     log_scale: Tensor  # [B, M, h, w]: log2 of the standard deviation, not yet bounded
 
-    def unrefined(self) -> Refined:
+    def unrefined(self) -> ContextOutput:
         """The same as far as it can be coded."""
-        return Refined(self.residual, bounded(self.log_scale))
+        return ContextOutput(self.residual, bounded(self.log_scale))
 
-    def refine(self, shifts: Tensor) -> Refined:
+    def refine(self, shifts: Tensor) -> ContextOutput:
         """The residual and scales after the shifts [B, 2G, h, w] of a pass."""
         mean, scale = shifts.float().chunk(2, 1)
         deviation = self.log_scale.clamp(LOG_SCALE_FLOOR, LOG_SCALE_CEILING).exp2()
-        return Refined(self.residual - mean * deviation, bounded(self.log_scale + scale))
+        return ContextOutput(self.residual - mean * deviation, bounded(self.log_scale + scale))
 
 
 class Parameters(nn.Module):
@@ -142,16 +142,16 @@ class Context(nn.Module):
         """Bits [B] of y coded in context, at quality weights w [B, 9].
 
         `weight` [B, M, 1, 1] is what a squared error of one step costs in bits: the symbols that later passes see are
-        chosen as the encoder does (`lcomp.rounding`), without a gradient.
+        chosen as the encoder does (`lcomp.encoding.rdoq`), without a gradient.
         """
         return self.refine(base, w, weight).bits(weight, self.training)
 
-    def refine(self, base: Base, w: Tensor, weight: Tensor) -> Refined:
+    def refine(self, base: Base, w: Tensor, weight: Tensor) -> ContextOutput:
         """What every symbol is coded with, all passes in order."""
         state = self.enter(base.features) + self.quality(w)
         height, width = base.residual.shape[2:]
         parameters, across = iter(self.parameters_of), iter(self.across)
-        finished, refined = [], Refined(base.residual[:, :0], base.log_scale[:, :0])
+        finished, refined = [], ContextOutput(base.residual[:, :0], base.log_scale[:, :0])
         for step in passes(self.config):
             channels = slice(step.first, step.last)
             part = Base(base.features, base.residual[:, channels], base.log_scale[:, channels])
@@ -163,11 +163,13 @@ class Context(nn.Module):
                 seen = surprise(refined.choose(cost), refined.log_scale.detach()) * (numbers < step.part)
                 better = part.refine(next(parameters)(state + next(across)(seen)))
                 here = numbers == step.part
-                refined = Refined(*(torch.where(here, new, old) for new, old in zip(better, refined, strict=True)))
+                refined = ContextOutput(
+                    *(torch.where(here, new, old) for new, old in zip(better, refined, strict=True))
+                )
             if step.part + 1 < step.parts:
                 continue
             if step.group < len(self.onward):
                 state = state + self.onward[step.group](surprise(refined.choose(cost), refined.log_scale.detach()))
                 state = state + self.mixers[step.group](state)
             finished.append(refined)
-        return Refined(*(torch.cat(tensors, 1) for tensors in zip(*finished, strict=True)))
+        return ContextOutput(*(torch.cat(tensors, 1) for tensors in zip(*finished, strict=True)))

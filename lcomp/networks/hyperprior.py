@@ -64,7 +64,7 @@ class HyperSynthesis(nn.Module):
     z_hat [B, Z, h, w] -- / gain(q) --+-- linear path (transposed 4x4, stride 4) - 1x1 ----------+-- [B, 2M, 4h, 4w]
                                       `-- 3x3 - shuffle 2 - 3x3 - shuffle 2 - 1x1 - 1x1 ---------'  (means, log-scales)
 
-    The exact integer path (`lcomp.networks.integer`) runs the same layers in fixed point.
+    The exact integer path (`lcomp.networks.exact.hyper_synthesis`) runs the same layers in fixed point.
     """
 
     def __init__(self, config: BackboneConfig) -> None:

@@ -32,7 +32,7 @@ class Painted(NamedTuple):
     features: Tensor  # [B, C, H/8, W/8]: what a network knows of the picture before its last layer
 
 
-class Refined(NamedTuple):
+class RefinementOutput(NamedTuple):
     """What is to be added to a picture, and what it was made from."""
 
     added: Tensor  # [B, 3, H, W], in units of `expected_error`
@@ -76,7 +76,7 @@ class Refinement(nn.Module):
 
     def forward(
         self, first: Painted, evidence: Evidence, noise: Tensor, conditions: Tensor, w: Tensor, scale: LatentScale
-    ) -> Refined:
+    ) -> RefinementOutput:
         """What to add to the picture `first` of latents [B, M, h, w], at quality weights w [B, 9].
 
         `noise` is [B, N, 2h, 2w]; `conditions` [B, 8 + ...] are w and what else the blocks are told.
@@ -89,7 +89,7 @@ class Refinement(nn.Module):
         fine = torch.cat([F.pixel_unshuffle(first.x_hat, FINE).to(h.dtype), F.pixel_shuffle(h, 2)], 1)
         fine = self.fine_enter(fine.contiguous(memory_format=torch.channels_last))
         fine = self.fine_blocks(F.leaky_relu(fine, 0.1), conditions)
-        return Refined(added + F.pixel_shuffle(self.fine_leave(fine).float(), FINE), h, fine)
+        return RefinementOutput(added + F.pixel_shuffle(self.fine_leave(fine).float(), FINE), h, fine)
 
 
 def no_noise(y_hat: Tensor) -> Tensor:

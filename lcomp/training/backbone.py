@@ -12,7 +12,6 @@ from torch import Tensor
 from lcomp.errors import LcompError
 from lcomp.networks.blocks import place
 from lcomp.networks.config import BackboneConfig, ContextConfig, RefinementConfig
-from lcomp.networks.family import Family
 from lcomp.training.cost import Costs, relative_cost, relative_costs
 from lcomp.training.data import (
     VALIDATION_QUALITIES,
@@ -21,9 +20,10 @@ from lcomp.training.data import (
     validation_crops,
 )
 from lcomp.training.grow import copy_decoder, grow, grow_context
-from lcomp.training.run import Run, Setting, checkpoint_file, read_checkpoint
+from lcomp.training.joint import Family
+from lcomp.training.run import Setting, TrainingRun, checkpoint_file, read_checkpoint
 from lcomp.training.start import start_from_components
-from lcomp.zoo import read_architecture, read_refinement
+from lcomp.zoo.registry import read_architecture, read_refinement
 
 
 def trained_family(folder: Path) -> Family:
@@ -39,7 +39,7 @@ def trained_family(folder: Path) -> Family:
     return family.eval()
 
 
-class BackboneRun(Run[Family]):
+class BackboneRun(TrainingRun[Family]):
     """Training of g_a, g_s, h_a, h_s, a context model and a larger decoder.
 
     It starts from its checkpoint; without one from the trained family `small`, or from the principal components.

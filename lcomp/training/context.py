@@ -6,15 +6,21 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lcomp.aim import AIMS
-from lcomp.container import QUALITY_STEPS
+from lcomp.encoding.objective import OBJECTIVES
 from lcomp.errors import ModelError
+from lcomp.model.precision import mixed_precision
 from lcomp.networks.blocks import place, quality_weights
 from lcomp.networks.config import STRIDE
 from lcomp.networks.context import Base, Context
-from lcomp.networks.family import count_features
-from lcomp.networks.integer import ACTIVATION_BITS, LOG_BITS, LOG_SCALE_MIN, MEAN_BITS, OUTPUT_BITS, HyperOutput
-from lcomp.networks.integer_hyper_context import nearest_symbols
+from lcomp.networks.exact.hyper_context import nearest_symbols
+from lcomp.networks.exact.hyper_synthesis import (
+    ACTIVATION_BITS,
+    LOG_BITS,
+    LOG_SCALE_MIN,
+    MEAN_BITS,
+    OUTPUT_BITS,
+    HyperOutput,
+)
 from lcomp.training.cost import reference_bpp
 from lcomp.training.data import (
     VALIDATION_QUALITIES,
@@ -23,10 +29,11 @@ from lcomp.training.data import (
     validation_crops,
 )
 from lcomp.training.grow import grow_context
-from lcomp.training.run import Run, Setting
-from lcomp.weights import Weights, load_weights
-from lcomp.windows import mixed_precision
-from lcomp.zoo import ModelInfo
+from lcomp.training.joint import count_features
+from lcomp.training.run import Setting, TrainingRun
+from lcomp.types import QUALITY_STEPS
+from lcomp.zoo.registry import ModelInfo
+from lcomp.zoo.weights import Weights, load_weights
 
 STORED = 1024
 """Crops whose latents are kept."""
@@ -35,8 +42,8 @@ RENEW_EVERY = 4
 """Steps after which one batch of them is replaced."""
 
 
-class Latents(NamedTuple):
-    """Latents of crops and what the hyperprior says about them, in half precision."""
+class StoredLatents(NamedTuple):
+    """StoredLatents of crops and what the hyperprior says about them, in half precision."""
 
     features: Tensor  # [N, F, h, w]
     residual: Tensor  # [N, M, h, w]
@@ -44,8 +51,8 @@ class Latents(NamedTuple):
     quality: Tensor  # [N], float32
 
 
-def analyse(backbone: Weights, x: Tensor, quality: Tensor) -> Latents:
-    """Latents of crops x [B, 3, H, W] in [-1, 1] at qualities [B] in thousandths, through the exact h_s."""
+def analyse(backbone: Weights, x: Tensor, quality: Tensor) -> StoredLatents:
+    """StoredLatents of crops x [B, 3, H, W] in [-1, 1] at qualities [B] in thousandths, through the exact h_s."""
     w, scale = quality_weights(quality / QUALITY_STEPS), backbone.networks.scale
     with mixed_precision(x.device):
         y = backbone.networks.g_a(x, w, scale)
@@ -57,7 +64,7 @@ def analyse(backbone: Weights, x: Tensor, quality: Tensor) -> Latents:
         outputs.append(backbone.h_s(z_hat, steps))
     hyper = HyperOutput(*(torch.cat(parts) for parts in zip(*outputs, strict=True)))
     log_scale = hyper.log_scale * 2.0**-OUTPUT_BITS + LOG_SCALE_MIN * 2.0**-LOG_BITS
-    return Latents(
+    return StoredLatents(
         (hyper.features() * 2.0**-ACTIVATION_BITS).half(),
         (y - hyper.mean * 2.0**-MEAN_BITS).half(),
         log_scale.half(),
@@ -65,7 +72,7 @@ def analyse(backbone: Weights, x: Tensor, quality: Tensor) -> Latents:
     )
 
 
-class ContextRun(Run[Context]):
+class ContextRun(TrainingRun[Context]):
     """Training of the context model of `info`; the backbone's exported weights stay as they are.
 
     It starts from its checkpoint; without one from the context model `start`, which may have fewer passes, or anew.
@@ -89,18 +96,18 @@ class ContextRun(Run[Context]):
         super().__init__(model, setting)
         stage = self.recipe.stage(0)
         fresh = [self.new_latents(stage.batch, stage.crop) for _ in range(STORED // stage.batch)]
-        self.latents = Latents(*(torch.cat(parts) for parts in zip(*fresh, strict=True)))
-        self.cost: Callable[[Latents], Tensor] = self.bits
+        self.latents = StoredLatents(*(torch.cat(parts) for parts in zip(*fresh, strict=True)))
+        self.cost: Callable[[StoredLatents], Tensor] = self.bits
         if setting.compiled:
             self.cost = torch.compile(self.bits, dynamic=False)
 
-    def held_out_latents(self, crop: Tensor) -> Latents:
-        """Latents of a validation crop [1, 3, H, W] at the validation qualities."""
+    def held_out_latents(self, crop: Tensor) -> StoredLatents:
+        """StoredLatents of a validation crop [1, 3, H, W] at the validation qualities."""
         quality = torch.tensor(VALIDATION_QUALITIES, device=crop.device) * QUALITY_STEPS
         return analyse(self.backbone, crop.expand(len(quality), -1, -1, -1), quality)
 
-    def new_latents(self, batch: int, crop: int) -> Latents:
-        """Latents of random crops at stratified qualities."""
+    def new_latents(self, batch: int, crop: int) -> StoredLatents:
+        """StoredLatents of random crops at stratified qualities."""
         x = to_signal(self.pool.crops(batch, crop, self.random))
         quality = torch.round(stratified_qualities(batch, self.random) * QUALITY_STEPS).to(self.device)
         with torch.no_grad():
@@ -109,9 +116,9 @@ class ContextRun(Run[Context]):
     def weight(self, quality: Tensor) -> Tensor:
         """Bits [B, M, 1, 1] that a squared error of one quantisation step is worth."""
         gain = self.backbone.networks.scale.gain(quality_weights(quality))
-        return AIMS[self.metric].error_weight(gain, quality)
+        return OBJECTIVES[self.metric].error_weight(gain, quality)
 
-    def bits(self, latents: Latents) -> Tensor:
+    def bits(self, latents: StoredLatents) -> Tensor:
         """Bits [B] of latents in context."""
         base = Base(*(tensor.float() for tensor in latents[:3]))
         with self.autocast():
@@ -125,7 +132,7 @@ class ContextRun(Run[Context]):
             for old, new in zip(self.latents, self.new_latents(stage.batch, stage.crop), strict=True):
                 old[start : start + stage.batch] = new
         chosen = torch.from_numpy(self.random.integers(len(self.latents.quality), size=stage.batch)).to(self.device)
-        latents = Latents(*(tensor[chosen] for tensor in self.latents))
+        latents = StoredLatents(*(tensor[chosen] for tensor in self.latents))
         pixels = latents.residual[0, 0].numel() * STRIDE**2
         return (self.cost(latents) / pixels / reference_bpp(latents.quality, self.metric)).mean()
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lcomp.aim import AIMS
+from lcomp.encoding.objective import OBJECTIVES
 from lcomp.networks.blocks import QUALITIES, quality_weights
-from lcomp.networks.family import Rates
+from lcomp.training.joint import Rates
 
 VTM_COST = {
     "mse": (0.278, 0.405, 0.573, 0.796, 1.080, 1.440, 1.901, 2.491),
@@ -50,11 +50,11 @@ def bits_per_pixel(bits: Tensor, x: Tensor) -> Tensor:
 
 def distortions(rates: Rates, x: Tensor, q: Tensor, metric: str) -> tuple[Tensor, Tensor]:
     """What the distortions [B] of g_s and of the larger decoder are worth, in bits per pixel."""
-    aim = AIMS[metric]
-    plain = aim.lmbda(q) * aim.distortion(rates.x_hat, x)
+    objective = OBJECTIVES[metric]
+    plain = objective.lmbda(q) * objective.distortion(rates.x_hat, x)
     if rates.enhanced is rates.x_hat:
         return plain, plain
-    return plain, aim.lmbda(q) * aim.distortion(rates.enhanced, x)
+    return plain, objective.lmbda(q) * objective.distortion(rates.enhanced, x)
 
 
 def relative_costs(rates: Rates, x: Tensor, q: Tensor, metric: str) -> Costs:

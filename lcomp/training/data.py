@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lcomp.errors import LcompError
-from lcomp.images import MAX_PIXELS, open_image, pictures_below, pixel_limit, to_picture
+from lcomp.pictures.reading import MAX_PIXELS, open_image, pictures_below, pixel_limit, to_picture
 
 VALIDATION_SIDE = 256
 
@@ -61,7 +61,7 @@ def find_pictures(folder: Path) -> Split:
     return split
 
 
-def read_rgb(path: Path) -> Tensor:
+def read_tensor(path: Path) -> Tensor:
     """Picture as uint8 [3, H, W]; raises LcompError, with its name, where it cannot be read."""
     try:
         pixels = to_picture(open_image(path.read_bytes())).pixels
@@ -76,7 +76,7 @@ class Pool:
     def __init__(self, files: list[Path], device: torch.device) -> None:
         # the limits of the library are for all threads: none must take them back while others read
         with pixel_limit(MAX_PIXELS), ThreadPoolExecutor() as executor:
-            pictures = list(executor.map(read_rgb, files))
+            pictures = list(executor.map(read_tensor, files))
         self.sizes = [(picture.shape[1], picture.shape[2]) for picture in pictures]
         self.starts = np.cumsum([0] + [picture.numel() for picture in pictures], dtype=np.int64)
         self.pixels = torch.cat([picture.flatten() for picture in pictures]).to(device)

@@ -5,17 +5,17 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from lcomp.codec import ModelCodec
-from lcomp.distortion import squared_error
+from lcomp.encoding.distortion import squared_error
 from lcomp.errors import ModelError
+from lcomp.model.loaded import LoadedModel
 from lcomp.networks.blocks import place, quality_weights
 from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.refinement import no_noise
 from lcomp.training.data import VALIDATION_QUALITIES, VALIDATION_SIDE, to_signal
-from lcomp.training.evidence import Coded, Store, as_floats, held_out
+from lcomp.training.evidence import Coded, Store, evidence_floats, held_out
 from lcomp.training.grow import copy_decoder
-from lcomp.training.run import Run, Setting
-from lcomp.zoo import ModelInfo
+from lcomp.training.run import Setting, TrainingRun
+from lcomp.zoo.registry import ModelInfo
 
 PLAIN_RANGE = (0.3, 8.0)
 """Qualities trained on."""
@@ -38,7 +38,7 @@ ERROR_FLOOR = 0.5
 """Squared error added to that of the backbone's decoder, so that crops that are all but perfect weigh little."""
 
 
-class Decoder(nn.Module):
+class DecoderModel(nn.Module):
     """The trained part: names its network as the backbone does."""
 
     def __init__(self, g_s: Enhancer) -> None:
@@ -46,7 +46,7 @@ class Decoder(nn.Module):
         self.g_s = g_s
 
 
-class DecoderRun(Run[Decoder]):
+class DecoderRun(TrainingRun[DecoderModel]):
     """Training of the decoder of `info`; everything else stays as it is.
 
     It starts from its checkpoint; without one from the decoder `start`, or from adding nothing to the backbone's g_s.
@@ -63,8 +63,8 @@ class DecoderRun(Run[Decoder]):
             raise ModelError(f"'{info.name}' has no decoder of its own on a context model")
         self.pool, validation = setting.start()
         device, stage = setting.device, setting.recipe.stage(0)
-        self.codec, self.plain_codec = ModelCodec(coding, device), ModelCodec(coding.backbone, device)
-        model = Decoder(Enhancer(info.architecture, info.decoder))
+        self.codec, self.plain_codec = LoadedModel(coding, device), LoadedModel(coding.backbone, device)
+        model = DecoderModel(Enhancer(info.architecture, info.decoder))
         if start is not None:
             copy_decoder(model.g_s, start)
         place(model, device)
@@ -84,7 +84,7 @@ class DecoderRun(Run[Decoder]):
         if setting.compiled:
             self.errors = torch.compile(self.error, dynamic=False)
 
-    def choose_codec(self) -> ModelCodec:
+    def choose_codec(self) -> LoadedModel:
         """What the next crop is coded with."""
         return self.plain_codec if self.random.random() < HYPERPRIOR_SHARE else self.codec
 
@@ -92,9 +92,9 @@ class DecoderRun(Run[Decoder]):
         """Squared error of crops [B], relative to that of the backbone's decoder."""
         return self.relative_error(self.model, coded, half)
 
-    def relative_error(self, model: Decoder, coded: Coded, half: bool) -> Tensor:
+    def relative_error(self, model: DecoderModel, coded: Coded, half: bool) -> Tensor:
         """Squared error of crops [B] under a decoder, relative to that of the backbone's."""
-        evidence, networks = as_floats(coded.evidence), self.codec.transforms.networks
+        evidence, networks = evidence_floats(coded.evidence), self.codec.transforms.networks
         w, nothing = quality_weights(coded.quality), no_noise(evidence.y_hat)
         with self.autocast():
             enhanced = model.g_s(networks.g_s, evidence, nothing, w, networks.scale, half)

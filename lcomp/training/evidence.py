@@ -7,15 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lcomp.codec import ModelCodec
-from lcomp.container import QUALITY_STEPS
-from lcomp.distortion import squared_error
-from lcomp.effort import DEFAULT_EFFORT
-from lcomp.half import halve
+from lcomp.encoding.distortion import squared_error
+from lcomp.encoding.half_size import halve
+from lcomp.encoding.symbol_search import DEFAULT_EFFORT, SymbolSearch
+from lcomp.model.loaded import LoadedModel
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.enhancer import upscale
 from lcomp.networks.refinement import Evidence
 from lcomp.training.data import Pool, centres, to_signal
+from lcomp.types import QUALITY_STEPS
 
 
 class Coded(NamedTuple):
@@ -27,7 +27,7 @@ class Coded(NamedTuple):
     error: Tensor  # [B]: mean squared error of the backbone's own g_s, in [0, 255]
 
 
-def as_floats(evidence: Evidence) -> Evidence:
+def evidence_floats(evidence: Evidence) -> Evidence:
     """What networks take, of what is stored."""
     return Evidence(*(tensor.float() for tensor in evidence))
 
@@ -39,13 +39,13 @@ def half_size(x: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def code(codec: ModelCodec, x: Tensor, quality: Tensor, half: bool) -> Coded:
+def code(codec: LoadedModel, x: Tensor, quality: Tensor, half: bool) -> Coded:
     """Code crops x (uint8 [B, 3, H, W]) at qualities [B], at half their size if asked to."""
-    effort = codec.search(DEFAULT_EFFORT)
+    search = SymbolSearch(codec, DEFAULT_EFFORT)
     steps = [round(q * QUALITY_STEPS) for q in quality.tolist()]
     signal = to_signal(half_size(x) if half else x)
     y = torch.cat([codec.transforms.latents(one[None], step) for one, step in zip(signal, steps, strict=True)])
-    choices = [effort.first(one[None], step) for one, step in zip(y, steps, strict=True)]
+    choices = [search.first(one[None], step) for one, step in zip(y, steps, strict=True)]
     evidence = Evidence(
         torch.cat([choice.y_hat() for choice in choices]),
         torch.cat([choice.symbols for choice in choices]),
@@ -53,7 +53,7 @@ def code(codec: ModelCodec, x: Tensor, quality: Tensor, half: bool) -> Coded:
     )
     networks = codec.transforms.networks
     with codec.transforms.autocast():
-        plain = networks.g_s(as_floats(evidence), quality_weights(quality), networks.scale).x_hat
+        plain = networks.g_s(evidence_floats(evidence), quality_weights(quality), networks.scale).x_hat
     error = squared_error(upscale(plain) if half else plain, to_signal(x))
     return Coded(evidence, x, quality, error)
 
@@ -74,7 +74,7 @@ class Store:
     def __init__(
         self,
         pool: Pool,
-        choose: Callable[[], ModelCodec],
+        choose: Callable[[], LoadedModel],
         random: np.random.Generator,
         batch: int,
         side: int,
@@ -106,7 +106,7 @@ class Store:
         return join([self.crops[turn * self.batch + part] for part, turn in enumerate(rounds)])
 
 
-def held_out(pool: Pool, codec: ModelCodec, qualities: tuple[float, ...], side: int, half: bool) -> Iterator[Coded]:
+def held_out(pool: Pool, codec: LoadedModel, qualities: tuple[float, ...], side: int, half: bool) -> Iterator[Coded]:
     """The centres of validation pictures, at all the qualities; raises LcompError where all are too small."""
     for x in centres(pool, side, 128):
         quality = torch.tensor(qualities, device=x.device)

@@ -1,5 +1,6 @@
 """Export: a trained model becomes a weights file with fp16 networks and the exact integer path."""
 
+import contextlib
 import hashlib
 import json
 import math
@@ -13,12 +14,14 @@ from torch import Tensor, nn
 
 from lcomp.entropy.tables import SCALE_MIN, SCALES, STEPS_PER_OCTAVE, Table, pack_tables
 from lcomp.errors import LcompError
+from lcomp.files import replacing, write_all
 from lcomp.networks.context import FLOOR, SIGN_OFFSET, Context
 from lcomp.networks.enhancer import Enhancer
+from lcomp.networks.exact.context import ENERGY_ENTRIES, SIGMA_BITS
+from lcomp.networks.exact.hyper_synthesis import ACTIVATION_BITS, EXP_BITS, LAYER_NAMES, LOG_BITS, OUTPUT_BITS
 from lcomp.networks.hyperprior import Hyperprior
-from lcomp.networks.integer import ACTIVATION_BITS, EXP_BITS, LAYER_NAMES, LOG_BITS, OUTPUT_BITS
-from lcomp.networks.integer_context import ENERGY_ENTRIES, SIGMA_BITS
-from lcomp.weights import (
+from lcomp.zoo.registry import ModelInfo
+from lcomp.zoo.weights import (
     EXACT,
     HYPER_CONTEXT_LAYERS,
     context_layer_names,
@@ -28,7 +31,6 @@ from lcomp.weights import (
     fingerprint,
     read_tensors,
 )
-from lcomp.zoo import ModelInfo
 
 WEIGHT_BITS = 12
 """Fractional bits of the integer weights, fewer where a layer's largest weight needs the room of int16."""
@@ -119,17 +121,10 @@ def half_precision(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def replace_files(contents: dict[Path, bytes]) -> None:
-    """Write files by way of temporary ones beside them, which are renamed when all are written."""
-    temporary = {path: path.with_suffix(".tmp") for path in contents}
-    try:
+    """Write several files, each of which takes its place only when all are written."""
+    with contextlib.ExitStack() as stack:
         for path, data in contents.items():
-            path.parent.mkdir(exist_ok=True)
-            temporary[path].write_bytes(data)
-        for path in contents:
-            temporary[path].replace(path)
-    finally:
-        for path in temporary.values():
-            path.unlink(missing_ok=True)
+            write_all(stack.enter_context(replacing(path)), data)
 
 
 def export(model: Hyperprior, info: ModelInfo, training: dict[str, str], tables: tuple[Table, ...]) -> Path:

@@ -9,19 +9,19 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lcomp.codec import ModelCodec
-from lcomp.distortion import squared_error
+from lcomp.encoding.distortion import squared_error
 from lcomp.errors import LcompError, ModelError
+from lcomp.model.loaded import LoadedModel
 from lcomp.networks.blocks import place, quality_weights
 from lcomp.networks.enhancer import Enhanced, Enhancer
 from lcomp.networks.refinement import expected_error
 from lcomp.training.data import VALIDATION_SIDE, to_signal
 from lcomp.training.discriminator import Discriminator, feature_distance
-from lcomp.training.evidence import Coded, Store, as_floats, held_out
+from lcomp.training.evidence import Coded, Store, evidence_floats, held_out
 from lcomp.training.grow import copy_decoder
-from lcomp.training.run import Run, Setting, checkpoint_file, read_checkpoint
+from lcomp.training.run import Setting, TrainingRun, checkpoint_file, read_checkpoint
 from lcomp.training.statistics import LUMA_CHROMA, bands, seen, statistics_distance
-from lcomp.zoo import ModelInfo
+from lcomp.zoo.registry import ModelInfo
 
 PLAIN_RANGE, HALF_RANGE = (0.3, 8.0), (0.3, 3.5)
 """Qualities trained on, of pictures coded at their size and at half of it."""
@@ -102,7 +102,7 @@ class Figures(NamedTuple):
         return f"q {self.quality:g}: {-self.loss:+.2f} dB, {energies}, statistics {self.statistics:.3f}"
 
 
-class GanRun(Run[Trained]):
+class GanRun(TrainingRun[Trained]):
     """Training of the texture of `info`; everything else stays as it is.
 
     It starts from its checkpoint; without one from the exported texture `start`, against a new discriminator, or from
@@ -114,7 +114,7 @@ class GanRun(Run[Trained]):
             raise ModelError(f"'{info.name}' has no texture")
         self.pool, validation = setting.start()
         device, stage = setting.device, setting.recipe.stage(0)
-        self.codec = ModelCodec(info.backbone, device)
+        self.codec = LoadedModel(info.backbone, device)
         self.networks = self.codec.transforms.networks
         model = Trained(Enhancer(info.architecture, info.decoder))
         if start is not None:
@@ -143,7 +143,7 @@ class GanRun(Run[Trained]):
 
     def pictures(self, model: Trained, coded: Coded, half: bool) -> Enhanced:
         """The mse decoder's pictures of crops and the texture to add."""
-        evidence = as_floats(coded.evidence)
+        evidence = evidence_floats(coded.evidence)
         rows, columns = (2 * side for side in evidence.y_hat.shape[2:])
         noise = (torch.rand(len(coded.x), model.g_s.config.noise, rows, columns, device=self.device) - 0.5) * 12**0.5
         w, networks = quality_weights(coded.quality), self.networks

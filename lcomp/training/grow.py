@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from lcomp.entropy.tables import SCALE_MIN
 from lcomp.errors import LcompError
+from lcomp.model.precision import mixed_precision
 from lcomp.networks.blocks import QUALITIES, quality_weights, start_at_zero
 from lcomp.networks.config import HYPER_STRIDE, STRIDE, BackboneConfig
 from lcomp.networks.context import Context
@@ -20,7 +21,6 @@ from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.hyperprior import Hyperprior
 from lcomp.networks.passes import known_taps, passes
 from lcomp.training.data import Pool, to_signal
-from lcomp.windows import mixed_precision
 
 BATCHES, BATCH, SIDE = 50, 8, 16 * STRIDE
 """Crops that the leftovers are computed from."""

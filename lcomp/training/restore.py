@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from lcomp.errors import ModelError
 from lcomp.networks.context import Context
 from lcomp.networks.enhancer import Enhancer
-from lcomp.networks.family import Family
+from lcomp.networks.exact.hyper_synthesis import ACTIVATION_BITS, LAYER_NAMES, LOG_BITS, OUTPUT_BITS
 from lcomp.networks.hyperprior import Hyperprior
-from lcomp.networks.integer import ACTIVATION_BITS, LAYER_NAMES, LOG_BITS, OUTPUT_BITS
+from lcomp.training.joint import Family
 from lcomp.training.recipe import read_task
-from lcomp.weights import EXACT, HYPER_CONTEXT_LAYERS, context_layer_names, load_decoder, read_tensors
-from lcomp.zoo import read_model
+from lcomp.zoo.registry import read_model
+from lcomp.zoo.weights import EXACT, HYPER_CONTEXT_LAYERS, context_layer_names, read_enhancer, read_tensors
 
 CPU = torch.device("cpu")
 
@@ -85,7 +85,7 @@ def installed_family(path: Path) -> Family:
     except (KeyError, RuntimeError, ValueError) as error:
         raise ModelError(f"the weights of '{info.name}' do not fit its description: {error}") from error
     if viewer and family.enhancer:
-        family.enhancer.load_state_dict(load_decoder(viewer, CPU).state_dict())
+        family.enhancer.load_state_dict(read_enhancer(viewer, CPU).state_dict())
     return family.eval()
 
 
@@ -94,4 +94,4 @@ def installed_texture(path: Path) -> Enhancer:
     info = read_model(path)
     if not info.inventive:
         raise ModelError(f"'{info.name}' does not invent detail: start from a model that does")
-    return load_decoder(info, CPU)
+    return read_enhancer(info, CPU)

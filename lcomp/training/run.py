@@ -15,15 +15,16 @@ from torch import Tensor, nn
 from torch._dynamo.exc import TorchDynamoException
 
 from lcomp.errors import LcompError
-from lcomp.loading import first_line
+from lcomp.files import replacing
+from lcomp.model.devices import first_line
+from lcomp.model.precision import prefers_bf16
 from lcomp.training.data import Pool, find_pictures
 from lcomp.training.recipe import Recipe
 from lcomp.training.soap import Soap
-from lcomp.windows import prefers_bf16
 
 Model = TypeVar("Model", bound=nn.Module)
 
-Group = dict[str, Any]
+ParameterGroup = dict[str, Any]
 """A parameter group of an optimizer; `peak` is its learning rate at the plateau."""
 
 
@@ -61,7 +62,7 @@ class Setting:
         return Pools(Pool(split.train, self.device), Pool(split.validation, self.device))
 
 
-def parameter_group(parameters: Sequence[nn.Parameter], rate: float) -> Group:
+def parameter_group(parameters: Sequence[nn.Parameter], rate: float) -> ParameterGroup:
     """A parameter group with a learning rate at the plateau."""
     return {"params": list(parameters), "lr": rate, "peak": rate}
 
@@ -98,7 +99,7 @@ def checkpoint_file(folder: Path) -> Path:
 
 
 def read_checkpoint(folder: Path, device: torch.device) -> dict[str, Any]:
-    """What `Run.save` wrote into a run's folder; raises LcompError where that cannot be read."""
+    """What `TrainingRun.save` wrote into a run's folder; raises LcompError where that cannot be read."""
     path = checkpoint_file(folder)
     if not path.is_file():
         raise LcompError(f"{folder} holds no checkpoint")
@@ -109,7 +110,7 @@ def read_checkpoint(folder: Path, device: torch.device) -> dict[str, Any]:
     return state
 
 
-class Run(ABC, Generic[Model]):
+class TrainingRun(ABC, Generic[Model]):
     """One training run in one folder: `checkpoint.pt` holds everything needed to go on."""
 
     def __init__(self, model: Model, setting: Setting) -> None:
@@ -205,12 +206,10 @@ class Run(ABC, Generic[Model]):
             "minutes": self.minutes,
         }
         path = checkpoint_file(self.folder)
-        temporary = path.with_suffix(".tmp")
         try:
-            torch.save(state, temporary)
-            temporary.replace(path)
+            with replacing(path) as file:
+                torch.save(state, file)
         except (OSError, RuntimeError) as error:  # torch has an error of its own for a full disk
-            temporary.unlink(missing_ok=True)
             raise LcompError(f"cannot write {path}: {error}") from error
 
     def load(self) -> None:

@@ -4,13 +4,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lcomp.distortion import finest_band
+from lcomp.encoding.distortion import finest_band
 
 WEIGHTS = (1.6, 0.9, 0.5)
 """Of the bands of the Laplacian pyramid, the finest first: texture costs the less PSNR the finer it is."""
 
 POOL = 8
-"""Side of the squares that energies are taken of, in samples of the band."""
+"""Side of the squares that band_energies are taken of, in samples of the band."""
 
 CHROMA = 2.0
 """Weight of the colour differences: texture that is invented per channel would be a coloured grain, which is ugly."""
@@ -38,7 +38,7 @@ def bands(x: Tensor) -> list[Tensor]:
     return result
 
 
-def energies(band: Tensor, floor: Tensor) -> Tensor:
+def band_energies(band: Tensor, floor: Tensor) -> Tensor:
     """Root mean squares [B, 3, H/8, W/8] of squares of a band, at least `floor`."""
     return (F.avg_pool2d(band.square(), POOL) + floor.square()).sqrt()
 
@@ -49,7 +49,7 @@ def statistics_distance(ours: Tensor, theirs: Tensor, unit: Tensor) -> Tensor:
     A Wasserstein distance between zero-mean Gaussians (Vacher 2020; Wasserstein distortion, Qiu 2023).
     """
     distances = [
-        weight * F.l1_loss(energies(a, 0.1 * unit) / unit, energies(b, 0.1 * unit) / unit)
+        weight * F.l1_loss(band_energies(a, 0.1 * unit) / unit, band_energies(b, 0.1 * unit) / unit)
         for weight, a, b in zip(WEIGHTS, bands(seen(ours)), bands(seen(theirs)), strict=True)
     ]
     return torch.stack(distances).mean()

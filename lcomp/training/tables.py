@@ -11,10 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lcomp.aim import AIMS
-from lcomp.codec import ModelCodec
-from lcomp.container import QUALITY_STEPS
-from lcomp.effort import DEFAULT_EFFORT, Effort
+from lcomp.encoding.rdoq import Rdoq
+from lcomp.encoding.symbol_search import DEFAULT_EFFORT, SymbolSearch
 from lcomp.entropy.tables import (
     ESCAPE_BITS,
     MAX_RADIUS,
@@ -28,10 +26,11 @@ from lcomp.entropy.tables import (
     scale_deviation,
     table_of_masses,
 )
-from lcomp.rounding import Rounding
+from lcomp.model.loaded import LoadedModel
 from lcomp.training.data import Pool, stratified_qualities, to_signal
 from lcomp.training.recipe import Recipe
-from lcomp.zoo import read_model
+from lcomp.types import QUALITY_STEPS
+from lcomp.zoo.registry import read_model
 
 ROUNDS = 2
 
@@ -64,29 +63,29 @@ def fitted_table(counts: NDArray[np.int64], scale: int) -> Table:
 
 @torch.no_grad()
 def count_symbols(
-    codec: ModelCodec, rounding: Rounding, pool: Pool, random: np.random.Generator, crops: int, side: int
+    codec: LoadedModel, rounding: Rdoq, pool: Pool, random: np.random.Generator, crops: int, side: int
 ) -> NDArray[np.int64]:
     """How often each symbol [TABLES, 2 MAX_RADIUS + 1] is chosen in about so many random crops."""
-    effort = Effort(DEFAULT_EFFORT, codec.transforms, codec.tile, rounding, AIMS[codec.model.metric])
+    search = SymbolSearch(codec, DEFAULT_EFFORT, rdoq=rounding)
     width = 2 * MAX_RADIUS + 1
     counts = np.zeros(TABLES * width, np.int64)
     for _ in range(-(-crops // BATCH)):
         signals = to_signal(pool.crops(BATCH, side, random))
         for x, q in zip(signals, stratified_qualities(BATCH, random).tolist(), strict=True):
             quality = round(q * QUALITY_STEPS)
-            choice = effort.first(codec.transforms.latents(x[None], quality), quality)
+            choice = search.first(codec.transforms.latents(x[None], quality), quality)
             for symbols, tables in (*choice.side.groups, *choice.groups):
                 places = tables.long() * width + symbols.clamp(-MAX_RADIUS, MAX_RADIUS) + MAX_RADIUS
                 counts += places.bincount(minlength=len(counts)).cpu().numpy()
     return counts.reshape(TABLES, width)
 
 
-def fit_tables(codec: ModelCodec, pool: Pool, recipe: Recipe) -> tuple[Table, ...]:
+def fit_tables(codec: LoadedModel, pool: Pool, recipe: Recipe) -> tuple[Table, ...]:
     """Tables of the symbols that `codec` chooses in random crops, for every scale of y and of z."""
     random, side = np.random.default_rng(recipe.seed), recipe.stage(0).crop
     tables = gaussian = gaussian_tables()
     for _ in range(ROUNDS):
-        counts = count_symbols(codec, Rounding(tables, codec.device), pool, random, recipe.table_crops, side)
+        counts = count_symbols(codec, Rdoq(tables, codec.device), pool, random, recipe.table_crops, side)
         # the first scale stands for symbols that are not coded
         tables = tuple(
             fitted_table(counts[number], number % SCALES) if number % SCALES else gaussian[number]
@@ -103,4 +102,4 @@ def export_fitted(
     `write` exports it with the tables that it is given; the first are Gaussian.
     """
     write(gaussian_tables())
-    return write(fit_tables(ModelCodec(read_model(source), device), pool, recipe))
+    return write(fit_tables(LoadedModel(read_model(source), device), pool, recipe))

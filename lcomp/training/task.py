@@ -18,7 +18,7 @@ from lcomp.training.recipe import Task
 from lcomp.training.restore import installed_family, installed_texture
 from lcomp.training.run import Setting
 from lcomp.training.tables import export_fitted
-from lcomp.zoo import ModelInfo, read_model
+from lcomp.zoo.registry import ModelInfo, read_model
 
 Trainer = BackboneRun | ContextRun | DecoderRun | GanRun
 

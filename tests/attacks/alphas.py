@@ -8,8 +8,8 @@ from attacks.planes import chunk, head_chunk, png, saved, webp
 from attacks.steps import Attack, alpha
 from attacks.tools import agreeing, latents, noise, split
 
-from lcomp.container import Section, Tag
 from lcomp.errors import FormatError
+from lcomp.format.container import Section, Tag
 
 NO_PLANE = "alpha plane is not an image of the picture's size"
 DAMAGED_PLANE = "damaged alpha plane"

@@ -5,9 +5,9 @@ from dataclasses import replace
 from attacks.steps import BIGGEST, DIFFERS, OUT_OF_STEP, Attack, Build, header
 from attacks.tools import latents, seal, split
 
-from lcomp.binary import write_varint
-from lcomp.container import Section, write_section
 from lcomp.errors import ChecksumError, FormatError, LimitError, ModelError, TruncatedError, UnsupportedError
+from lcomp.format.binary import write_varint
+from lcomp.format.container import Section, write_section
 
 UNKNOWN, HALF, GREY = 1 << 15, 1 << 14, 1 << 13
 """Bits of the field that holds the kind of picture and its quality."""

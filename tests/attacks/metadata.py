@@ -5,7 +5,7 @@ import struct
 from attacks.steps import Attack, Build, more
 from attacks.tools import noise
 
-from lcomp.container import Section, Tag
+from lcomp.format.container import Section, Tag
 
 PROFILES = (Tag.ICC, Tag.EXIF, Tag.XMP)
 

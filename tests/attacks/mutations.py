@@ -13,8 +13,8 @@ from attacks.steps import GOLDEN, bases
 from attacks.tools import Parts, agreeing, forged, split
 from torch import Tensor
 
-from lcomp.container import KNOWN_TAGS, Section, Tag
 from lcomp.errors import LcompError
+from lcomp.format.container import KNOWN_TAGS, Section, Tag
 
 MAX_PIXELS = 2**18
 """Larger pictures are not gone through."""

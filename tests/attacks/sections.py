@@ -3,9 +3,9 @@
 from attacks.steps import BIGGEST, GOLDEN, OUT_OF_STEP, Attack, Build, after, alpha, first, header, more, sections
 from attacks.tools import latents, seal, split
 
-from lcomp.binary import write_varint
-from lcomp.container import CRITICAL, MAX_METADATA, Coder, Section, Tag, write_section
 from lcomp.errors import ChecksumError, FormatError, LimitError, TruncatedError, UnsupportedError
+from lcomp.format.binary import write_varint
+from lcomp.format.container import CRITICAL, MAX_METADATA, Coder, Section, Tag, write_section
 
 
 def spelled_length(spelling: bytes, payload: bytes = bytes(8)) -> Build:

@@ -10,8 +10,8 @@ from attacks.tools import split
 from PIL import Image
 
 import lcomp
-from lcomp.container import CHECKSUM, Section, Tag
 from lcomp.errors import LcompError
+from lcomp.format.container import CHECKSUM, Section, Tag
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 

@@ -9,8 +9,8 @@ from attacks.tools import agreeing, forged, noise, split
 from torch import Tensor
 
 import lcomp
-from lcomp.binary import write_varint
 from lcomp.errors import ChecksumError, FormatError
+from lcomp.format.binary import write_varint
 
 
 def escape_bomb(value: int) -> Build:

@@ -12,17 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lcomp import container
-from lcomp.binary import Reader, write_varint
-from lcomp.container import CHECKSUM, LATENTS_TAGS, Coder, Section, write_section
 from lcomp.entropy.grouping import Order, Transfer
-from lcomp.entropy.latents import Group, encode_symbols, runs
-from lcomp.loading import load_model
-from lcomp.networks.integer import EntropyParameters
-from lcomp.networks.integer_context import Places
+from lcomp.entropy.latents import SymbolGroup, encode_symbols, runs
+from lcomp.format import container
+from lcomp.format.binary import Reader, write_varint
+from lcomp.format.container import CHECKSUM, LATENTS_TAGS, Coder, Section, write_section
+from lcomp.model.cache import load_model
+from lcomp.model.tile_codec import TileCodec, read_symbols, side_tables, symbols_crc
+from lcomp.networks.exact.context import Places
+from lcomp.networks.exact.hyper_synthesis import EntropyParameters
 from lcomp.networks.passes import Pass
-from lcomp.tile_codec import TileCodec, read_symbols, side_tables, symbols_crc
-from lcomp.zoo import model_by_number
+from lcomp.zoo.registry import model_by_number
 
 CPU = torch.device("cpu")
 
@@ -136,7 +136,7 @@ def forged(parts: Parts, pick: Callable[[Tensor], Tensor], escape: bool = False,
     def read(tables: Tensor) -> Tensor:
         nonlocal left
         symbols, order = pick(tables), Order(tables.flatten())
-        group = Group(order.arrange(symbols.flatten()).numpy(), order.counts.numpy())
+        group = SymbolGroup(order.arrange(symbols.flatten()).numpy(), order.counts.numpy())
         if escape:
             zeros = group.counts[0]
             for table, places in runs(group.counts):

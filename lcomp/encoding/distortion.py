@@ -1,0 +1,35 @@
+"""Distortion between RGB pictures, and what is fine in a picture."""
+
+import math
+
+import numpy as np
+from torch import Tensor
+from torch.nn import functional as F
+
+from lcomp.types import Pixels
+
+ROWS = 256
+"""Rows whose differences are held at a time."""
+
+
+def psnr(ours: Pixels, original: Pixels) -> float:
+    """Peak signal-to-noise ratio in dB, over all samples.
+
+    An exact copy counts as one with a single sample wrong by one, so that means stay finite.
+    """
+    squares = 0
+    for row in range(0, len(original), ROWS):
+        difference = ours[row : row + ROWS].astype(np.int16) - original[row : row + ROWS]
+        squares += int(np.square(difference, dtype=np.int32).sum(dtype=np.int64))
+    return 10 * math.log10(255**2 * original.size / max(squares, 1))
+
+
+def squared_error(x_hat: Tensor, x: Tensor) -> Tensor:
+    """Mean squared errors [B] of pictures [B, 3, H, W] in [-1, 1], in grey levels."""
+    return ((x_hat - x) * 127.5).square().mean((1, 2, 3))
+
+
+def finest_band(x: Tensor) -> Tensor:
+    """The finest band of the Laplacian pyramid (Burt and Adelson 1983) of pictures [B, C, H, W], odd rests left out."""
+    x = x[..., : x.shape[2] // 2 * 2, : x.shape[3] // 2 * 2]
+    return x - F.interpolate(F.avg_pool2d(x, 2), scale_factor=2, mode="bilinear")

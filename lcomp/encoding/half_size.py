@@ -1,0 +1,42 @@
+"""Very low rates: a picture coded at half its size, whose decoder doubles it (super-resolution).
+
+Below a quality of 1 the encoder tries both, at equal bytes, and keeps what comes nearer to the original.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from lcomp.encoding.rate_target import LOWEST, SIZE_TOLERANCE, bracket, coded_size
+from lcomp.types import Pixels
+
+HIGHEST = 4000
+"""Quality in thousandths that no picture of half the size needs to be as large as a plain one below q = 1."""
+
+
+def halve(pixels: Pixels) -> Pixels:
+    """A picture [H, W, 3] at half its size, odd sides rounded up."""
+    height, width = pixels.shape[:2]
+    even = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    size = even.shape[1] // 2, even.shape[0] // 2
+    return np.asarray(Image.fromarray(even).resize(size, Image.Resampling.LANCZOS))
+
+
+def better(plain: bytes, encode_half: Callable[[int], bytes], psnr: Callable[[bytes], float], fixed: int) -> bytes:
+    """The plain file, or the one of half the size that is not larger, whichever has the higher PSNR.
+
+    `encode_half` makes the latter at a quality in thousandths, `psnr` decodes and measures a file. `fixed` bytes of
+    both are header, metadata and alpha.
+    """
+    files: dict[int, bytes] = {}
+
+    def size(quality: int) -> float:
+        files[quality] = encode_half(quality)
+        return coded_size(len(files[quality]), fixed)
+
+    low, _ = bracket(size, coded_size(len(plain), fixed), SIZE_TOLERANCE, LOWEST, HIGHEST)
+    if low is None:
+        return plain
+    half = files[low.quality]
+    return half if psnr(half) > psnr(plain) else plain

@@ -1,0 +1,81 @@
+"""What a model keeps small beside the bits of its files: the squared error, or what MS-SSIM sees of it."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lcomp.encoding.distortion import squared_error
+from lcomp.encoding.rdoq import CAUTION, error_weight
+from lcomp.networks.blocks import lmbda, log_linear
+
+MS_SSIM_SIDE = 161
+"""Smallest side for which the five scales of MS-SSIM are defined with its 11x11 window."""
+
+STEP_BITS = 14.0
+"""Bits that a squared error of one step is worth where nothing but the bits tells how fine the steps are.
+
+In a model that is tuned for the squared error, where it can be told, it is worth about as much in all channels that are
+not nearly always zero (models/README.md): steps are as fine as the bits allow, whatever the distortion is.
+"""
+
+
+class Objective(ABC):
+    """A distortion, and how it is traded for bits."""
+
+    @abstractmethod
+    def lmbda(self, q: Tensor) -> Tensor:
+        """Bits per pixel that a distortion of one is worth at qualities q."""
+
+    @abstractmethod
+    def distortion(self, x_hat: Tensor, x: Tensor) -> Tensor:
+        """Distortion [B] of pictures x_hat [B, 3, H, W] of x, both in [-1, 1]."""
+
+    @abstractmethod
+    def error_weight(self, gain: Tensor, q: Tensor, caution: float = CAUTION) -> Tensor:
+        """Bits that a squared error of one step of y is worth, for its gain [B, M, 1, 1] at qualities q [B]."""
+
+
+class SquaredError(Objective):
+    """255^2 times the mean squared error: PSNR."""
+
+    def lmbda(self, q: Tensor) -> Tensor:
+        """The eight CompressAI points, log-linear in between."""
+        return lmbda(q)
+
+    def distortion(self, x_hat: Tensor, x: Tensor) -> Tensor:
+        """Mean squares, in grey levels."""
+        return squared_error(x_hat, x)
+
+    def error_weight(self, gain: Tensor, q: Tensor, caution: float = CAUTION) -> Tensor:
+        """As if the synthesis were orthonormal (`lcomp.encoding.rdoq`)."""
+        return error_weight(gain, lmbda(q)[:, None, None, None], caution)
+
+
+class MsSsim(Objective):
+    """One minus the multi-scale structural similarity (Wang 2003)."""
+
+    def lmbda(self, q: Tensor) -> Tensor:
+        """The eight CompressAI points, 2.4 to 220, log-linear in between."""
+        return log_linear(q, 2.4, 220.0)
+
+    def distortion(self, x_hat: Tensor, x: Tensor) -> Tensor:
+        """One minus MS-SSIM, the mean of the channels; smaller pictures are continued to MS_SSIM_SIDE."""
+        # imported where it is needed: few commands do
+        from pytorch_msssim import ms_ssim
+
+        ours, theirs = x_hat.float() + 1, x + 1
+        missing = (0, max(0, MS_SSIM_SIDE - x.shape[3]), 0, max(0, MS_SSIM_SIDE - x.shape[2]))
+        if any(missing):
+            ours, theirs = (F.pad(picture, missing, mode="replicate") for picture in (ours, theirs))
+        similarity: Tensor = ms_ssim(ours, theirs, data_range=2, size_average=False)
+        return 1 - similarity
+
+    def error_weight(self, gain: Tensor, q: Tensor, caution: float = CAUTION) -> Tensor:
+        """The same for all steps."""
+        return torch.full_like(gain, caution * STEP_BITS)
+
+
+OBJECTIVES: dict[str, Objective] = {"mse": SquaredError(), "ms-ssim": MsSsim()}
+"""By the `metric` of a model."""

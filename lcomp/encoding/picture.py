@@ -1,0 +1,126 @@
+"""The files that a picture may become, and how near to it they come."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from lcomp.decoding.area import decode_area
+from lcomp.encoding import distortion
+from lcomp.encoding.half_size import better, halve
+from lcomp.encoding.rate_target import Target, meet
+from lcomp.encoding.streams import encode_tiles
+from lcomp.encoding.symbol_search import DEFAULT_EFFORT, LEVELS
+from lcomp.format import container
+from lcomp.format.container import Coder, Encoded, Header, LicFile
+from lcomp.format.tiles import Rectangle
+from lcomp.model.cache import load_decoder
+from lcomp.model.loaded import LoadedModel
+from lcomp.pictures.alpha import write_alpha
+from lcomp.pictures.reading import Picture
+from lcomp.pictures.writing import to_image
+from lcomp.types import QUALITY_STEPS, Progress
+from lcomp.zoo.registry import ModelInfo
+
+GUESS, FEW, SEVERAL = 1 / 16, 1 / 2, 1 / 4
+"""What part of all that is left an attempt takes: a quick one, one of about two, one of about seven."""
+
+
+class Attempts:
+    """Progress of one or of an unknown number of attempts."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self.progress, self.total, self.left = progress, total, 1.0
+
+    def next(self, part: float) -> Progress | None:
+        """What the next attempt, a part of all that is left, tells its progress to."""
+        told = self.progress
+        if told is None:
+            return None
+        before, share = 1 - self.left, self.left * part
+        self.left -= share
+        return lambda done, total: told(round((before + share * done / total) * self.total), self.total)
+
+
+class PictureEncoder:
+    """The files of a picture in a model, at any quality."""
+
+    def __init__(
+        self,
+        picture: Picture,
+        model: ModelInfo,
+        loaded: LoadedModel,
+        coder: Coder,
+        strip: bool,
+        effort: int,
+        progress: Progress | None,
+    ) -> None:
+        """`strip` leaves EXIF and XMP out; effort and progress are as of `lcomp.Codec.encode`."""
+        self.picture, self.model, self.loaded, self.coder, self.strip = picture, model, loaded, coder, strip
+        self.effort = effort
+        self.height, self.width = picture.pixels.shape[:2]
+        self.alpha = None if picture.alpha is None else write_alpha(picture.alpha)
+        self.fixed = len(self.pack(self.header(0, half=False), ()))
+        """Bytes of header, metadata and alpha, which all files have."""
+        self.written: dict[tuple[int, bool, int], bytes] = {}
+        self.attempts, self.part = Attempts(progress, self.width * self.height), 1.0
+
+    def header(self, quality: int, half: bool) -> Header:
+        """The header of the file of a quality in thousandths, coded at `half` its size or not."""
+        model = self.model
+        return Header(self.width, self.height, self.picture.mode, quality, model.number, model.fingerprint, half)
+
+    def pack(self, header: Header, tiles: tuple[Encoded, ...]) -> bytes:
+        """A file of coded tiles, with all that goes with them."""
+        picture = self.picture
+        exif, xmp = (None, None) if self.strip else (picture.exif, picture.xmp)
+        return container.write(LicFile(header, self.coder, tiles, picture.icc, exif, xmp, self.alpha))
+
+    def write(self, quality: int, half: bool, effort: int) -> bytes:
+        """The file of a quality in thousandths, coded at `half` its size or not; made once."""
+        key = quality, half, effort
+        if key not in self.written:
+            self.written[key] = self.encode(quality, half, effort)
+        return self.written[key]
+
+    def encode(self, quality: int, half: bool, effort: int) -> bytes:
+        """What `write` returns."""
+        header = self.header(quality, half)
+        pixels = halve(self.picture.pixels) if half else self.picture.pixels
+        # a search works for the decoder that shows the picture, but knows neither invented detail nor doubling
+        served = None
+        if LEVELS[effort].rounds and not half and not self.model.inventive:
+            served = load_decoder(self.model.decoder_name, self.model, self.loaded)
+        told = self.attempts.next(self.part if effort == self.effort else GUESS)
+        return self.pack(
+            header, encode_tiles(self.loaded, pixels, quality, header.grid, self.coder, effort, told, served)
+        )
+
+    def psnr(self, data: bytes) -> float:
+        """PSNR in dB of a file, as the decoder that it is made for shows it."""
+        whole = Rectangle(0, 0, self.width, self.height)
+        decoder = load_decoder(self.model.decoder_name, self.model, self.loaded)
+        decoded = decode_area(self.loaded, container.read(data), whole, decoder)
+        shown = to_image(decoded.pixels, self.picture.mode)
+        return distortion.psnr(np.asarray(shown.convert("RGB")), self.picture.pixels)
+
+    def best(self, quality: int, effort: int) -> bytes:
+        """The better of the files of a quality in thousandths, coded at half the size or not."""
+        plain = self.write(quality, half=False, effort=effort)
+        if quality >= QUALITY_STEPS:
+            return plain
+        half: Callable[[int], bytes] = partial(self.write, half=True, effort=effort)
+        return better(plain, half, self.psnr, self.fixed)
+
+    def at(self, quality: int) -> bytes:
+        """The file of a quality in thousandths."""
+        self.part = 1.0 if quality >= QUALITY_STEPS else SEVERAL
+        return self.best(quality, self.effort)
+
+    def meeting(self, target: Target) -> bytes:
+        """The file that meets a target; raises LcompError where there is none."""
+        searching = LEVELS[self.effort].rounds > 0
+        self.part = FEW if searching else SEVERAL
+        guess = partial(self.best, effort=DEFAULT_EFFORT) if searching else None
+        best = partial(self.best, effort=self.effort)
+        return meet(target, best, self.psnr, self.width * self.height, self.fixed, guess)

@@ -1,0 +1,181 @@
+"""Search for the quality that meets a target: a file size that is not exceeded, or a PSNR that is not missed."""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from lcomp.errors import LcompError
+from lcomp.types import QUALITY_STEPS
+
+LOWEST, USUAL, HIGHEST = 0, QUALITY_STEPS, 8 * QUALITY_STEPS
+"""Qualities in thousandths; below the usual ones encoding takes several attempts (`lcomp.encoding.half_size`)."""
+
+SIZE_TOLERANCE = 0.005
+"""Share of the bytes left to the picture that may stay unused."""
+
+PSNR_TOLERANCE = 0.03
+"""Decibels by which a PSNR may be exceeded, beyond what is kept to spare."""
+
+PSNR_SPARE = 0.01
+"""Decibels that another machine's decoder may lose: bf16 takes less."""
+
+CORRECTIONS = 3
+"""Attempts to get from what a guess meets to what is asked for."""
+
+UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "kib": 2**10, "mib": 2**20}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One quality that was tried."""
+
+    quality: int  # thousandths
+    value: float  # of what is searched for; rises with the quality
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size like 50000, 50kB, 48KiB or 1.5MB; raises LcompError for anything else."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", text)
+    if not match or match[2].lower() not in UNITS:
+        raise LcompError(f"'{text}' is not a size: use bytes, kB, KiB, MB or MiB")
+    size = float(match[1]) * UNITS[match[2].lower()]
+    if not 1 <= size < 2**63:
+        raise LcompError(f"'{text}' is no size for a file")
+    return int(size)
+
+
+def between(low: Trial, high: Trial, goal: float) -> int:
+    """The quality strictly between two trials where a straight line meets the goal, not too close to either end."""
+    share = (goal - low.value) / max(high.value - low.value, 1e-9)
+    share = min(max(share, 0.1), 0.9)
+    return min(max(round(low.quality + share * (high.quality - low.quality)), low.quality + 1), high.quality - 1)
+
+
+def bracket(
+    value: Callable[[int], float], goal: float, tolerance: float, lowest: int, highest: int
+) -> tuple[Trial | None, Trial | None]:
+    """The best trials below and above a goal: the highest that does not exceed it and the lowest that does.
+
+    `value` rises with the quality in thousandths, from the lowest to the highest, all but monotonically. Ends when a
+    value lies in (goal - tolerance, goal] or no quality is left in between. None stands for a side that does not exist.
+    """
+    low = Trial(lowest, value(lowest))
+    if low.value > goal:
+        return None, low
+    high = Trial(highest, value(highest))
+    if high.value <= goal:
+        return high, None
+    while goal - low.value >= tolerance and high.quality - low.quality > 1:
+        quality = between(low, high, goal)
+        trial = Trial(quality, value(quality))
+        if trial.value <= goal:
+            low = trial
+        else:
+            high = trial
+    return low, high
+
+
+def bracket_all(value: Callable[[int], float], goal: float, tolerance: float) -> tuple[Trial | None, Trial | None]:
+    """As `bracket`, over all qualities, those below the usual ones only where it takes them."""
+    low, high = bracket(value, goal, tolerance, USUAL, HIGHEST)
+    return (low, high) if low else bracket(value, goal, tolerance, LOWEST, USUAL)
+
+
+def corrected(
+    value: Callable[[int], float], guess: Callable[[int], float], goal: float, tolerance: float
+) -> Trial | None:
+    """A trial in (goal - tolerance, goal] found by few calls of `value`, None where that does not lead there.
+
+    `guess` is as of `value`, but for something that changes little from one quality to the next.
+    """
+    offset = 0.0
+    for _ in range(CORRECTIONS):
+        low, _ = bracket_all(guess, goal - offset - tolerance / 4, tolerance / 2)
+        if low is None:
+            return None
+        trial = Trial(low.quality, value(low.quality))
+        if goal - tolerance < trial.value <= goal:
+            return trial
+        offset = trial.value - low.value
+    return None
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a file is to meet; one of them at most."""
+
+    size: int | None = None  # bytes, never exceeded
+    bpp: float | None = None  # bits per pixel, all bytes of the file counted, not exceeded
+    psnr: float | None = None  # dB, not missed
+
+    def __post_init__(self) -> None:
+        if sum(value is not None for value in (self.size, self.bpp, self.psnr)) > 1:
+            raise LcompError("give one of size, bpp and psnr only")
+        if not all(value is None or 0 < value < 2**63 for value in (self.size, self.bpp, self.psnr)):
+            raise LcompError("a size, bpp or psnr is more than 0, and less than 2^63")
+
+
+def floored(value: float, places: int) -> float:
+    """A value to be shown, rounded down: what is said to be reachable must be."""
+    return math.floor(value * 10**places) / 10**places
+
+
+def bytes_within(bpp: float, pixels: int) -> int:
+    """Bytes of a rate; what is a whole number of them but for the rounding of floats is one."""
+    return math.floor(round(bpp * pixels / 8, 6))
+
+
+def coded_size(size: int, fixed: int) -> float:
+    """Logarithm of the bytes that the quality decides, where `fixed` ones are the same at any."""
+    return math.log(max(size - fixed, 0.5))
+
+
+def meet(
+    target: Target,
+    encode: Callable[[int], bytes],
+    psnr: Callable[[bytes], float],
+    pixels: int,
+    fixed: int,
+    guess: Callable[[int], bytes] | None = None,
+) -> bytes:
+    """The file of the highest quality within a size or rate, or of the lowest one that reaches a PSNR.
+
+    `encode` makes the file of a quality in thousandths, of which `fixed` bytes (header, metadata, alpha) do not depend
+    on it; `psnr` decodes and measures one. `guess` makes files that are similar, but in less time. Raises LcompError
+    where no quality will do, with what is reachable.
+    """
+    file = cache(encode)
+    if target.psnr is not None:
+        goal, tolerance, measure = target.psnr + PSNR_SPARE + PSNR_TOLERANCE, PSNR_TOLERANCE, psnr
+    else:
+        limit = target.size if target.size is not None else bytes_within(target.bpp or 0, pixels)
+        goal, tolerance, measure = coded_size(limit, fixed), SIZE_TOLERANCE, lambda data: coded_size(len(data), fixed)
+
+    def valued(make: Callable[[int], bytes]) -> Callable[[int], float]:
+        return cache(lambda quality: measure(make(quality)))
+
+    value = valued(file)
+    if guess is not None:
+        met = corrected(value, valued(guess), goal, tolerance)
+        if met is not None:
+            return file(met.quality)
+    low, high = bracket_all(value, goal, tolerance)
+    if target.psnr is not None:
+        for least in (target.psnr + PSNR_SPARE, target.psnr):
+            for trial in (low, high):
+                if trial and trial.value >= least:
+                    return file(trial.quality)
+        assert low is not None
+        raise LcompError(f"no quality reaches {target.psnr:g} dB: q = 8 gives {floored(low.value, 2)} dB")
+    if low is None:
+        smallest = len(file(LOWEST))
+        rate = -floored(-8 * smallest / pixels, 3)
+        kept = f", {fixed} of them header, metadata and alpha" if 2 * fixed > smallest else ""
+        raise LcompError(f"no quality fits into {limit} bytes: q = 0 takes {smallest} bytes{kept}, {rate} bpp")
+    if high is None and target.bpp is not None:
+        largest = 8 * len(file(HIGHEST)) / pixels
+        if largest < 0.98 * target.bpp:
+            raise LcompError(f"no quality reaches {target.bpp:g} bpp: q = 8 takes {floored(largest, 3)} bpp")
+    return file(low.quality)

@@ -1,0 +1,78 @@
+"""Rate-distortion optimised rounding of the latents: the encoder's choice, invisible to the decoder."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lcomp.entropy.latents import MAX_SYMBOL
+from lcomp.entropy.tables import ESCAPE_BITS, MAX_RADIUS, PRECISION, Table
+
+CAUTION = 2.5
+"""Weight of the distortion: the synthesis is not the orthonormal transform that the estimate takes it for.
+
+Chosen by BD-rate on twelve validation photographs, where 2.2 and 3 do as well and 1.6 takes 0.2 to 0.4 % more (no
+command repeats that).
+"""
+
+CAUTION_IN_CONTEXT = 2.0
+"""The same where what a symbol does to later channel groups counts too (`symbol_search.RIPPLE`) and no search follows.
+
+Takes 0.1 % off the BD-rate of 13 other validation photographs; without a context model it would add as much, and with a
+search 0.2 % (no command repeats that).
+"""
+
+
+def error_weight(gain: Tensor, trade_off: float | Tensor, caution: float = CAUTION) -> Tensor:
+    """Bits that a squared error of one step is worth, for the gain of y and lmbda.
+
+    An error of one step is gain^-2 in the squared error of a 16x16 block in [-1, 1]: 127.5^2 / 3 times that is
+    255^2 MSE per pixel.
+    """
+    return caution * trade_off * 127.5**2 / 3 / gain.square()
+
+
+def worth_a_look(symbols: Tensor) -> Tensor | slice:
+    """Places of the symbols [n] that are not zero, mostly few; all on other devices, which would be waited for."""
+    return symbols.nonzero()[:, 0] if symbols.device.type == "cpu" else slice(None)
+
+
+class Rdoq:
+    """Rounds latents to symbols, towards zero where the bits saved outweigh the error added."""
+
+    def __init__(self, tables: tuple[Table, ...], device: torch.device) -> None:
+        # bits [scale, magnitude]; magnitudes beyond a table cost what an escape does
+        bits = np.empty((len(tables), MAX_RADIUS + 2), np.float32)
+        for row, table in zip(bits, tables, strict=True):
+            row[:] = PRECISION - math.log2(table.frequencies[-1]) + ESCAPE_BITS
+            row[: table.radius + 1] = PRECISION - np.log2(table.frequencies[table.radius : -1])
+        self.bits = torch.from_numpy(bits).to(device)
+
+    def cost(self, symbols: Tensor, scales: Tensor) -> Tensor:
+        """Bits of symbols at scale indexes of the same shape."""
+        magnitude = symbols.abs().clamp_max(MAX_RADIUS + 1)
+        places = scales.to(torch.int32).mul_(self.bits.shape[1]).add_(magnitude.to(torch.int32))
+        return self.bits.view(-1).index_select(0, places.flatten()).view(symbols.shape)
+
+    def nearest(self, residual: Tensor, scales: Tensor) -> Tensor:
+        """Symbols nearest to y - mu, for scale indexes of the same shape; the first scale stands for zeros."""
+        return torch.round(residual).clamp_(-MAX_SYMBOL, MAX_SYMBOL).mul_(scales > 0)
+
+    def optimised(self, residual: Tensor, scales: Tensor, weight: Tensor, least: Tensor | float = 0.0) -> Tensor:
+        """Symbols of y - mu, for scale indexes of the same shape.
+
+        `weight` (broadcast) is as of `error_weight`; `least` (broadcast) are the bits that must be saved beyond that.
+        """
+        residual, scales = residual.contiguous(), scales.contiguous()
+        symbols = self.nearest(residual, scales)
+        flat = symbols.view(-1)
+        places = worth_a_look(flat)
+        nearest, value, scale = flat[places], residual.view(-1)[places], scales.view(-1)[places]
+        lower = nearest - nearest.sign()
+        saved = self.cost(nearest, scale) - self.cost(lower, scale)
+        weight = weight.expand_as(symbols).reshape(-1)[places]
+        least = torch.as_tensor(least, device=symbols.device).expand_as(symbols).reshape(-1)[places]
+        added = least + weight * ((value - lower).square() - (value - nearest).square())
+        flat[places] = torch.where(saved > added, lower, nearest)
+        return symbols

@@ -1,0 +1,307 @@
+"""The encoder's search: which symbols to write for a picture. The decoder does not know about it.
+
+0: the nearest symbols. 1: rate-distortion optimised quantisation (`lcomp.encoding.rdoq`). 2 .. 9: from there on, single
+symbols are moved up or down by one where that saves more bits, or more of the error of the decoder that the file is
+made for, than it costs (analysis by synthesis). What a move does to the error is the gradient half way: decoders are trained
+on whole symbols, and around those their gradient says little of what the next ones do.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lcomp.encoding.objective import OBJECTIVES
+from lcomp.encoding.rdoq import CAUTION, CAUTION_IN_CONTEXT, Rdoq
+from lcomp.encoding.reconstruction import Reconstruction
+from lcomp.format.tiles import Rectangle
+from lcomp.model.decoders import Decoder
+from lcomp.model.loaded import LoadedModel
+from lcomp.model.tile_codec import Choice, Latents, Pick, as_symbols
+from lcomp.model.transforms import as_qualities, pad_to, surroundings
+from lcomp.networks.config import HYPER_STRIDE
+from lcomp.networks.exact.hyper_context import nearest_symbols
+from lcomp.networks.exact.hyper_synthesis import MEAN_BITS, EntropyParameters
+from lcomp.types import Pixels
+
+
+class Level(NamedTuple):
+    """What an effort means."""
+
+    optimised: bool  # whether the first symbols are chosen by their cost or to be nearest
+    rounds: int = 0  # of the search; one is a pass through the decoder and back, and through the entropy model
+
+
+LEVELS = (
+    Level(False),
+    Level(True),
+    Level(True, 1),
+    Level(True, 2),
+    Level(True, 4),
+    Level(True, 8),
+    Level(True, 16),
+    Level(True, 32),
+    Level(True, 64),
+    Level(True, 128),
+)
+"""SymbolSearch 0 .. 9."""
+
+SHARE = 0.7
+"""How many of the moves that may pay are tried at once in the first round, falling to 0: their errors overlap.
+
+Chosen like LIMIT, LEAST, RIPPLE and FAITH on crops of a few validation photographs at three qualities (no command
+repeats it).
+"""
+
+FAITH = 0.9
+"""How far the other symbols are chosen for the latents they stand for, not for what was decoded, when means have moved.
+
+Moves change means in a context model only; without one this matters to the rounding alone, hardly at all. With 0 the
+errors of the rounds add up, with 1 all symbols change that were near the middle between two (models/README.md).
+"""
+
+LIMIT = 12.0
+"""Bits that a move may cost by a first guess, which takes g_s for linear, in order to be tried."""
+
+LEAST = 0.3
+"""Bits that a move must save."""
+
+RIPPLE = (1.8, 1.0, 0.8, 0.3)
+"""Bits that a move costs by what it does to the predictions of later channel groups in a context model, by group.
+
+Each move shifts many means, away from where the symbols already chosen want them. It counts from effort 1 on: there it
+takes 0.1 % off the BD-rate of fourteen validation crops (no command repeats it).
+"""
+
+SEEN = 64
+"""Pixels, a multiple of STRIDE, beyond a window whose error the search looks at.
+
+Decoders reach further, but what a gradient needs of every pixel is what takes the search's time and memory. Two
+validation photographs of two tiles had the same PSNR around their seam as when all was seen (no command repeats it).
+"""
+
+CLEAR = 0.005
+"""Share of its cost that the middle of a window must gain to speak for all of it.
+
+Ten crops of validation photographs, with and without context, at three qualities, gained 0.9 to 3.6 % in one round (no
+command repeats it).
+"""
+
+ASTRAY = 4.0
+"""Error of a latent, in quantisation steps, that shows h_s to be wrong: photographs stay at about 2."""
+
+TAME = 0.5
+"""Magnitude, in expected ones, that latents are cut off at where they have led h_a astray.
+
+A training picture made of steep ramps has 29.3 dB at q = 8 with 0.25 and 29.4 dB with 0.5; with z = 0 it has 21.4 dB
+(no command repeats it).
+"""
+
+DEFAULT_EFFORT = 1
+
+SEED = 6
+"""Of the random numbers that decide which moves are made."""
+
+
+class SearchState(NamedTuple):
+    """What the search has found for a tile."""
+
+    choice: Choice
+    target: Tensor  # [1, M, h, w], steps: y, or what was decoded of a latent when its symbol was last moved
+
+
+class Moves(NamedTuple):
+    """Moves to be tried, one per symbol."""
+
+    step: Tensor  # [1, M, h, w]: 1, -1, or 0 where none is tried
+    bits: Tensor  # [1, M, h, w]: what they add to the file, RIPPLE included
+
+
+def ripple(groups: tuple[int, ...]) -> Tensor:
+    """RIPPLE for each channel [1, M, 1, 1] of a context model's groups; 0 [1, 1, 1, 1] where there are none."""
+    costs = [bits for channels, bits in zip(groups, RIPPLE, strict=False) for _ in range(channels)]
+    return torch.tensor(costs + [0.0] * (max(sum(groups), 1) - len(costs)))[None, :, None, None]
+
+
+def astray(y: Tensor, choice: Choice) -> Tensor:
+    """Where in z [1, 1, h, w] symbols are far from y [1, M, rows, columns], and next to that."""
+    error = pad_to((y - choice.y_hat()).abs().amax(1, keepdim=True), HYPER_STRIDE)
+    return F.max_pool2d(F.max_pool2d(error, HYPER_STRIDE), 3, 1, 1) > ASTRAY
+
+
+class SymbolSearch:
+    """Chooses the symbols of windows at one effort."""
+
+    def __init__(
+        self, model: LoadedModel, effort: int, decoder: Decoder | None = None, rdoq: Rdoq | None = None
+    ) -> None:
+        """The search is for what `decoder` makes, by default the backbone's own, with the model's tables or `rdoq`."""
+        self.level, self.transforms, self.tile = LEVELS[effort], model.transforms, model.tile
+        self.rdoq = rdoq or Rdoq(model.tile.tables, model.device)
+        self.objective = OBJECTIVES[model.info.metric]
+        self.decoder = decoder or model.transforms.mse
+        context = model.tile.context
+        self.caution = CAUTION_IN_CONTEXT if context and not self.level.rounds else CAUTION
+        self.ripple = ripple(context.config.groups if context else ()).to(model.device)
+
+    def choose(
+        self,
+        pixels: Pixels,
+        window: Rectangle,
+        tiles: Sequence[Rectangle],
+        quality: int,
+        progress: Callable[[float], None],
+    ) -> Iterator[Choice]:
+        """The symbols of each tile of a window of a picture [H, W, 3], at a quality in thousandths; a search takes one.
+
+        `progress` is told which share of the window is done.
+        """
+        picture = Rectangle(0, 0, pixels.shape[1], pixels.shape[0])
+        around = surroundings(window, picture, max(self.transforms.mse.halo, SEEN))
+        x = self.transforms.signal(pixels, around)
+        y = self.transforms.latents(x, quality)
+        self.tile.watch.lap("analysis")
+        if self.level.rounds:
+            seen = surroundings(window, picture, SEEN)
+            x, y = x[(..., *seen.within(around))], y[(..., *seen.latents().within(around.latents()))]
+            [place] = [tile.latents().within(seen.latents()) for tile in tiles]
+            # whatever the caller has said about gradients
+            with torch.inference_mode(False), torch.enable_grad():
+                scene = Reconstruction(self.transforms, self.decoder, self.objective, x.clone(), seen, quality)
+                found = self.search(scene, y, place, progress)
+            yield found
+            return
+        places = [tile.latents().within(around.latents()) for tile in tiles]
+        for number, (rows, columns) in enumerate(places, 1):
+            yield self.first(y[..., rows, columns], quality)
+            progress(number / len(places))
+
+    @torch.inference_mode()
+    def first(self, y: Tensor, quality: int) -> Choice:
+        """The symbols of y [1, M, rows, columns] without a search.
+
+        Patterns that no photograph has can drive h_a and h_s out of all proportion, so that y is out of the symbols'
+        reach. There z is made of less extreme latents, or set to zero, which h_s takes for an average picture, if that
+        costs less.
+        """
+        w, scale = self.transforms.quality_weights(quality), self.transforms.networks.scale
+        weight = self.error_weight(w, quality)
+        z = self.hyper_latents(y, w)
+        choice = self.given(z, y, weight, quality)
+        wrong = astray(y, choice)
+        if not wrong.any():
+            return choice
+        most = TAME * scale.spread(w)
+        tame = torch.where(wrong, self.hyper_latents(y.clamp(-most, most), w), z)
+        others = [self.given(each, y, weight, quality) for each in (tame, z * ~wrong)]
+        return min(choice, *others, key=lambda each: self.cost(y, each, weight))
+
+    def error_weight(self, w: Tensor, quality: int) -> Tensor:
+        """Bits [1, M, 1, 1] that a squared error of one step of y is worth, at quality weights w [1, 9]."""
+        gain = self.transforms.networks.scale.gain(w)
+        return self.objective.error_weight(gain, as_qualities(quality, w.device), self.caution)
+
+    def hyper_latents(self, y: Tensor, w: Tensor) -> Tensor:
+        """Z [1, Z, h, w] of y [1, M, rows, columns], at quality weights w [1, 9]."""
+        with self.transforms.autocast():
+            return self.transforms.networks.h_a(pad_to(y, HYPER_STRIDE), w, self.transforms.networks.scale)
+
+    def given(self, z: Tensor, y: Tensor, weight: Tensor, quality: int) -> Choice:
+        """The symbols of y [1, M, rows, columns] for the nearest symbols of z [1, Z, h, w]."""
+        rows, columns = y.shape[2:]
+        side = self.tile.run_side(rows, columns, quality, nearest_symbols(z))
+        return self.tile.choose(y, side, quality, self.optimised(weight) if self.level.optimised else self.nearest)
+
+    def optimised(self, weight: Tensor) -> Pick:
+        """Symbols chosen by their cost, where a squared error costs so many bits [1, M, 1, 1]."""
+        flat, least = weight[..., 0], self.ripple.expand_as(weight)[..., 0]
+
+        def pick(residual: Tensor, scales: Tensor, channels: slice) -> Tensor:
+            return self.rdoq.optimised(residual, scales, flat[:, channels], least[:, channels])
+
+        return pick
+
+    def cost(self, y: Tensor, choice: Choice, weight: Tensor) -> float:
+        """What y costs, and what its error is worth, in bits."""
+        return self.bits(choice) + (weight * (y - choice.y_hat()).square()).sum().item()
+
+    def nearest(self, residual: Tensor, scales: Tensor, channels: slice) -> Tensor:
+        """The nearest symbols, whatever they cost."""
+        return self.rdoq.nearest(residual, scales)
+
+    def search(
+        self, scene: Reconstruction, y: Tensor, place: tuple[slice, slice], progress: Callable[[float], None]
+    ) -> Choice:
+        """The best choice found for the tile at `place` in y [1, M, h, w]; beyond it y itself is seen."""
+        random, tile = torch.Generator().manual_seed(SEED), y[(..., *place)]
+        first, weight = self.first(tile, scene.quality), self.error_weight(scene.w, scene.quality)
+        found = SearchState(first, tile)
+        for number in range(self.level.rounds):
+            share = SHARE * (1 - number / self.level.rounds)
+            moves = self.moves(tile, found.choice, weight, share, random)
+            latents = self.surrounded(y, place, found.choice)
+            latents.symbols[(..., *place)] += moves.step / 2
+            slope = scene.slope(latents)[(..., *place)]
+            found = self.moved(found, moves, slope, weight, scene.quality)
+            progress((number + 1) / (self.level.rounds + 1))
+        better = self.pays(scene, *(self.surrounded(y, place, each) for each in (first, found.choice)))
+        self.tile.watch.lap("search")
+        progress(1.0)
+        return found.choice if better else first
+
+    @torch.inference_mode()
+    def pays(self, scene: Reconstruction, before: Latents, after: Latents) -> bool:
+        """Whether what was found in a window costs less; of a large one the middle is enough where it gains clearly.
+
+        That the rest gains as well is likely, not certain; to know would take two more passes through the decoder.
+        """
+        middle = scene.middle()
+        if middle is not None:
+            part, (rows, columns) = scene.part(middle), middle.latents().within(scene.place.latents())
+            first, last = (self.whole_cost(part, latents.part(rows, columns)) for latents in (before, after))
+            if last < (1 - CLEAR) * first:
+                return True
+        return self.whole_cost(scene, after) < self.whole_cost(scene, before)
+
+    def whole_cost(self, scene: Reconstruction, latents: Latents) -> float:
+        """What the latents cost, and what the error of the picture is worth, in bits."""
+        bits = self.rdoq.cost(latents.symbols, latents.parameters.scales).sum()
+        return (scene.distortion(latents) + bits).item()
+
+    def surrounded(self, y: Tensor, place: tuple[slice, slice], choice: Choice) -> Latents:
+        """What the decoder is told of the tile at `place`, and of what is around it in y [1, M, h, w]."""
+        # that is all mean, no symbols
+        symbols, mean = torch.zeros_like(y), y.double() * 2.0**MEAN_BITS
+        scales = torch.zeros_like(y, dtype=torch.uint8)
+        symbols[(..., *place)] = choice.symbols.float()
+        mean[(..., *place)], scales[(..., *place)] = choice.parameters
+        return Latents(symbols, EntropyParameters(mean, scales))
+
+    def bits(self, choice: Choice) -> float:
+        """What y costs."""
+        return self.rdoq.cost(choice.symbols, choice.parameters.scales).sum().item()
+
+    @torch.inference_mode()
+    def moves(self, y: Tensor, choice: Choice, weight: Tensor, share: float, random: torch.Generator) -> Moves:
+        """A random share of the moves of symbols of y [1, M, rows, columns] by one that may pay."""
+        symbols, scales = choice.symbols.int(), choice.parameters.scales  # one more than the largest is no int16
+        error, here = y - choice.y_hat(), self.rdoq.cost(symbols, scales) - self.ripple
+        up, down = (self.rdoq.cost(symbols + step, scales) - here for step in (1, -1))
+        # what g_s would make of it if it were linear: (error - step)^2 - error^2
+        guess_up, guess_down = weight * (1 - 2 * error) + up, weight * (1 + 2 * error) + down
+        upwards = guess_up < guess_down
+        tried = torch.rand(symbols.shape, generator=random, device="cpu").to(symbols.device) < share
+        tried &= (scales > 0) & (torch.minimum(guess_up, guess_down) < LIMIT)
+        return Moves(torch.where(upwards, 1.0, -1.0) * tried, torch.where(upwards, up, down))
+
+    @torch.inference_mode()
+    def moved(self, found: SearchState, moves: Moves, slope: Tensor, weight: Tensor, quality: int) -> SearchState:
+        """What is found after those moves that pay by the slope half way, and what follows for the other symbols."""
+        choice, paying = found.choice, moves.step * (moves.step * slope + moves.bits < -LEAST)
+        here = choice._replace(symbols=as_symbols(choice.symbols + paying)).y_hat()
+        target = torch.where(paying != 0, here, found.target)
+        # where a symbol was moved, both are the same
+        wanted = here.lerp(target, FAITH)
+        return SearchState(self.tile.choose(wanted, choice.side, quality, self.optimised(weight)), target)

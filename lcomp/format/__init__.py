@@ -1,0 +1,1 @@
+"""The `.lic` file format: no torch, no Pillow."""

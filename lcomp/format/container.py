@@ -1,0 +1,258 @@
+"""The `.lic` container: header and checksummed sections (specified in docs/FORMAT.md). Needs no torch.
+
+    magic | version | width | height | mode and q | model id | fingerprint | CRC-32 | section ...
+
+Integers are little-endian; `varint` is LEB128. Every section is `tag | varint length | payload | CRC-32`.
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import NamedTuple
+
+from lcomp.errors import FormatError, LimitError, TruncatedError, UnsupportedError
+from lcomp.format.binary import Reader, write_varint
+from lcomp.format.tiles import Grid
+from lcomp.types import QUALITY_STEPS
+
+MAGIC = b"\xacL\r\n"
+VERSION_MAJOR, VERSION_MINOR = 0, 1
+MAX_SIDE = 2**24
+MAX_METADATA = 2**26
+"""Largest ICC, EXIF or XMP payload in bytes."""
+
+CHECKSUM = 4
+"""Bytes of a CRC-32."""
+
+CRITICAL = 0x80
+"""Bit of a section tag: a reader that does not know the section must refuse the file."""
+
+
+class Mode(Enum):
+    """Pixel mode of the picture; the value is its number in the file."""
+
+    RGB = 0
+    L = 1
+
+
+class Coder(Enum):
+    """Entropy coder; the value is the tag of the latents section it wrote."""
+
+    CONSTRICTION = CRITICAL | 1
+    TORCHAC = CRITICAL | 2
+
+
+CODERS = {coder.name.lower(): coder for coder in Coder}
+"""The entropy coders by the names users give them."""
+
+
+class Tag(IntEnum):
+    """Tags of the sections that stand at most once."""
+
+    ICC = 16
+    EXIF = 17
+    XMP = 18
+    ALPHA = CRITICAL | 19
+
+
+LATENTS_TAGS = {coder.value: coder for coder in Coder}
+KNOWN_TAGS = frozenset(LATENTS_TAGS) | frozenset(int(tag) for tag in Tag)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a `.lic` file says about itself."""
+
+    width: int
+    height: int
+    mode: Mode
+    quality: int  # thousandths: 0 .. 8000
+    model: int  # stable number of the model
+    fingerprint: int  # CRC-32 of the tensors that decide the bitstream
+    half: bool = False  # whether the picture was coded at half its size; the decoder doubles it
+
+    @property
+    def grid(self) -> Grid:
+        """The tiles of the picture as it was coded."""
+        return Grid(-(-self.width // 2), -(-self.height // 2)) if self.half else Grid(self.width, self.height)
+
+
+class Encoded(NamedTuple):
+    """Entropy-coded latents of a tile."""
+
+    stream: bytes
+    symbols_crc: int  # CRC-32 of the decoded symbols
+
+
+@dataclass(frozen=True)
+class LicFile:
+    """A parsed container: header, one latents section per tile and the optional sections."""
+
+    header: Header
+    coder: Coder
+    tiles: tuple[Encoded | None, ...]  # row by row; None for a lost one, which only `lcomp.format.salvage` lets pass
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    alpha: bytes | None = None
+
+    @property
+    def grid(self) -> Grid:
+        """The tiles of the picture as it was coded."""
+        return self.header.grid
+
+
+class Section(NamedTuple):
+    """An intact section."""
+
+    tag: int
+    payload: bytes
+
+
+def check_metadata(payload: bytes) -> None:
+    """Raise LimitError for an ICC, EXIF or XMP payload beyond the limit."""
+    if len(payload) > MAX_METADATA:
+        raise LimitError(f"metadata of {len(payload)} bytes (limit {MAX_METADATA})")
+
+
+def write_section(tag: int, payload: bytes) -> bytes:
+    """A section with its checksum."""
+    body = bytes([tag]) + write_varint(len(payload)) + payload
+    return body + struct.pack("<I", zlib.crc32(body))
+
+
+def read_section(reader: Reader) -> Section:
+    """The next section; raises TruncatedError, ChecksumError or FormatError."""
+    start = reader.position
+    tag = reader.take(1, "section header")[0]
+    payload = reader.take(reader.varint("section header"), "section")
+    reader.check(start, "section")
+    return Section(tag, payload)
+
+
+def write(file: LicFile) -> bytes:
+    """Serialise a container; raises LimitError for what `read` would refuse."""
+    header = file.header
+    if max(header.width, header.height) > MAX_SIDE:
+        raise LimitError(f"picture side beyond {MAX_SIDE} pixels")
+    head = (
+        MAGIC
+        + bytes([VERSION_MAJOR << 4 | VERSION_MINOR])
+        + write_varint(header.width)
+        + write_varint(header.height)
+        + struct.pack("<H", header.half << 14 | header.mode.value << 13 | header.quality)
+        + write_varint(header.model)
+        + struct.pack("<I", header.fingerprint)
+    )
+    parts = [head, struct.pack("<I", zlib.crc32(head))]
+    once = ((Tag.ICC, file.icc), (Tag.EXIF, file.exif), (Tag.XMP, file.xmp), (Tag.ALPHA, file.alpha))
+    for tag, payload in once:
+        if payload is not None:
+            if tag is not Tag.ALPHA:
+                check_metadata(payload)
+            parts.append(write_section(tag, payload))
+    for tile in file.tiles:
+        assert tile is not None, "a salvaged file is not written"
+        parts.append(write_section(file.coder.value, struct.pack("<I", tile.symbols_crc) + tile.stream))
+    return b"".join(parts)
+
+
+def read_header(reader: Reader) -> Header:
+    """Parse and verify the header at the start of a file."""
+    start = reader.data[: len(MAGIC)]
+    if start != MAGIC:
+        if not start:
+            raise TruncatedError("file is empty")
+        if len(start) < len(MAGIC) and MAGIC.startswith(start):
+            raise TruncatedError("file is truncated: it ends inside its header")
+        raise FormatError("not a .lic file")
+    reader.take(len(MAGIC), "header")
+    version = reader.take(1, "header")[0]
+    if version >> 4 != VERSION_MAJOR:
+        raise UnsupportedError(f"file has format version {version >> 4}.{version & 15}: a newer lcomp is needed")
+    width, height = reader.varint("header"), reader.varint("header")
+    (mode_and_quality,) = struct.unpack("<H", reader.take(2, "header"))
+    model = reader.varint("header")
+    (fingerprint,) = struct.unpack("<I", reader.take(4, "header"))
+    reader.check(0, "header")
+    kind, quality = mode_and_quality >> 13, mode_and_quality & 0x1FFF
+    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
+        raise FormatError(f"impossible picture size {width}x{height}")
+    if kind > 3:
+        raise UnsupportedError(f"unknown kind of picture {kind}: a newer lcomp is needed")
+    if quality > 8 * QUALITY_STEPS:
+        raise FormatError(f"impossible quality {quality / QUALITY_STEPS}")
+    return Header(width, height, Mode(kind & 1), quality, model, fingerprint, half=bool(kind & 2))
+
+
+def counts(section: Section) -> bool:
+    """Whether a section is more than an addition that older versions may skip."""
+    return section.tag in KNOWN_TAGS or bool(section.tag & CRITICAL)
+
+
+def most_sections(header: Header) -> int:
+    """How many sections that count a file may have: `build` raises for any more of them, so no more need be read."""
+    return header.grid.count + len(Tag)
+
+
+def build(header: Header, sections: list[Section | None]) -> LicFile:
+    """A file of its sections in their order, where None stands for the lost section of a tile.
+
+    Raises FormatError where they contradict each other or the header, and UnsupportedError for critical sections that
+    are not known.
+    """
+    once: dict[int, bytes] = {}
+    coders: set[Coder] = set()
+    tiles: list[Encoded | None] = []
+    for section in sections:
+        if section is None:
+            tiles.append(None)
+            continue
+        tag, payload = section
+        if tag in LATENTS_TAGS:
+            if len(payload) < CHECKSUM:
+                raise FormatError("latents section is too short")
+            coders.add(LATENTS_TAGS[tag])
+            tiles.append(Encoded(payload[CHECKSUM:], int.from_bytes(payload[:CHECKSUM], "little")))
+        elif tag in once:
+            raise FormatError(f"section {tag} stands twice")
+        elif tag in KNOWN_TAGS:
+            if tag != Tag.ALPHA:
+                check_metadata(payload)
+            once[tag] = payload
+        elif tag & CRITICAL:
+            raise UnsupportedError(f"unknown critical section {tag}: a newer lcomp is needed")
+    count = header.grid.count
+    if len(tiles) < count:
+        missing = "its latents are" if count == 1 else f"{count - len(tiles)} of {count} tiles are"
+        raise TruncatedError(f"file is truncated: {missing} missing")
+    if len(tiles) > count:
+        raise FormatError("more latents sections than tiles")
+    if len(coders) != 1:
+        raise FormatError("tiles of several entropy coders" if coders else "no tile is left")
+    return LicFile(
+        header,
+        coders.pop(),
+        tuple(tiles),
+        icc=once.get(Tag.ICC),
+        exif=once.get(Tag.EXIF),
+        xmp=once.get(Tag.XMP),
+        alpha=once.get(Tag.ALPHA),
+    )
+
+
+def read(data: bytes) -> LicFile:
+    """Parse a whole container and verify its checksums; the payloads themselves are not decoded.
+
+    Raises FormatError, TruncatedError, ChecksumError, UnsupportedError or LimitError.
+    """
+    reader = Reader(data)
+    header = read_header(reader)
+    sections: list[Section | None] = []
+    most = most_sections(header)
+    while reader.left and len(sections) <= most:
+        section = read_section(reader)
+        if counts(section):
+            sections.append(section)
+    return build(header, sections)

@@ -1,0 +1,52 @@
+"""Models and decoders on their devices, each loaded once per process."""
+
+from functools import cache
+
+import torch
+
+from lcomp.errors import LcompError, ModelError
+from lcomp.log import log
+from lcomp.model.decoders import Decoder, EnhancedDecoder
+from lcomp.model.loaded import LoadedModel
+from lcomp.model.precision import AUTO
+from lcomp.networks.enhancer import Enhancer
+from lcomp.zoo import weights
+from lcomp.zoo.registry import MSE, ModelInfo, decoder_names, inventive_decoders, model_by_name
+
+
+@cache
+def load_model(model: ModelInfo, device: torch.device, precision: str = AUTO) -> LoadedModel:
+    """A model without a decoder of its own on a device, loaded once per process."""
+    log.debug("  loading %s on %s", model.name, device)
+    # whatever mode the caller is in: a search needs gradients
+    with torch.inference_mode(False):
+        return LoadedModel(model, device, precision)
+
+
+@cache
+def load_enhancer(model: ModelInfo, device: torch.device) -> Enhancer:
+    """The network of a model's own decoder on a device, loaded once per process."""
+    log.debug("  loading decoder %s on %s", model.name, device)
+    with torch.inference_mode(False):
+        return weights.read_enhancer(model, device)
+
+
+def load_decoder(name: str, model: ModelInfo, codec: LoadedModel, realism: float | None = None) -> Decoder:
+    """The decoder called `name` for the files of a model, whose latents `codec` decodes.
+
+    Raises ModelError where there is none, LcompError for a realism out of range or where it has no meaning.
+    """
+    transforms = codec.transforms
+    decoder = None if name == MSE else model_by_name(name)
+    if decoder and decoder.decoder is None:
+        raise ModelError(f"'{name}' is no decoder (installed: {', '.join(decoder_names())})")
+    if realism is not None and not (decoder and decoder.inventive):
+        raise LcompError(f"decoder '{name}' knows no realism, only {' and '.join(inventive_decoders())}")
+    if realism is not None and not 0 <= realism <= 1:
+        raise LcompError(f"realism {realism} is out of range: use 0 to 1")
+    if decoder is None:
+        return transforms.mse
+    if decoder.lineage[-1] != model.lineage[-1]:
+        raise ModelError(f"decoder '{name}' is not for files of '{model.name}'")
+    strength = 1.0 if realism is None else realism
+    return EnhancedDecoder(transforms.networks, load_enhancer(decoder, codec.device), decoder.architecture, strength)

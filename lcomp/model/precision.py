@@ -1,0 +1,22 @@
+"""Precision of the float networks' convolutions; the latents decode alike with any."""
+
+import torch
+
+AUTO = "auto"
+"""The precision that is fast on a device at no visible loss."""
+
+PRECISIONS = (AUTO, "fp32", "bf16")
+
+
+def prefers_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bf16 matrices in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    # where an older torch cannot say, fp32 is right
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """Context in which convolutions on a device run in bf16 where it multiplies that in hardware, else in fp32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=prefers_bf16(device))

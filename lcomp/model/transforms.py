@@ -1,0 +1,87 @@
+"""g_a and g_s in windows: a picture of any size in bounded memory, without a seam.
+
+A window is computed with a margin as wide as the receptive field and the margin is cut off, so that it holds what the
+whole picture at once would give, up to float rounding. Where a window ends at the edge of the picture there is no
+margin and the convolutions see the same zeros as they would in one piece.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lcomp.format.tiles import Rectangle
+from lcomp.model.decoders import Decoder, MseDecoder
+from lcomp.model.precision import AUTO, prefers_bf16
+from lcomp.networks.blocks import quality_weights
+from lcomp.networks.config import STRIDE, BackboneConfig
+from lcomp.types import QUALITY_STEPS, Pixels
+from lcomp.zoo.weights import Networks
+
+
+def as_qualities(quality: int, device: torch.device) -> Tensor:
+    """A quality in thousandths as q [1]; filled in on the device, which need not be waited for."""
+    return torch.full((1,), quality / QUALITY_STEPS, dtype=torch.float32, device=device)
+
+
+def pad_to(x: Tensor, multiple: int) -> Tensor:
+    """Repeat the last row and column of x [B, C, H, W] up to a multiple."""
+    height, width = x.shape[-2:]
+    return F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+
+
+def surroundings(window: Rectangle, picture: Rectangle, margin: int) -> Rectangle:
+    """The window with a margin, as far as the picture goes."""
+    around = window.aligned(STRIDE).grown(margin).shared(picture)
+    assert around is not None, "a window lies within its picture"
+    return around
+
+
+class Transforms:
+    """The float transforms of a loaded model on one device."""
+
+    def __init__(self, networks: Networks, config: BackboneConfig, device: torch.device, precision: str = AUTO) -> None:
+        self.networks, self.device = networks, device
+        self.mse = MseDecoder(networks, config)
+        self.bf16 = prefers_bf16(device) if precision == AUTO else precision == "bf16"
+
+    def autocast(self) -> torch.autocast:
+        """Context in which the convolutions of the float networks run in bf16 where that is faster."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
+
+    def quality_weights(self, quality: int) -> Tensor:
+        """Interpolation weights [1, 8] of a quality in thousandths."""
+        return quality_weights(as_qualities(quality, self.device))
+
+    def signal(self, pixels: Pixels, area: Rectangle) -> Tensor:
+        """An area of a picture [H, W, 3] as x [1, 3, height, width] in [-1, 1], channels last."""
+        rows, columns = area.within(Rectangle(0, 0, pixels.shape[1], pixels.shape[0]))
+        part = torch.from_numpy(pixels[rows, columns].copy()).to(self.device)
+        x = part.permute(2, 0, 1)[None].float().div_(127.5).sub_(1)
+        return x.contiguous(memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def latents(self, x: Tensor, quality: int) -> Tensor:
+        """Latents y [1, M, rows, columns] of x [1, 3, height, width]; right but for a margin where there is more."""
+        x = pad_to(x, STRIDE).contiguous(memory_format=torch.channels_last)
+        with self.autocast():
+            y: Tensor = self.networks.g_a(x, self.quality_weights(quality), self.networks.scale)
+        return y
+
+    @torch.inference_mode()
+    def synthesize(
+        self, decoder: Decoder, known: Tensor, window: Rectangle, around: Rectangle, quality: int, half: bool
+    ) -> Pixels:
+        """Pixels [height, width, 3] of a window, twice as many each way if coded at `half` the size.
+
+        `known` is what the decoder gathered of the surroundings [1, channels, rows, columns].
+        """
+        known = known.contiguous(memory_format=torch.channels_last)
+        with self.autocast():
+            x_hat = decoder.synthesize(known, around, self.quality_weights(quality), half)
+        if half:
+            window, around = window.doubled(), around.doubled()
+        rows, columns = window.within(around)
+        # in place: large tensors cost more to allocate than to compute
+        pixels = x_hat[0, :, rows, columns].mul_(127.5).add_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+        return np.asarray(pixels.permute(1, 2, 0).contiguous().cpu())

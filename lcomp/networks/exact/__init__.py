@@ -1,0 +1,1 @@
+"""The integer networks that decide the bitstream."""

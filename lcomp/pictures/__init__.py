@@ -1,0 +1,1 @@
+"""Picture files in and out through Pillow: no torch."""

@@ -1,0 +1,294 @@
+"""Pictures in: what Pillow opens becomes 8-bit pixels, an alpha plane where it has one, and its ICC profile, EXIF, XMP.
+
+Every conversion of the pixels leaves a note. Other metadata (resolution, comments) is not kept.
+"""
+
+import contextlib
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
+
+from lcomp.errors import UNREADABLE, ImageError, LcompError, LimitError, UnsupportedError
+from lcomp.files import walk
+from lcomp.format.container import MAX_METADATA, Mode
+from lcomp.pictures import metadata as exif
+from lcomp.pictures.depth import Samples, samples_of
+from lcomp.pictures.pixels import convert
+from lcomp.types import Pixels, Plane
+
+MAX_PIXELS = 2**28
+"""Default limit on width * height."""
+
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm"})
+"""Files that count as pictures in a folder."""
+
+
+READABLE_SUFFIXES = (
+    PICTURE_SUFFIXES
+    | {".apng", ".dib", ".gif", ".heic", ".heif", ".ico", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe", ".jpx", ".pbm"}
+    | {".pcx", ".pfm", ".pgm", ".pnm", ".psd", ".sgi", ".tga"}
+)
+"""Files in a folder that are worth an attempt to encode them."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture ready to be encoded."""
+
+    pixels: Pixels  # RGB [H, W, 3]; equal channels for Mode.L
+    mode: Mode
+    alpha: Plane | None = None  # [H, W]; None where the picture is opaque
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    notes: tuple[str, ...] = field(default=())  # what was converted on the way in
+
+
+def pictures_below(folder: Path) -> list[Path]:
+    """The files below a folder that count as pictures, by name; links to folders are not followed.
+
+    Raises LcompError where a folder cannot be read: what is measured or trained on must not depend on that.
+    """
+
+    found = walk(folder, PICTURE_SUFFIXES)
+    for error in found.errors:
+        raise LcompError(f"{error.filename}: {error.strerror}") from error
+    return [path for path in found.files if path.is_file()]
+
+
+class Upright(NamedTuple):
+    """A decoded picture that has been turned, and metadata that say so."""
+
+    image: Image.Image
+    exif: bytes | None
+    xmp: bytes | None
+
+
+class Loaded(NamedTuple):
+    """A decoded and upright picture."""
+
+    upright: Upright
+    kind: str | None  # the format it was read from
+    samples: Samples
+    notes: list[str]
+
+
+SRGB_GAMMA = 0.45455
+"""What PNG files of ordinary pictures say."""
+
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
+SEVERAL_VIEWS = ("MPO", "HEIF")
+"""Formats of photographs that may hold previews or other views beside the picture itself."""
+
+PROGRAMS = ("EPS", "WMF")
+"""Formats that Pillow hands to Ghostscript or Windows, whatever the file is called: they may do and print anything."""
+
+PLAIN = (b"P1", b"P2", b"P3")
+COMMENT = re.compile(rb"#[^\r\n]*")
+"""Of PNM files whose pixels are text."""
+
+JPEG = b"\xff\xd8"
+EXIF_SEGMENTS = 1024
+"""Most segments of EXIF in a JPEG: Pillow takes the square of their number."""
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What is done to a picture of an orientation other than 1."""
+
+EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/"
+
+TILE_WIDTH, TILE_LENGTH = 322, 323
+LARGE_TILE = 2**22
+"""Pixels that a TIFF's tile may have, however small the picture."""
+
+
+@contextlib.contextmanager
+def pixel_limit(max_pixels: int) -> Iterator[None]:
+    """Have Pillow raise LimitError for what a file turns out to hold: another frame, a picture within the picture.
+
+    Its own guard only warns up to twice as many pixels as it is told; `check_pixels` sees to those. Metadata in PNG may
+    be as large as in a `.lic`.
+    """
+    before = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK
+    Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = max_pixels, MAX_METADATA
+    try:
+        yield
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise LimitError(f"picture has more than {max_pixels} pixels (see --max-pixels)") from error
+    finally:
+        Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = before
+
+
+def check_pixels(width: int, height: int, max_pixels: int) -> None:
+    """Raise LimitError for a picture of more than `max_pixels` pixels."""
+    if width * height > max_pixels:
+        raise LimitError(f"picture has {width}x{height} pixels (limit {max_pixels}, see --max-pixels)")
+
+
+def open_heic(data: bytes) -> Image.Image:
+    """Open a HEIC picture with pillow-heif; raises ImageError for anything else."""
+    if data[4:8] != b"ftyp" or data[8:12] not in HEIC_BRANDS:
+        raise ImageError("not a picture that can be read")
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError as error:
+        raise UnsupportedError("HEIC pictures need an extra: pip install 'lcomp[heic]'") from error
+    image: Image.Image = HeifImageFile(io.BytesIO(data))  # type: ignore[no-untyped-call]
+    return image
+
+
+def without_comments(data: bytes) -> bytes:
+    """A PNM file whose pixels are text without its comments: each of them would cost Pillow a copy of the rest.
+
+    A comment ends a number, as it does where netpbm reads it.
+    """
+    if not data.startswith(PLAIN):
+        return data
+    kept, position = io.BytesIO(), 0
+    for comment in COMMENT.finditer(data):
+        kept.write(data[position : comment.start()])
+        position = comment.end()
+    kept.write(data[position:])
+    return kept.getvalue()
+
+
+def open_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Open any picture Pillow or pillow-heif reads, its pixels not decoded yet; raises ImageError or LimitError."""
+    if data.startswith(JPEG) and data.count(exif.HEADER) > EXIF_SEGMENTS:
+        raise ImageError(f"damaged picture: more than {EXIF_SEGMENTS} segments of EXIF")
+    try:
+        with pixel_limit(max_pixels):
+            try:
+                image: Image.Image = Image.open(io.BytesIO(without_comments(data)))
+            except UnidentifiedImageError:
+                image = open_heic(data)
+    except UNREADABLE as error:
+        raise ImageError(f"damaged picture: {error}") from error
+    if image.format in PROGRAMS:
+        raise UnsupportedError(f"{image.format} files are drawn by other programs, which nothing here would bound")
+    check_pixels(image.width, image.height, max_pixels)
+    return image
+
+
+def as_bytes(payload: object) -> bytes | None:
+    """Metadata as bytes, in whatever form a caller or a file has put it into an image's `info`, or None."""
+    if isinstance(payload, Image.Exif):
+        return payload.tobytes()
+    if isinstance(payload, str):
+        payload = payload.encode(errors="replace")
+    return payload or None if isinstance(payload, bytes) else None
+
+
+def pick_frame(image: Image.Image, frame: int | None) -> list[str]:
+    """Go to a frame, counted from 0, and say what is left out; raises UnsupportedError where one must be named.
+
+    Frames are not counted: that takes Pillow the square of their number in a TIFF.
+    """
+    if frame is not None:
+        try:
+            if frame != image.tell():
+                image.seek(frame)
+        except EOFError as error:
+            raise LcompError(f"there is no frame {frame} in the picture") from error
+    elif getattr(image, "is_animated", False):
+        if image.format in SEVERAL_VIEWS:
+            return ["only the first of several pictures in the file is encoded"]
+        if image.tell() == 0:
+            raise UnsupportedError("animated or multi-page picture: choose a frame with --frame N, counted from 0")
+    return []
+
+
+def check_tiles(image: Image.Image, max_pixels: int) -> None:
+    """Raise LimitError for a TIFF whose tiles are too large: they are decoded whole, however small the picture."""
+    if image.format == "TIFF":
+        width, length = (image.tag_v2.get(tag, 1) for tag in (TILE_WIDTH, TILE_LENGTH))  # type: ignore[attr-defined]
+        if isinstance(width, int) and isinstance(length, int):
+            check_pixels(width, length, max(max_pixels, LARGE_TILE))
+
+
+def exif_of(image: Image.Image) -> bytes | None:
+    """The EXIF of a picture as bytes, from wherever its format has it."""
+    if image.format == "TIFF":
+        return exif.of_tiff(image)
+    raw = image.info.get(exif.RAW_PROFILE)
+    return as_bytes(image.info.get("exif")) or (exif.of_raw_profile(raw) if isinstance(raw, str) else None)
+
+
+def turned_upright(image: Image.Image) -> Upright:
+    """The picture as its EXIF or XMP orientation asks, not a copy where nothing is to be done."""
+    known, xmp = exif_of(image), as_bytes(image.info.get("xmp"))
+    orientation = image.getexif().get(exif.ORIENTATION)
+    if xmp and orientation is not None:
+        xmp = exif.upright_xmp(xmp)
+    if orientation not in TURNS:
+        return Upright(image, known, xmp)
+    return Upright(image.transpose(TURNS[orientation]), known and exif.upright(known), xmp)
+
+
+def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
+    """The upright picture, its pixels decoded, and notes on what that lost.
+
+    Raises ImageError, UnsupportedError, or LimitError beyond `max_pixels`.
+    """
+    with pixel_limit(max_pixels):
+        notes = pick_frame(image, frame)
+    check_pixels(image.width, image.height, max_pixels)
+    check_tiles(image, max_pixels)
+    if min(image.size) < 1:
+        raise ImageError("picture has no pixels")
+    samples = samples_of(image)
+    with pixel_limit(max_pixels):
+        image.load()
+    check_pixels(image.width, image.height, max_pixels)  # some formats only say now
+    gamma = image.info.get("gamma", SRGB_GAMMA)
+    # a text of that name is no gamma
+    if isinstance(gamma, float) and abs(gamma - SRGB_GAMMA) > 0.01 and not image.info.get("icc_profile"):
+        notes.append("PNG gamma ignored")
+    if any(segment.startswith(EXTENDED_XMP) for _, segment in getattr(image, "applist", [])):
+        notes.append("extended XMP left out")
+    kind = image.format
+    if isinstance(image.info.get("transparency"), str):  # nor is it a sample
+        image = image.copy()
+        del image.info["transparency"]
+    try:
+        upright = turned_upright(image)
+    except UNREADABLE:
+        upright = Upright(image, as_bytes(image.info.get("exif")), as_bytes(image.info.get("xmp")))
+        notes.append("unreadable EXIF kept as it is")
+    return Loaded(upright, kind, samples, notes)
+
+
+def to_picture(image: Image.Image, frame: int | None = None, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Pixels and metadata of a Pillow image, of its frame `frame` (counted from 0) where it has several.
+
+    Raises ImageError for damaged pictures, LimitError for those of more than `max_pixels` pixels and UnsupportedError
+    for those that cannot be coded.
+    """
+    try:
+        loaded = load(image, frame, max_pixels)
+        converted = convert(loaded.upright.image, loaded.kind, loaded.samples)
+    except UNREADABLE as error:
+        raise ImageError(f"damaged picture: {error}") from error
+    info = loaded.upright.image.info
+    return Picture(
+        converted.pixels,
+        converted.mode,
+        converted.alpha,
+        icc=as_bytes(info.get("icc_profile")) if converted.keeps_profile else None,
+        exif=loaded.upright.exif,
+        xmp=loaded.upright.xmp,
+        notes=(*loaded.notes, *converted.notes),
+    )

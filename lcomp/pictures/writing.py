@@ -1,0 +1,128 @@
+"""Decoded pixels as Pillow images, and their files in other formats."""
+
+import io
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from lcomp.errors import UNREADABLE, ImageError
+from lcomp.format.container import Mode
+from lcomp.pictures.metadata import HEADER, as_tiff, is_readable, upright
+from lcomp.types import Plane
+
+FORMATS = {
+    "png": "PNG",
+    "ppm": "PPM",
+    "webp": "WEBP",
+    "tiff": "TIFF",
+    "tif": "TIFF",
+    "jpeg": "JPEG",
+    "jpg": "JPEG",
+    "bmp": "BMP",
+    "avif": "AVIF",
+}
+"""Output formats by name and file suffix."""
+
+METADATA = ("icc_profile", "exif", "xmp")
+KEEPS_METADATA = {"PNG", "WEBP", "TIFF", "JPEG", "AVIF"}
+
+AS_RGB = {("WEBP", "L"), ("WEBP", "LA"), ("AVIF", "LA")}
+"""Formats and modes of grey that become RGB in them: a profile of grey pictures does not belong there."""
+
+KEEPS_ALPHA = {"PNG", "WEBP", "TIFF", "AVIF"}
+
+JPEG_SEGMENT = 65000
+JPEG_LIMITS = {"icc_profile": 255 * 65519, "exif": JPEG_SEGMENT, "xmp": JPEG_SEGMENT}
+"""Largest metadata that fit into one segment of a JPEG, header included, and into the most that a profile may have."""
+
+LOSSLESS_OPTIONS: dict[str, dict[str, object]] = {
+    "WEBP": {"lossless": True, "exact": True},
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "AVIF": {"quality": 95, "subsampling": "4:4:4"},
+}
+"""Saving options that keep the decoded picture as it is, or nearly so where the format is lossy."""
+
+
+def to_image(pixels: NDArray[np.uint8], mode: Mode, alpha: Plane | None = None) -> Image.Image:
+    """Pillow image of decoded RGB pixels [H, W, 3], in the mode that was encoded, with its alpha [H, W]."""
+    if mode is Mode.L:
+        # the three channels of a grey picture differ by coding noise only: their rounded mean is the best estimate
+        total = pixels.sum(2, dtype=np.uint16)
+        total += 1
+        total //= 3
+        image = Image.fromarray(total.astype(np.uint8))
+    else:
+        image = Image.fromarray(pixels)
+    if alpha is not None:
+        image.putalpha(Image.fromarray(alpha))
+    return image
+
+
+def flatten(image: Image.Image) -> Image.Image:
+    """A picture with alpha on white."""
+    opaque = Image.new("L" if image.mode == "LA" else "RGB", image.size, "white")
+    opaque.paste(image.convert(opaque.mode), mask=image.getchannel("A"))
+    return opaque
+
+
+def save_tiff(image: Image.Image, stream: BinaryIO, exif: bytes | None, xmp: bytes | None, icc: bytes | None) -> None:
+    """Write a TIFF with its metadata; raises what Pillow raises where that has odd tags."""
+    # libtiff, whose compressors cannot write directories, ends the process over some tags of other types than theirs
+    compression = None if exif else "tiff_adobe_deflate"
+    image.save(stream, "TIFF", compression=compression, exif=as_tiff(exif, xmp), icc_profile=icc)
+
+
+def fits(name: str, payload: bytes, kind: str, mode: str) -> bool:
+    """Whether a format can keep a piece of metadata with a picture of a mode."""
+    if kind not in KEEPS_METADATA or (kind == "JPEG" and len(payload) > JPEG_LIMITS[name]):
+        return False
+    if name == "exif" and kind == "AVIF":
+        return is_readable(payload)
+    if name == "exif" and kind == "TIFF":
+        try:
+            save_tiff(Image.new("L", (1, 1)), io.BytesIO(), payload, None, None)
+        except UNREADABLE:
+            return False
+    return not (name == "icc_profile" and payload[16:20] == b"GRAY" and (kind, mode) in AS_RGB)
+
+
+def save_image(image: Image.Image, stream: BinaryIO, kind: str) -> list[str]:
+    """Write `image` as Pillow format `kind` with its metadata; returns what that format cannot keep."""
+    options = dict(LOSSLESS_OPTIONS.get(kind, {}))
+    if (kind, image.mode) == ("AVIF", "L"):
+        options["subsampling"] = "4:0:0"
+    kept: dict[str, Any] = {}
+    lost = []
+    if image.mode in ("LA", "RGBA") and kind not in KEEPS_ALPHA:
+        lost.append("alpha (put on white)")
+        info, image = image.info, flatten(image)
+        image.info = info
+    for name in METADATA:
+        payload = image.info.get(name)
+        if not payload:
+            continue
+        if not fits(name, payload, kind, image.mode):
+            lost.append(name.removesuffix("_profile").upper())
+            if name == "icc_profile":
+                kept[name] = None  # else Pillow may take the picture's
+        elif name == "xmp" and kind == "PNG":
+            chunks = PngInfo()
+            chunks.add_itxt("XML:com.adobe.xmp", payload.decode("utf-8", "replace"))
+            options["pnginfo"] = chunks
+        elif name == "exif" and kind == "JPEG" and not payload.startswith(HEADER):
+            kept[name] = HEADER + payload
+        elif name == "exif" and kind == "AVIF":
+            kept[name] = upright(payload)  # Pillow would write it anew for that
+        else:
+            kept[name] = payload
+    try:
+        if kind == "TIFF":
+            save_tiff(image, stream, kept.get("exif"), kept.get("xmp"), kept.get("icc_profile"))
+        else:
+            image.save(stream, kind, **options, **kept)
+    except UNREADABLE as error:
+        raise ImageError(f"cannot be saved as {kind}: {error}") from error
+    return lost

@@ -1,0 +1,18 @@
+"""Types and units that all layers share; needs neither torch nor Pillow."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+"""RGB picture [H, W, 3]."""
+
+Plane = NDArray[np.uint8]
+"""Alpha [H, W], 0 transparent .. 255 opaque."""
+
+Progress = Callable[[int, int], None]
+"""Told how many pixels of how many are done."""
+
+QUALITY_STEPS = 1000
+"""Quality is stored in thousandths."""

@@ -1,0 +1,1 @@
+"""The pretrained models: their descriptions and weights."""
