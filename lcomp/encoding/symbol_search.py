@@ -2,8 +2,8 @@
 
 0: the nearest symbols. 1: rate-distortion optimised quantisation (`lcomp.encoding.rdoq`). 2 .. 9: from there on, single
 symbols are moved up or down by one where that saves more bits, or more of the error of the decoder that the file is
-made for, than it costs (analysis by synthesis). What a move does to the error is the gradient half way: decoders are trained
-on whole symbols, and around those their gradient says little of what the next ones do.
+made for, than it costs (analysis by synthesis). What a move does to the error is the gradient half way: decoders are
+trained on whole symbols, and around those their gradient says little of what the next ones do.
 """
 
 from collections.abc import Callable, Iterator, Sequence
