@@ -12,8 +12,9 @@ from PIL import Image
 
 import lcomp
 from lcomp.encoding.distortion import psnr
+from lcomp.options import MSE
 from lcomp.pictures.reading import PICTURE_SUFFIXES
-from lcomp.zoo.registry import MSE, decoder_names
+from lcomp.zoo.registry import decoder_names
 
 
 def main() -> None:

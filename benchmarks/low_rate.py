@@ -19,6 +19,7 @@ from PIL import Image
 from pytorch_msssim import ms_ssim
 
 import lcomp
+from lcomp.decoding.area import decode_tiles
 from lcomp.encoding.distortion import psnr
 from lcomp.encoding.streams import encode_tiles
 from lcomp.format import container
@@ -80,7 +81,7 @@ def plain(image: Image.Image, limit: int) -> tuple[int, np.ndarray]:
 
     data = largest(encode, range(0, 4000, 4), limit)
     streams, quality = tiles[data]
-    decoded = codec.decode(streams, quality, grid, Coder.CONSTRICTION, grid.picture)
+    decoded = decode_tiles(codec, streams, quality, grid, Coder.CONSTRICTION, grid.picture)
     return len(data), decoded.pixels
 
 
@@ -88,7 +89,7 @@ def ours(decoder: str) -> Callable[[Image.Image, int], tuple[int, np.ndarray]]:
     codec = lcomp.Codec("sr" if decoder == "sr" else "autoregressive")
 
     def code(image: Image.Image, limit: int) -> tuple[int, np.ndarray]:
-        data = encode_tiles(codec, image, size=limit)
+        data = codec.encode(image, size=limit)
         return len(data), np.asarray(codec.decode(data))
 
     return code

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lcomp.encoding.symbol_search import DEFAULT_EFFORT
+from lcomp.options import DEFAULT_EFFORT
 
 PHOTO = Path(__file__).parent.parent / "tests" / "data" / "kodim05.png"
 

@@ -10,6 +10,7 @@ Names are loaded on first use, so that importing the package stays cheap.
 import importlib
 from typing import TYPE_CHECKING
 
+from lcomp import errors
 from lcomp.errors import (
     ChecksumError,
     FormatError,
@@ -17,35 +18,50 @@ from lcomp.errors import (
     LcompError,
     LimitError,
     ModelError,
+    OutputExistsError,
     TruncatedError,
     UnsupportedError,
 )
 from lcomp.format.container import Header
+from lcomp.options import DecodeOptions, EncodeOptions
 
 if TYPE_CHECKING:
-    from lcomp.api import Codec, decode, encode, info
+    from lcomp.about import info, models
+    from lcomp.api import Codec, decode, encode, open, save
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ChecksumError",
     "Codec",
+    "DecodeOptions",
+    "EncodeOptions",
     "FormatError",
     "Header",
     "ImageError",
     "LcompError",
     "LimitError",
     "ModelError",
+    "OutputExistsError",
     "TruncatedError",
     "UnsupportedError",
     "__version__",
     "decode",
     "encode",
+    "errors",
     "info",
+    "models",
+    "open",
+    "save",
 ]
+
+LAZY = dict.fromkeys(("Codec", "decode", "encode", "open", "save"), "lcomp.api") | dict.fromkeys(
+    ("info", "models"), "lcomp.about"
+)
+"""Where the names are that take longer to import."""
 
 
 def __getattr__(name: str) -> object:
-    if name in ("Codec", "decode", "encode", "info"):
-        return getattr(importlib.import_module("lcomp.api"), name)
+    if name in LAZY:
+        return getattr(importlib.import_module(LAZY[name]), name)
     raise AttributeError(f"module 'lcomp' has no attribute '{name}'")

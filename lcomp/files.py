@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+Source = bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO
+"""Data itself, the path of a file that holds it, or an open file or pipe."""
+
 MAC_ATTRIBUTES = "._"
 """Prefix of the files in which a Mac keeps attributes beside pictures on other systems' disks."""
 
@@ -18,6 +21,19 @@ class Walk(NamedTuple):
 
     files: list[Path]  # sorted by name
     errors: list[OSError]  # one for each folder that cannot be read
+
+
+def read_source(source: Source) -> bytes:
+    """All bytes of a source; raises OSError where a file cannot be read.
+
+    >>> read_source(memoryview(b"abc"))
+    b'abc'
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source)
+    if isinstance(source, str | os.PathLike):
+        return Path(source).read_bytes()
+    return source.read()
 
 
 def is_special(path: Path) -> bool:

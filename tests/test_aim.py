@@ -67,7 +67,7 @@ def test_a_search_keeps_small_what_the_model_is_tuned_for(photo: Image.Image) ->
     pixels = np.concatenate([pixels, pixels[::-1]])[:192]
     grid, worth = Grid(192, 192), OBJECTIVES["ms-ssim"].lmbda(torch.tensor(3.0)).item()
     codec = LoadedModel(model_by_name("hyperprior"), CPU)
-    codec.model = replace(codec.model, metric="ms-ssim")
+    codec.info = replace(codec.info, metric="ms-ssim")
 
     def cost(effort: int) -> float:
         [encoded] = tiles = encode_tiles(codec, pixels, 3000, grid, Coder.CONSTRICTION, effort)

@@ -10,7 +10,7 @@ from PIL import Image
 import lcomp
 from lcomp.decoding.area import decode_tiles
 from lcomp.encoding.distortion import psnr
-from lcomp.encoding.rdoq import error_weight
+from lcomp.encoding.rdoq import Rdoq, error_weight
 from lcomp.encoding.streams import encode_tiles
 from lcomp.entropy.latents import LatentDecoder
 from lcomp.entropy.tables import SCALE_MIN, SCALES, STEPS_PER_OCTAVE
@@ -95,7 +95,7 @@ def test_a_decoder_out_of_step_is_reported(codec: LoadedModel, photo: Image.Imag
 
 
 def test_actual_bytes_match_the_rate_estimate(shipped: LoadedModel, photo: Image.Image) -> None:
-    pixels = to_picture(photo).pixels
+    pixels, rdoq = to_picture(photo).pixels, Rdoq(shipped.tile.tables, shipped.device)
     for quality in (2000, 5000, 8000):
         [encoded] = encode_tiles(shipped, pixels, quality, Grid(photo.width, photo.height), Coder.CONSTRICTION)
         rows, columns = -(-pixels.shape[0] // 16), -(-pixels.shape[1] // 16)
@@ -107,7 +107,7 @@ def test_actual_bytes_match_the_rate_estimate(shipped: LoadedModel, photo: Image
             values, coded = symbols.double(), tables > 0
             sigma = SCALE_MIN * 2 ** ((tables % SCALES).double() / STEPS_PER_OCTAVE)
             gaussian += gaussian_bits(values, sigma)[coded].sum().item()
-            bits += shipped.rounding.cost(values, tables)[coded].sum().item()
+            bits += rdoq.cost(values, tables)[coded].sum().item()
 
         def code(places: torch.Tensor, parameters: EntropyParameters, decoder: LatentDecoder = decoder) -> torch.Tensor:
             tables = side_tables(parameters.scales)
@@ -203,19 +203,20 @@ def test_rounding_saves_bits_where_they_cost_more_than_the_error(
     scales = torch.randint(0, 64, residual.shape, generator=generator, dtype=torch.uint8)
     gain = torch.ones(1, 24, 1, 1)
     plain = torch.round(residual) * (scales > 0)
-    careful = codec.rounding.optimised(residual, scales, error_weight(gain, 1e3))
+    rdoq = Rdoq(codec.tile.tables, codec.device)
+    careful = rdoq.optimised(residual, scales, error_weight(gain, 1e3))
     assert torch.equal(careful, plain)
-    greedy = codec.rounding.optimised(residual, scales, error_weight(gain, 0.0))
+    greedy = rdoq.optimised(residual, scales, error_weight(gain, 0.0))
     assert set((plain - greedy).abs().unique().tolist()) == {0.0, 1.0}
     assert (greedy.abs() <= plain.abs()).all()
-    some = codec.rounding.optimised(residual, scales, error_weight(gain, 1e-4))
+    some = rdoq.optimised(residual, scales, error_weight(gain, 1e-4))
     assert 0 < (some != plain).sum() < (greedy != plain).sum()
     # bits that a change must save, by channel
     least = torch.where(torch.arange(24) < 12, 1e3, 0.0)[None, :, None, None]
-    half = codec.rounding.optimised(residual, scales, error_weight(gain, 0.0), least)
+    half = rdoq.optimised(residual, scales, error_weight(gain, 0.0), least)
     with monkeypatch.context() as patch:  # as on another device
         patch.setattr("lcomp.encoding.rdoq.worth_a_look", lambda symbols: slice(None))
-        assert (codec.rounding.optimised(residual, scales, error_weight(gain, 1e-4)) == some).all()
+        assert (rdoq.optimised(residual, scales, error_weight(gain, 1e-4)) == some).all()
     assert torch.equal(half, torch.where(least > 0, plain, greedy))
 
 
@@ -225,7 +226,7 @@ def test_precision_costs_next_to_nothing() -> None:
         photo = image.convert("RGB")
     pixels = np.asarray(photo)
     codecs = {name: lcomp.Codec("hyperprior", "cpu", precision=name) for name in ("fp32", "bf16")}
-    files = {name: encode_tiles(codec, photo, 8.0) for name, codec in codecs.items()}
+    files = {name: codec.encode(photo, 8.0) for name, codec in codecs.items()}
     for codec in codecs.values():
         # any precision reads what any other wrote
         first, second = (psnr(np.asarray(codec.decode(data)), pixels) for data in files.values())

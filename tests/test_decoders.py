@@ -23,7 +23,7 @@ from lcomp.networks.config import STRIDE, RefinementConfig
 from lcomp.networks.enhancer import Enhancer, grain, upscale
 from lcomp.networks.refinement import Evidence
 from lcomp.zoo.registry import ModelInfo, decoder_names
-from lcomp.zoo.weights import load_decoder as load_network
+from lcomp.zoo.weights import read_enhancer as load_network
 
 CPU = torch.device("cpu")
 

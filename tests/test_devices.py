@@ -118,7 +118,7 @@ def test_cuda_and_cpu_agree(name: str, photo: Image.Image) -> None:
     cpu, cuda = LoadedModel(model, CPU), LoadedModel(model, CUDA)
     pixels = np.asarray(photo)
     for quality, (first, second) in product((1000, 4000, 8000), ((cpu, cuda), (cuda, cpu))):
-        [encoded] = first.encode(pixels, quality, Grid(200, 136), Coder.CONSTRICTION)
+        [encoded] = encode_tiles(first, pixels, quality, Grid(200, 136), Coder.CONSTRICTION)
         ours = first.tile.decode(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION).y_hat().cpu()
         theirs = second.tile.decode(encoded, quality, *pixels.shape[:2], Coder.CONSTRICTION).y_hat().cpu()
         assert torch.equal(ours, theirs)
@@ -131,9 +131,8 @@ def test_cuda_codes_tiles_side_by_side(name: str, coder: Coder, photo: Image.Ima
     require_coder(coder)
     model, pixels, grid = model_by_name(name), np.asarray(photo), Grid(200, 136, tile=64)
     for effort in (1, 2):
-        tiles = encode_tiles(
-            LoadedModel(model, CUDA), pixels, 4000, grid, coder, effort
-        )  # which has not built its coder
+        # by one that has not built its coder
+        tiles = encode_tiles(LoadedModel(model, CUDA), pixels, 4000, grid, coder, effort)
         expected = decode_tiles(load_model(model, CPU), tiles, 4000, grid, coder, grid.picture).pixels.astype(int)
         for stream in (torch.cuda.current_stream(), torch.cuda.Stream()):
             fresh = LoadedModel(model, CUDA)

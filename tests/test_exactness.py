@@ -86,7 +86,7 @@ def shipped() -> LoadedModel:
 
 def test_memory_format_batch_and_crop_do_not_matter(shipped: LoadedModel) -> None:
     generator = torch.Generator().manual_seed(0)
-    channels = shipped.model.architecture.hyper_latents
+    channels = shipped.info.architecture.hyper_latents
     z = torch.randint(-2560, 2561, (3, channels, 6, 7), generator=generator).double()
     for quality in (1000, 5555, 8000):
         whole = shipped.tile.h_s(z, quality)
@@ -100,7 +100,7 @@ def test_memory_format_batch_and_crop_do_not_matter(shipped: LoadedModel) -> Non
 
 
 def test_extreme_hyper_latents_stay_exact(shipped: LoadedModel) -> None:
-    channels = shipped.model.architecture.hyper_latents
+    channels = shipped.info.architecture.hyper_latents
     shape = (1, channels, 3, 3)
     for z in (torch.full(shape, 64 * 32767.0 + 2**20), torch.full(shape, -64 * 32767.0 - 2**20)):
         parameters = shipped.tile.h_s(z.double(), 8000).entropy_parameters()

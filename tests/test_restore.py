@@ -12,7 +12,7 @@ from lcomp.networks.context import Base
 from lcomp.networks.refinement import Evidence
 from lcomp.training.restore import installed_family
 from lcomp.zoo.registry import ModelInfo
-from lcomp.zoo.weights import load_decoder
+from lcomp.zoo.weights import read_enhancer
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_restored_networks_compute_what_was_exported(source: Path, sr_info: Mode
         assert torch.allclose(coded.bits, expected.bits, rtol=1e-3)
         base = Base(torch.cat([hints.hidden, hints.energies], 1), hints.mean * 3, hints.log_scale)
         weight = torch.full((2, 24, 1, 1), 1e9)
-        installed = load_decoder(sr_info, torch.device("cpu"))
+        installed = read_enhancer(sr_info, torch.device("cpu"))
         assert torch.equal(family.enhancer.refinement.hints.weight, installed.refinement.hints.weight)
         one, other = (model(base, w, weight) for model in (family.context, context))
         assert torch.allclose(one, other, rtol=1e-3)

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from lcomp.decoding.area import Decoded, decode_tiles
 from lcomp.decoding.canvas import LatentCanvas
-from lcomp.encoding.streams import encode_tiles
+from lcomp.encoding.streams import WINDOW, encode_tiles
 from lcomp.errors import ChecksumError, FormatError
 from lcomp.format.container import Coder, Encoded
 from lcomp.format.tiles import Grid, Rectangle
-from lcomp.model.loaded import WINDOW, LoadedModel
+from lcomp.model.loaded import LoadedModel
 from lcomp.model.transforms import surroundings
 from lcomp.zoo.registry import ModelInfo
 
@@ -44,11 +44,12 @@ def decode(codec: LoadedModel, tiles: Sequence[Encoded | None], area: Rectangle 
 def test_progress_counts_all_pixels(codec: LoadedModel, tiled: tuple[Encoded, ...]) -> None:
     total = TILED.width * TILED.height
     steps: list[tuple[int, int]] = []
-    codec.encode(
-        np.zeros((215, 330, 3), np.uint8), 1000, TILED, Coder.CONSTRICTION, progress=lambda *step: steps.append(step)
-    )
+    blank = np.zeros((215, 330, 3), np.uint8)
+    encode_tiles(codec, blank, 1000, TILED, Coder.CONSTRICTION, progress=lambda *step: steps.append(step))
     assert len(steps) == TILED.count
-    codec.decode(tiled, 4000, TILED, Coder.CONSTRICTION, TILED.picture, progress=lambda *step: steps.append(step))
+    decode_tiles(
+        codec, tiled, 4000, TILED, Coder.CONSTRICTION, TILED.picture, progress=lambda *step: steps.append(step)
+    )
     assert steps[TILED.count - 1] == steps[-1] == (total, total)
     assert all(of == total for _, of in steps)
 
@@ -101,16 +102,16 @@ def test_a_crop_needs_only_the_tiles_around_it(codec: LoadedModel, tiled: tuple[
 def test_tiles_are_forgotten_along_the_longer_side(
     codec: LoadedModel, grid: Grid, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    streams = codec.encode(np.zeros((grid.height, grid.width, 3), np.uint8), 4000, grid, Coder.CONSTRICTION)
+    streams = encode_tiles(codec, np.zeros((grid.height, grid.width, 3), np.uint8), 4000, grid, Coder.CONSTRICTION)
     area, held = LatentCanvas.area, []
 
-    def counted(mosaic: LatentCanvas, part: Rectangle) -> Tensor:
-        known = area(mosaic, part)
-        held.append(len(mosaic.tiles))
+    def counted(canvas: LatentCanvas, part: Rectangle) -> Tensor:
+        known = area(canvas, part)
+        held.append(len(canvas.tiles))
         return known
 
     monkeypatch.setattr(LatentCanvas, "area", counted)
-    codec.decode(streams, 4000, grid, Coder.CONSTRICTION, grid.picture)
+    decode_tiles(codec, streams, 4000, grid, Coder.CONSTRICTION, grid.picture)
     around = WINDOW + 2 * -(-codec.transforms.mse.halo // 64)
     assert max(held) == around * min(grid.columns, grid.rows) < grid.count / 2
 
@@ -123,7 +124,7 @@ def test_two_tiles_at_once_are_what_one_after_the_other_is(
     alone = [decode(codec, tiles) for tiles in (tiled, broken)]
     with ThreadPoolExecutor(2) as executor:
         monkeypatch.setattr(codec, "executor", executor)
-        assert codec.run == executor.map
+        assert codec.map_tiles == executor.map
         pixels = np.asarray(noise_image(TILED.width, TILED.height))
         assert encode_tiles(codec, pixels, 4000, TILED, Coder.CONSTRICTION) == tiled
         for tiles, one in zip((tiled, broken), alone, strict=True):
@@ -131,7 +132,7 @@ def test_two_tiles_at_once_are_what_one_after_the_other_is(
             assert two.lost == one.lost
             assert np.array_equal(two.pixels, one.pixels)
         with pytest.raises(ChecksumError):
-            codec.decode(broken, 4000, TILED, Coder.CONSTRICTION, TILED.picture)
+            decode_tiles(codec, broken, 4000, TILED, Coder.CONSTRICTION, TILED.picture)
 
 
 def test_a_lost_tile_is_an_error_or_filled_in(codec: LoadedModel, tiled: tuple[Encoded, ...]) -> None:

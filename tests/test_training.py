@@ -35,7 +35,7 @@ from lcomp.training.recipe import Recipe, Stage, read_recipe
 from lcomp.training.run import Setting, checkpoint_file
 from lcomp.training.start import start_from_components
 from lcomp.zoo.registry import METRICS, ModelInfo, read_model
-from lcomp.zoo.weights import load_decoder
+from lcomp.zoo.weights import read_enhancer
 
 CPU = torch.device("cpu")
 
@@ -208,7 +208,7 @@ def test_a_context_model_and_a_decoder_train_beside_their_backbone_and_alone(
     layer = beside.tile.context.layers.enter
     assert torch.allclose(layer.bias * 2.0 ** -(layer.shift + 8), bias.double(), atol=1e-3)
     assert family.enhancer is not None
-    decoder = load_decoder(read_model(decoder_file), torch.device("cpu"))
+    decoder = read_enhancer(read_model(decoder_file), torch.device("cpu"))
     assert torch.equal(decoder.refinement.hints.weight, family.enhancer.refinement.hints.weight.half().float())
     assert decoder.refinement.leave.weight.any()  # which starts at zero
     refined = ["train", str(decoder_file), "--run", str(tmp_path / "sr"), "--from", str(tmp_path / "both"), *common]
@@ -245,7 +245,7 @@ def test_a_decoder_trains_on_frozen_latents(sr_info: ModelInfo, pictures: Path, 
     assert changed == {sr_info.weights}
     trained = read_model(source)
     assert trained.fingerprint == sr_info.fingerprint
-    assert load_decoder(trained, torch.device("cpu")).config == trained.decoder
+    assert read_enhancer(trained, torch.device("cpu")).config == trained.decoder
     # learning means less error than the backbone's own decoder on what was just seen
     decoder = DecoderRun(trained, Setting(read_recipe(source), pictures, tmp_path / "run", CPU, compiled=False))
     assert decoder.progress >= 1

@@ -26,13 +26,14 @@ from lcomp.cli.options import (
     SkipExisting,
     Verbose,
     a_number,
+    known_decoder,
     refuse_forced_skips,
 )
+from lcomp.errors import LcompError
 from lcomp.format.container import MAGIC
-from lcomp.pictures.reading import MAX_PIXELS
+from lcomp.options import MAX_PIXELS, DecodeOptions
 from lcomp.pictures.writing import FORMATS, save_image
 from lcomp.types import Progress
-from lcomp.zoo.registry import decoder_names
 
 LIC_SUFFIXES = frozenset({".lic"})
 
@@ -50,8 +51,6 @@ def parse_crop(text: str) -> tuple[int, int, int, int]:
         x, y, width, height = map(int, text.split(","))
     except ValueError as error:
         raise typer.BadParameter(f"--crop {text}: use x,y,width,height in pixels") from error
-    if min(x, y) < 0 or min(width, height) < 1:
-        raise typer.BadParameter(f"--crop {text}: x and y start at 0, width and height at 1")
     return x, y, width, height
 
 
@@ -61,32 +60,20 @@ class DecodeWork:
 
     device: str
     precision: str
-    decoder: str | None
-    realism: float | None
+    options: DecodeOptions
     format: str | None
-    crop: tuple[int, int, int, int] | None
-    salvage: bool
-    max_pixels: int
     force: bool
     verbose: bool
 
     def __call__(self, source: str, output: str, progress: Progress) -> str:
         """Write the picture and say what it is like."""
         destination = Destination(output, source, self.force)
-        data = read_input(source, self.max_pixels, MAGIC)
+        data = read_input(source, self.options.max_pixels, MAGIC)
         started = time.perf_counter()  # a pipe may have taken its time
-        from lcomp.api import Codec
+        from lcomp import Codec
 
         codec = Codec(device=self.device, precision=self.precision)
-        image = codec.decode(
-            data,
-            decoder=self.decoder,
-            realism=self.realism,
-            crop=self.crop,
-            salvage=self.salvage,
-            max_pixels=self.max_pixels,
-            progress=progress,
-        )
+        image = codec.decode(data, self.options, progress)
         kind = output_format(destination.name, self.format, FORMATS)
         buffer = io.BytesIO()
         lost = save_image(image, buffer, kind)
@@ -153,16 +140,18 @@ def decode(
     img.lic becomes img.png beside it. With - the file is read from stdin and the picture written to stdout.
     """
     set_up_messages(verbose, quiet)
-    area = None if crop is None else parse_crop(crop)
+    try:
+        options = DecodeOptions(decoder, realism, None if crop is None else parse_crop(crop), salvage, max_pixels)
+    except LcompError as error:
+        raise typer.BadParameter(str(error)) from error
     folder = output is not None and output.endswith(("/", os.sep))
     if output not in (None, STREAM) and format is None and len(inputs) == 1 and not (folder or is_folder(inputs[0])):
         suffix = Path(output).suffix.lower().removeprefix(".")
         if suffix and suffix not in FORMATS and (Path(output).is_file() or not Path(output).exists()):
             raise typer.BadParameter(f"unknown picture suffix '.{suffix}': use --format")
     refuse_forced_skips(force, skip_existing)
-    if decoder is not None and decoder not in decoder_names():
-        raise typer.BadParameter(f"unknown decoder '{decoder}': use {' or '.join(decoder_names())}")
+    known_decoder(decoder)
     results = frozenset(f".{name}" for name in FORMATS)
     planned = plan(inputs, output, f".{format or 'png'}", LIC_SUFFIXES, recursive, results)
-    work = DecodeWork(device, precision, decoder, realism, format, area, salvage, max_pixels, force, verbose)
+    work = DecodeWork(device, precision, options, format, force, verbose)
     run(work, planned, Manner("decoding", verbose, quiet, jobs, skip_existing))

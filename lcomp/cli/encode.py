@@ -22,13 +22,23 @@ from lcomp.cli.options import (
     SkipExisting,
     Verbose,
     a_number,
+    known_model,
     refuse_forced_skips,
 )
-from lcomp.encoding.rate_target import Target, parse_size
 from lcomp.errors import LcompError
-from lcomp.pictures.reading import MAX_PIXELS, READABLE_SUFFIXES, open_image
+from lcomp.options import (
+    DEFAULT_EFFORT,
+    DEFAULT_MODEL,
+    DEFAULT_QUALITY,
+    LEAST_QUALITY,
+    MAX_PIXELS,
+    MOST_EFFORT,
+    MOST_QUALITY,
+    EncodeOptions,
+    parse_size,
+)
+from lcomp.pictures.reading import READABLE_SUFFIXES, open_image
 from lcomp.types import QUALITY_STEPS, Progress
-from lcomp.zoo.registry import DEFAULT_MODEL, model_by_name
 
 
 @dataclass(frozen=True)
@@ -39,46 +49,29 @@ class EncodeWork:
     device: str
     precision: str
     coder: str
-    quality: float
-    target: Target
-    effort: int
-    strip: bool
-    frame: int | None
-    max_pixels: int
+    options: EncodeOptions
     force: bool
     verbose: bool
 
     def __call__(self, source: str, output: str, progress: Progress) -> str:
         """Write the file and say what it is like."""
         destination = Destination(output, source, self.force)
-        picture = read_input(source, self.max_pixels)
+        picture = read_input(source, self.options.max_pixels)
         started = time.perf_counter()  # a pipe may have taken its time
-        from lcomp.api import Codec, info
+        from lcomp import Codec
 
         codec = Codec(self.model, self.device, self.coder, self.precision)
-        image = open_image(picture, self.max_pixels)
-        data = codec.encode(
-            image,
-            self.quality,
-            effort=self.effort,
-            size=self.target.size,
-            bpp=self.target.bpp,
-            psnr=self.target.psnr,
-            strip=self.strip,
-            frame=self.frame,
-            max_pixels=self.max_pixels,
-            progress=progress,
-        )
-        destination.write(data)
+        image = open_image(picture, self.options.max_pixels)
+        file = codec.encode_file(image, self.options, progress)
+        destination.write(file.data)
         pixels = image.width * image.height
-        header = info(data)
-        searched = "" if self.target == Target() else f", -q {header.quality / QUALITY_STEPS:g}"
-        if header.half:
+        searched = f", -q {file.header.quality / QUALITY_STEPS:g}" if self.options.has_target else ""
+        if file.header.half:
             searched = ", coded at half the size"
         details = f" [{codec.model.name}, {codec.device}]" if self.verbose else ""
         return (
-            f"{destination}: {len(data)} bytes, {8 * len(data) / pixels:.3f} bpp, "
-            f"{3 * pixels / len(data):.1f}:1, {time.perf_counter() - started:.2f} s{searched}{details}"
+            f"{destination}: {len(file)} bytes, {8 * len(file) / pixels:.3f} bpp, "
+            f"{3 * pixels / len(file):.1f}:1, {time.perf_counter() - started:.2f} s{searched}{details}"
         )
 
 
@@ -90,11 +83,11 @@ def encode(
         typer.Option(
             "-q",
             "--quality",
-            min=0,
-            max=8,
+            min=LEAST_QUALITY,
+            max=MOST_QUALITY,
             callback=a_number,
-            help="Quality, any number from 0 to 8.",
-            show_default="4",
+            help=f"Quality, any number from {LEAST_QUALITY:g} to {MOST_QUALITY:g}.",
+            show_default=f"{DEFAULT_QUALITY:g}",
         ),
     ] = None,
     size: Annotated[
@@ -104,8 +97,14 @@ def encode(
     psnr: Annotated[float | None, typer.Option("--psnr", help="Lowest PSNR in dB.")] = None,
     effort: Annotated[
         int,
-        typer.Option("-e", "--effort", min=0, max=9, help="Time spent looking for a better file: 0 least, 9 most."),
-    ] = 1,
+        typer.Option(
+            "-e",
+            "--effort",
+            min=0,
+            max=MOST_EFFORT,
+            help=f"Time spent looking for a better file: 0 least, {MOST_EFFORT} most.",
+        ),
+    ] = DEFAULT_EFFORT,
     model: Annotated[
         str, typer.Option("-m", "--model", metavar="MODEL", help="Model name, see `lcomp models`.")
     ] = DEFAULT_MODEL,
@@ -138,23 +137,19 @@ def encode(
         raise typer.BadParameter("-q, --size, --bpp and --psnr exclude each other")
     refuse_forced_skips(force, skip_existing)
     try:
-        target = Target(None if size is None else parse_size(size), bpp, psnr)
+        options = EncodeOptions(
+            quality=DEFAULT_QUALITY if quality is None else quality,
+            effort=effort,
+            size=None if size is None else parse_size(size),
+            bpp=bpp,
+            psnr=psnr,
+            strip=strip,
+            frame=frame,
+            max_pixels=max_pixels,
+        )
     except LcompError as error:
         raise typer.BadParameter(str(error)) from error
     planned = plan(inputs, output, ".lic", READABLE_SUFFIXES, recursive)
-    model_by_name(model)  # refuses what is not installed
-    work = EncodeWork(
-        model=model,
-        device=device,
-        precision=precision,
-        coder=coder,
-        quality=4.0 if quality is None else quality,
-        target=target,
-        effort=effort,
-        strip=strip,
-        frame=frame,
-        max_pixels=max_pixels,
-        force=force,
-        verbose=verbose,
-    )
+    known_model(model)
+    work = EncodeWork(model, device, precision, coder, options, force, verbose)
     run(work, planned, Manner("encoding", verbose, quiet, jobs, skip_existing))

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
+import lcomp
 from lcomp.cli.files import STREAM, common_code, printable, read_input, say, show
 from lcomp.cli.inputs import check_names
 from lcomp.cli.options import Json
 from lcomp.errors import LcompError, ModelError
 from lcomp.format import container
-from lcomp.pictures.reading import MAX_PIXELS
+from lcomp.options import MAX_PIXELS
 from lcomp.types import QUALITY_STEPS
-from lcomp.zoo.registry import all_models
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def read_facts(name: str) -> Facts:
     try:
         data = read_input(name, MAX_PIXELS, container.MAGIC)
         file = container.read(data)
-        models = {model.number: model for model in all_models()}
+        models = {model.number: model for model in lcomp.models()}
     except ModelError:
         raise
     except LcompError as error:

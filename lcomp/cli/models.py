@@ -3,9 +3,10 @@
 import json
 from dataclasses import asdict, dataclass
 
+import lcomp
 from lcomp.cli.files import show
 from lcomp.cli.options import Json
-from lcomp.zoo.registry import DEFAULT_MODEL, all_models
+from lcomp.options import DEFAULT_MODEL
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def models(as_json: Json = False) -> None:
             fingerprint=f"{model.fingerprint:08x}",
             summary=model.summary,
         )
-        for model in all_models()
+        for model in lcomp.models()
     ]
     if as_json:
         show(json.dumps([asdict(row) for row in rows], indent=2))

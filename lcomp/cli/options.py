@@ -7,6 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
+import lcomp
+from lcomp.errors import ModelError
+from lcomp.options import MSE
+
 
 def known_device(name: str) -> str:
     """Refuse what can never be a device; whether it exists is seen when it is used."""
@@ -20,6 +24,20 @@ def a_number(value: float | None) -> float | None:
     if value is not None and math.isnan(value):
         raise typer.BadParameter("nan is not a number")
     return value
+
+
+def known_model(name: str) -> None:
+    """Raise ModelError for a model that is not installed, before any work is done."""
+    if name not in [model.name for model in lcomp.models()]:
+        installed = ", ".join(model.name for model in lcomp.models())
+        raise ModelError(f"unknown model '{name}' (installed: {installed})")
+
+
+def known_decoder(name: str | None) -> None:
+    """Refuse a decoder that is not installed."""
+    names = [MSE, *(model.name for model in lcomp.models() if model.decoder)]
+    if name is not None and name not in names:
+        raise typer.BadParameter(f"unknown decoder '{name}': use {' or '.join(names)}")
 
 
 def refuse_forced_skips(force: bool, skip_existing: bool) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from lcomp.encoding.rate_target import LOWEST, SIZE_TOLERANCE, bracket, coded_size
+from lcomp.encoding.rate_target import LOWEST, SIZE_TOLERANCE, File, bracket, coded_size
 from lcomp.types import Pixels
 
 HIGHEST = 4000
@@ -23,13 +23,13 @@ def halve(pixels: Pixels) -> Pixels:
     return np.asarray(Image.fromarray(even).resize(size, Image.Resampling.LANCZOS))
 
 
-def better(plain: bytes, encode_half: Callable[[int], bytes], psnr: Callable[[bytes], float], fixed: int) -> bytes:
+def better(plain: File, encode_half: Callable[[int], File], psnr: Callable[[File], float], fixed: int) -> File:
     """The plain file, or the one of half the size that is not larger, whichever has the higher PSNR.
 
     `encode_half` makes the latter at a quality in thousandths, `psnr` decodes and measures a file. `fixed` bytes of
     both are header, metadata and alpha.
     """
-    files: dict[int, bytes] = {}
+    files: dict[int, File] = {}
 
     def size(quality: int) -> float:
         files[quality] = encode_half(quality)

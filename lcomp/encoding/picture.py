@@ -8,14 +8,14 @@ import numpy as np
 from lcomp.decoding.area import decode_area
 from lcomp.encoding import distortion
 from lcomp.encoding.half_size import better, halve
-from lcomp.encoding.rate_target import Target, meet
+from lcomp.encoding.rate_target import meet
 from lcomp.encoding.streams import encode_tiles
-from lcomp.encoding.symbol_search import DEFAULT_EFFORT, LEVELS
-from lcomp.format import container
+from lcomp.encoding.symbol_search import LEVELS
 from lcomp.format.container import Coder, Encoded, Header, LicFile
 from lcomp.format.tiles import Rectangle
 from lcomp.model.cache import load_decoder
 from lcomp.model.loaded import LoadedModel
+from lcomp.options import DEFAULT_EFFORT, EncodeOptions
 from lcomp.pictures.alpha import write_alpha
 from lcomp.pictures.reading import Picture
 from lcomp.pictures.writing import to_image
@@ -51,18 +51,17 @@ class PictureEncoder:
         model: ModelInfo,
         loaded: LoadedModel,
         coder: Coder,
-        strip: bool,
-        effort: int,
+        options: EncodeOptions,
         progress: Progress | None,
     ) -> None:
-        """`strip` leaves EXIF and XMP out; effort and progress are as of `lcomp.Codec.encode`."""
-        self.picture, self.model, self.loaded, self.coder, self.strip = picture, model, loaded, coder, strip
-        self.effort = effort
+        """`loaded` codes for `model`; `progress` is told how many pixels of how many are done."""
+        self.picture, self.model, self.loaded, self.coder, self.options = picture, model, loaded, coder, options
+        self.effort = options.effort
         self.height, self.width = picture.pixels.shape[:2]
         self.alpha = None if picture.alpha is None else write_alpha(picture.alpha)
         self.fixed = len(self.pack(self.header(0, half=False), ()))
         """Bytes of header, metadata and alpha, which all files have."""
-        self.written: dict[tuple[int, bool, int], bytes] = {}
+        self.made: dict[tuple[int, bool, int], LicFile] = {}
         self.attempts, self.part = Attempts(progress, self.width * self.height), 1.0
 
     def header(self, quality: int, half: bool) -> Header:
@@ -70,21 +69,21 @@ class PictureEncoder:
         model = self.model
         return Header(self.width, self.height, self.picture.mode, quality, model.number, model.fingerprint, half)
 
-    def pack(self, header: Header, tiles: tuple[Encoded, ...]) -> bytes:
+    def pack(self, header: Header, tiles: tuple[Encoded, ...]) -> LicFile:
         """A file of coded tiles, with all that goes with them."""
         picture = self.picture
-        exif, xmp = (None, None) if self.strip else (picture.exif, picture.xmp)
-        return container.write(LicFile(header, self.coder, tiles, picture.icc, exif, xmp, self.alpha))
+        exif, xmp = (None, None) if self.options.strip else (picture.exif, picture.xmp)
+        return LicFile(header, self.coder, tiles, picture.icc, exif, xmp, self.alpha)
 
-    def write(self, quality: int, half: bool, effort: int) -> bytes:
+    def file(self, quality: int, half: bool, effort: int) -> LicFile:
         """The file of a quality in thousandths, coded at `half` its size or not; made once."""
         key = quality, half, effort
-        if key not in self.written:
-            self.written[key] = self.encode(quality, half, effort)
-        return self.written[key]
+        if key not in self.made:
+            self.made[key] = self.encode(quality, half, effort)
+        return self.made[key]
 
-    def encode(self, quality: int, half: bool, effort: int) -> bytes:
-        """What `write` returns."""
+    def encode(self, quality: int, half: bool, effort: int) -> LicFile:
+        """What `file` returns."""
         header = self.header(quality, half)
         pixels = halve(self.picture.pixels) if half else self.picture.pixels
         # a search works for the decoder that shows the picture, but knows neither invented detail nor doubling
@@ -96,31 +95,37 @@ class PictureEncoder:
             header, encode_tiles(self.loaded, pixels, quality, header.grid, self.coder, effort, told, served)
         )
 
-    def psnr(self, data: bytes) -> float:
+    def psnr(self, file: LicFile) -> float:
         """PSNR in dB of a file, as the decoder that it is made for shows it."""
         whole = Rectangle(0, 0, self.width, self.height)
         decoder = load_decoder(self.model.decoder_name, self.model, self.loaded)
-        decoded = decode_area(self.loaded, container.read(data), whole, decoder)
+        decoded = decode_area(self.loaded, file, whole, decoder)
         shown = to_image(decoded.pixels, self.picture.mode)
         return distortion.psnr(np.asarray(shown.convert("RGB")), self.picture.pixels)
 
-    def best(self, quality: int, effort: int) -> bytes:
+    def best(self, quality: int, effort: int) -> LicFile:
         """The better of the files of a quality in thousandths, coded at half the size or not."""
-        plain = self.write(quality, half=False, effort=effort)
+        plain = self.file(quality, half=False, effort=effort)
         if quality >= QUALITY_STEPS:
             return plain
-        half: Callable[[int], bytes] = partial(self.write, half=True, effort=effort)
+        half: Callable[[int], LicFile] = partial(self.file, half=True, effort=effort)
         return better(plain, half, self.psnr, self.fixed)
 
-    def at(self, quality: int) -> bytes:
+    def at(self, quality: int) -> LicFile:
         """The file of a quality in thousandths."""
         self.part = 1.0 if quality >= QUALITY_STEPS else SEVERAL
         return self.best(quality, self.effort)
 
-    def meeting(self, target: Target) -> bytes:
-        """The file that meets a target; raises LcompError where there is none."""
+    def meeting_target(self) -> LicFile:
+        """The file that meets the target of the options; raises LcompError where there is none."""
         searching = LEVELS[self.effort].rounds > 0
         self.part = FEW if searching else SEVERAL
         guess = partial(self.best, effort=DEFAULT_EFFORT) if searching else None
         best = partial(self.best, effort=self.effort)
-        return meet(target, best, self.psnr, self.width * self.height, self.fixed, guess)
+        return meet(self.options, best, self.psnr, self.width * self.height, self.fixed, guess)
+
+    def wanted(self) -> LicFile:
+        """The file that the options ask for; raises LcompError where a target cannot be met."""
+        return (
+            self.meeting_target() if self.options.has_target else self.at(round(self.options.quality * QUALITY_STEPS))
+        )

@@ -1,13 +1,17 @@
 """Search for the quality that meets a target: a file size that is not exceeded, or a PSNR that is not missed."""
 
 import math
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 from lcomp.errors import LcompError
+from lcomp.options import EncodeOptions
 from lcomp.types import QUALITY_STEPS
+
+File = TypeVar("File", bound=Sized)
+"""A file that was made, whose length is its bytes."""
 
 LOWEST, USUAL, HIGHEST = 0, QUALITY_STEPS, 8 * QUALITY_STEPS
 """Qualities in thousandths; below the usual ones encoding takes several attempts (`lcomp.encoding.half_size`)."""
@@ -24,8 +28,6 @@ PSNR_SPARE = 0.01
 CORRECTIONS = 3
 """Attempts to get from what a guess meets to what is asked for."""
 
-UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "kib": 2**10, "mib": 2**20}
-
 
 @dataclass(frozen=True)
 class Trial:
@@ -33,17 +35,6 @@ class Trial:
 
     quality: int  # thousandths
     value: float  # of what is searched for; rises with the quality
-
-
-def parse_size(text: str) -> int:
-    """Bytes of a size like 50000, 50kB, 48KiB or 1.5MB; raises LcompError for anything else."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", text)
-    if not match or match[2].lower() not in UNITS:
-        raise LcompError(f"'{text}' is not a size: use bytes, kB, KiB, MB or MiB")
-    size = float(match[1]) * UNITS[match[2].lower()]
-    if not 1 <= size < 2**63:
-        raise LcompError(f"'{text}' is no size for a file")
-    return int(size)
 
 
 def between(low: Trial, high: Trial, goal: float) -> int:
@@ -102,21 +93,6 @@ def corrected(
     return None
 
 
-@dataclass(frozen=True)
-class Target:
-    """What a file is to meet; one of them at most."""
-
-    size: int | None = None  # bytes, never exceeded
-    bpp: float | None = None  # bits per pixel, all bytes of the file counted, not exceeded
-    psnr: float | None = None  # dB, not missed
-
-    def __post_init__(self) -> None:
-        if sum(value is not None for value in (self.size, self.bpp, self.psnr)) > 1:
-            raise LcompError("give one of size, bpp and psnr only")
-        if not all(value is None or 0 < value < 2**63 for value in (self.size, self.bpp, self.psnr)):
-            raise LcompError("a size, bpp or psnr is more than 0, and less than 2^63")
-
-
 def floored(value: float, places: int) -> float:
     """A value to be shown, rounded down: what is said to be reachable must be."""
     return math.floor(value * 10**places) / 10**places
@@ -133,13 +109,13 @@ def coded_size(size: int, fixed: int) -> float:
 
 
 def meet(
-    target: Target,
-    encode: Callable[[int], bytes],
-    psnr: Callable[[bytes], float],
+    target: EncodeOptions,
+    encode: Callable[[int], File],
+    psnr: Callable[[File], float],
     pixels: int,
     fixed: int,
-    guess: Callable[[int], bytes] | None = None,
-) -> bytes:
+    guess: Callable[[int], File] | None = None,
+) -> File:
     """The file of the highest quality within a size or rate, or of the lowest one that reaches a PSNR.
 
     `encode` makes the file of a quality in thousandths, of which `fixed` bytes (header, metadata, alpha) do not depend
@@ -151,9 +127,9 @@ def meet(
         goal, tolerance, measure = target.psnr + PSNR_SPARE + PSNR_TOLERANCE, PSNR_TOLERANCE, psnr
     else:
         limit = target.size if target.size is not None else bytes_within(target.bpp or 0, pixels)
-        goal, tolerance, measure = coded_size(limit, fixed), SIZE_TOLERANCE, lambda data: coded_size(len(data), fixed)
+        goal, tolerance, measure = coded_size(limit, fixed), SIZE_TOLERANCE, lambda file: coded_size(len(file), fixed)
 
-    def valued(make: Callable[[int], bytes]) -> Callable[[int], float]:
+    def valued(make: Callable[[int], File]) -> Callable[[int], float]:
         return cache(lambda quality: measure(make(quality)))
 
     value = valued(file)

@@ -2,11 +2,12 @@
 
 from itertools import repeat
 
-from lcomp.encoding.symbol_search import DEFAULT_EFFORT, SymbolSearch
+from lcomp.encoding.symbol_search import SymbolSearch
 from lcomp.format.container import Coder, Encoded
 from lcomp.format.tiles import Grid
 from lcomp.model.decoders import Decoder
 from lcomp.model.loaded import LoadedModel
+from lcomp.options import DEFAULT_EFFORT
 from lcomp.types import Pixels, Progress
 
 WINDOW = 2

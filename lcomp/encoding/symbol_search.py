@@ -99,8 +99,6 @@ A training picture made of steep ramps has 29.3 dB at q = 8 with 0.25 and 29.4 d
 (no command repeats it).
 """
 
-DEFAULT_EFFORT = 1
-
 SEED = 6
 """Of the random numbers that decide which moves are made."""
 

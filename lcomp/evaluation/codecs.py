@@ -13,7 +13,7 @@ import numpy as np
 import PIL
 from PIL import Image, features
 
-from lcomp import __version__
+from lcomp import DecodeOptions, EncodeOptions, __version__
 from lcomp.errors import LcompError
 
 Encode = Callable[[Image.Image, float], bytes]
@@ -189,10 +189,14 @@ def lcomp_model(name: str, qualities: tuple[float, ...], device: str) -> Adapter
     precision = "bf16" if prefers_bf16(codec.device) else "fp32"
     version = f"lcomp {__version__}, code {code_mark()}, weights {digests}, {codec.device} {precision}"
     views = tuple(
-        View(f"lcomp {name}, realism {realism:g}", partial(codec.decode, realism=realism))
+        View(f"lcomp {name}, realism {realism:g}", partial(codec.decode, options=DecodeOptions(realism=realism)))
         for realism in (REALISMS if codec.model.inventive else ())
     )
-    return Adapter(name, f"lcomp {name}", version, qualities, 1, 0.01, codec.encode, codec.decode, True, views)
+
+    def encode(image: Image.Image, quality: float) -> bytes:
+        return codec.encode(image, EncodeOptions(quality))
+
+    return Adapter(name, f"lcomp {name}", version, qualities, 1, 0.01, encode, codec.decode, True, views)
 
 
 BASELINES: dict[str, Callable[[], Adapter]] = {

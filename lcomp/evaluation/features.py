@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.transforms import Analysis
+from lcomp.options import DEFAULT_MODEL
 from lcomp.types import Pixels
-from lcomp.zoo.registry import DEFAULT_MODEL, model_by_name
+from lcomp.zoo.registry import model_by_name
 from lcomp.zoo.weights import load_weights
 
 SIDE = 256

@@ -9,6 +9,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from functools import cached_property
 from typing import NamedTuple
 
 from lcomp.errors import FormatError, LimitError, TruncatedError, UnsupportedError
@@ -101,6 +102,15 @@ class LicFile:
     def grid(self) -> Grid:
         """The tiles of the picture as it was coded."""
         return self.header.grid
+
+    @cached_property
+    def data(self) -> bytes:
+        """The file as it is written, serialised once; raises as `write` does."""
+        return write(self)
+
+    def __len__(self) -> int:
+        """Bytes of the whole file."""
+        return len(self.data)
 
 
 class Section(NamedTuple):

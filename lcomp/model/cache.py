@@ -8,10 +8,10 @@ from lcomp.errors import LcompError, ModelError
 from lcomp.log import log
 from lcomp.model.decoders import Decoder, EnhancedDecoder
 from lcomp.model.loaded import LoadedModel
-from lcomp.model.precision import AUTO
 from lcomp.networks.enhancer import Enhancer
+from lcomp.options import AUTO, MSE
 from lcomp.zoo import weights
-from lcomp.zoo.registry import MSE, ModelInfo, decoder_names, inventive_decoders, model_by_name
+from lcomp.zoo.registry import ModelInfo, decoder_names, inventive_decoders, model_by_name
 
 
 @cache

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from lcomp.log import log
-from lcomp.model.precision import AUTO
 from lcomp.model.tile_codec import TileCodec
 from lcomp.model.transforms import Transforms
+from lcomp.options import AUTO
 from lcomp.zoo.registry import ModelInfo
 from lcomp.zoo.weights import load_weights
 

@@ -2,11 +2,6 @@
 
 import torch
 
-AUTO = "auto"
-"""The precision that is fast on a device at no visible loss."""
-
-PRECISIONS = (AUTO, "fp32", "bf16")
-
 
 def prefers_bf16(device: torch.device) -> bool:
     """Whether the device multiplies bf16 matrices in hardware."""

@@ -16,13 +16,11 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from lcomp.errors import UNREADABLE, ImageError, LcompError, LimitError, UnsupportedError
 from lcomp.files import walk
 from lcomp.format.container import MAX_METADATA, Mode
+from lcomp.options import MAX_PIXELS
 from lcomp.pictures import metadata as exif
 from lcomp.pictures.depth import Samples, samples_of
 from lcomp.pictures.pixels import convert
 from lcomp.types import Pixels, Plane
-
-MAX_PIXELS = 2**28
-"""Default limit on width * height."""
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm"})
 """Files that count as pictures in a folder."""

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from lcomp.errors import LcompError
-from lcomp.pictures.reading import MAX_PIXELS, open_image, pictures_below, pixel_limit, to_picture
+from lcomp.options import MAX_PIXELS
+from lcomp.pictures.reading import open_image, pictures_below, pixel_limit, to_picture
 
 VALIDATION_SIDE = 256
 

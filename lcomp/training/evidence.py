@@ -9,11 +9,12 @@ from torch import Tensor
 
 from lcomp.encoding.distortion import squared_error
 from lcomp.encoding.half_size import halve
-from lcomp.encoding.symbol_search import DEFAULT_EFFORT, SymbolSearch
+from lcomp.encoding.symbol_search import SymbolSearch
 from lcomp.model.loaded import LoadedModel
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.enhancer import upscale
 from lcomp.networks.refinement import Evidence
+from lcomp.options import DEFAULT_EFFORT
 from lcomp.training.data import Pool, centres, to_signal
 from lcomp.types import QUALITY_STEPS
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from lcomp.encoding.rdoq import Rdoq
-from lcomp.encoding.symbol_search import DEFAULT_EFFORT, SymbolSearch
+from lcomp.encoding.symbol_search import SymbolSearch
 from lcomp.entropy.tables import (
     ESCAPE_BITS,
     MAX_RADIUS,
@@ -27,6 +27,7 @@ from lcomp.entropy.tables import (
     table_of_masses,
 )
 from lcomp.model.loaded import LoadedModel
+from lcomp.options import DEFAULT_EFFORT
 from lcomp.training.data import Pool, stratified_qualities, to_signal
 from lcomp.training.recipe import Recipe
 from lcomp.types import QUALITY_STEPS

@@ -8,11 +8,7 @@ from typing import Any
 
 from lcomp.errors import ModelError
 from lcomp.networks.config import BackboneConfig, ContextConfig, RefinementConfig
-
-DEFAULT_MODEL = "autoregressive"
-
-MSE = "mse"
-"""Name of the decoder that is part of every backbone."""
+from lcomp.options import MSE
 
 METRICS = ("mse", "ms-ssim")
 """What a backbone may be tuned for (`lcomp.encoding.objective`)."""

@@ -1,0 +1,98 @@
+"""What a picture is encoded and decoded with: every option once, with its range and what is said beyond it.
+
+Needs neither torch nor Pillow: the command line, `lcomp.Codec` and the functions of the package all build these.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+
+from lcomp.errors import LcompError
+
+MAX_PIXELS = 2**28
+"""Default limit on width * height."""
+
+LEAST_QUALITY, DEFAULT_QUALITY, MOST_QUALITY = 0.0, 4.0, 8.0
+
+DEFAULT_EFFORT, MOST_EFFORT = 1, 9
+
+DEFAULT_MODEL = "autoregressive"
+
+MSE = "mse"
+"""Name of the decoder that is part of every backbone."""
+
+CODERS = ("constriction", "torchac")
+"""Entropy coders by the names users give them."""
+
+PRECISIONS = ("auto", "fp32", "bf16")
+"""Precisions of the float networks' convolutions; `auto` is the fastest at no visible loss."""
+
+AUTO = PRECISIONS[0]
+
+UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "kib": 2**10, "mib": 2**20}
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """How one picture is encoded; raises LcompError for values out of range and targets that exclude each other.
+
+    >>> EncodeOptions(size=parse_size("50kB"), effort=3).has_target
+    True
+    """
+
+    quality: float = DEFAULT_QUALITY  # does not matter where there is a target
+    effort: int = DEFAULT_EFFORT  # how long to look for better symbols, 0 .. 9; decoding takes no longer for it
+    size: int | None = None  # target: bytes that the file does not exceed
+    bpp: float | None = None  # target: bits per pixel that the file does not exceed
+    psnr: float | None = None  # target: dB that the picture does not miss
+    strip: bool = False  # leaves EXIF and XMP out; the ICC profile stays, because it decides the colours
+    frame: int | None = None  # of an animation or document, from 0
+    max_pixels: int = MAX_PIXELS  # larger pictures are refused
+
+    def __post_init__(self) -> None:
+        if not LEAST_QUALITY <= self.quality <= MOST_QUALITY:
+            raise LcompError(f"quality {self.quality} is out of range: use {LEAST_QUALITY:g} to {MOST_QUALITY:g}")
+        if self.effort not in range(MOST_EFFORT + 1):
+            raise LcompError(f"effort {self.effort} is out of range: use 0 to {MOST_EFFORT}")
+        targets = self.size, self.bpp, self.psnr
+        if sum(target is not None for target in targets) > 1:
+            raise LcompError("give one of size, bpp and psnr only")
+        if not all(target is None or 0 < target < 2**63 for target in targets):
+            raise LcompError("a size, bpp or psnr is more than 0, and less than 2^63")
+
+    @property
+    def has_target(self) -> bool:
+        """Whether the quality is to be searched for."""
+        return any(target is not None for target in (self.size, self.bpp, self.psnr))
+
+
+@dataclass(frozen=True)
+class DecodeOptions:
+    """How one file is decoded; raises LcompError for values out of range."""
+
+    decoder: str | None = None  # what makes the pixels; by default the one that the file was made for
+    realism: float | None = None  # how much the `gan` decoder invents, 0 .. 1
+    crop: tuple[int, int, int, int] | None = None  # x, y, width, height: decodes only the tiles that this area needs
+    salvage: bool = False  # fills damaged tiles in instead of failing
+    max_pixels: int = MAX_PIXELS  # larger pictures are refused
+
+    def __post_init__(self) -> None:
+        if self.realism is not None and not 0 <= self.realism <= 1:
+            raise LcompError(f"realism {self.realism} is out of range: use 0 to 1")
+        if self.crop is not None and (min(self.crop[:2]) < 0 or min(self.crop[2:]) < 1):
+            raise LcompError(f"crop {self.crop}: x and y start at 0, width and height at 1")
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size like 50000, 50kB, 48KiB or 1.5MB; raises LcompError for anything else.
+
+    >>> parse_size("1.5kB")
+    1500
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", text)
+    if not match or match[2].lower() not in UNITS:
+        raise LcompError(f"'{text}' is not a size: use bytes, kB, KiB, MB or MiB")
+    size = float(match[1]) * UNITS[match[2].lower()]
+    if not math.isfinite(size) or not 1 <= size < 2**63:
+        raise LcompError(f"'{text}' is no size for a file")
+    return int(size)
