@@ -32,10 +32,10 @@ def main() -> None:
         values: dict[str, list[float]] = {name: [] for name in names}
         for file in files[:: arguments.every]:
             image = Image.open(file).convert("RGB")
-            data = codec.encode(image, quality)
+            data = codec.encode(image, lcomp.EncodeOptions(quality))
             for name in names:
                 start = time.perf_counter()
-                decoded = codec.decode(data, decoder=name)
+                decoded = codec.decode(data, lcomp.DecodeOptions(decoder=name))
                 seconds[name].append(time.perf_counter() - start)
                 values[name].append(psnr(np.asarray(decoded.convert("RGB")), np.asarray(image)))
         for name in names:

@@ -40,7 +40,7 @@ def measure(codec: lcomp.Codec, images: list[Image.Image], effort: int) -> tuple
         points = []
         for image in images:
             start = time.perf_counter()
-            data = codec.encode(image, quality, effort=effort)
+            data = codec.encode(image, lcomp.EncodeOptions(quality, effort=effort))
             seconds += time.perf_counter() - start
             decoded = np.asarray(codec.decode(data).convert("RGB"))
             points.append((8 * len(data) / (image.width * image.height), score(codec, decoded, np.asarray(image))))
@@ -61,7 +61,7 @@ def main() -> None:
     images = [Image.open(file).convert("RGB") for file in files[:: arguments.every]]
     for model in arguments.models.split(","):
         codec = lcomp.Codec(model)
-        codec.encode(images[0], 4.0)  # not counted: the model is loaded
+        codec.encode(images[0], lcomp.EncodeOptions(4.0))  # not counted: the model is loaded
         anchor, least = measure(codec, images, 0)
         for effort in map(int, arguments.efforts.split(",")):
             curve, seconds = (anchor, least) if effort == 0 else measure(codec, images, effort)

@@ -89,7 +89,7 @@ def ours(decoder: str) -> Callable[[Image.Image, int], tuple[int, np.ndarray]]:
     codec = lcomp.Codec("sr" if decoder == "sr" else "autoregressive")
 
     def code(image: Image.Image, limit: int) -> tuple[int, np.ndarray]:
-        data = codec.encode(image, size=limit)
+        data = codec.encode(image, lcomp.EncodeOptions(size=limit))
         return len(data), np.asarray(codec.decode(data))
 
     return code

@@ -52,11 +52,16 @@ def avif_within(image: Image.Image, limit: int) -> Image.Image:
 
 def versions(codec: lcomp.Codec, image: Image.Image) -> list[Shown]:
     """The picture in all the ways that are compared."""
-    data = codec.encode(image, bpp=BPP)
+    data = codec.encode(image, lcomp.EncodeOptions(bpp=BPP))
     shown = [Shown("original", image), Shown(f"AVIF, {len(data)} bytes", avif_within(image, len(data)))]
-    shown += [Shown(f"lcomp {name}, {len(data)} bytes", codec.decode(data, decoder=name)) for name in ("mse", "sr")]
+    shown += [
+        Shown(f"lcomp {name}, {len(data)} bytes", codec.decode(data, lcomp.DecodeOptions(decoder=name)))
+        for name in ("mse", "sr")
+    ]
     for realism in (0.5, 1.0):
-        shown.append(Shown(f"lcomp gan {realism:g}", codec.decode(data, decoder="gan", realism=realism)))
+        shown.append(
+            Shown(f"lcomp gan {realism:g}", codec.decode(data, lcomp.DecodeOptions(decoder="gan", realism=realism)))
+        )
     return shown
 
 

@@ -51,10 +51,10 @@ def main() -> None:
     print(f"{image.width}x{image.height}, {arguments.threads} threads, median of {arguments.runs} runs, seconds")
     for model in all_models():
         codec = lcomp.Codec(model.name, device="cpu")
-        data = codec.encode(image, 4.0)
+        data = codec.encode(image, lcomp.EncodeOptions(4.0))
         report(
             f"lcomp {model.name}",
-            median_seconds(lambda codec=codec: codec.encode(image, 4.0), arguments.runs),
+            median_seconds(lambda codec=codec: codec.encode(image, lcomp.EncodeOptions(4.0)), arguments.runs),
             median_seconds(lambda codec=codec, data=data: codec.decode(data), arguments.runs),
         )
     x = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)

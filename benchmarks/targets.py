@@ -35,16 +35,19 @@ def main() -> None:
         image = Image.open(files[random.integers(len(files))]).convert("RGB")
         image = image.crop((0, 0, min(image.width, SIDE), min(image.height, SIDE)))
         pixels, area = np.asarray(image), image.width * image.height
-        ends = [codec.encode(image, quality, effort=arguments.effort) for quality in (1.0, 8.0)]
+        ends = [codec.encode(image, lcomp.EncodeOptions(quality, effort=arguments.effort)) for quality in (1.0, 8.0)]
         low, high = (len(data) for data in ends)
         goal = int(np.exp(random.uniform(np.log(low), np.log(high))))
-        used.append(len(codec.encode(image, size=goal, effort=arguments.effort)) / goal)
+        used.append(len(codec.encode(image, lcomp.EncodeOptions(size=goal, effort=arguments.effort))) / goal)
         rates.append(
-            8 * len(codec.encode(image, bpp=8 * goal / area, effort=arguments.effort)) / area / (8 * goal / area)
+            8
+            * len(codec.encode(image, lcomp.EncodeOptions(bpp=8 * goal / area, effort=arguments.effort)))
+            / area
+            / (8 * goal / area)
         )
         low, high = (psnr(np.asarray(codec.decode(data).convert("RGB")), pixels) for data in ends)
         level = random.uniform(low, high)
-        reached = codec.decode(codec.encode(image, psnr=level, effort=arguments.effort))
+        reached = codec.decode(codec.encode(image, lcomp.EncodeOptions(psnr=level, effort=arguments.effort)))
         spare.append(psnr(np.asarray(reached.convert("RGB")), pixels) - level)
         if (number + 1) % 20 == 0:
             print(f"{number + 1} trials", file=sys.stderr)

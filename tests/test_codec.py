@@ -226,7 +226,7 @@ def test_precision_costs_next_to_nothing() -> None:
         photo = image.convert("RGB")
     pixels = np.asarray(photo)
     codecs = {name: lcomp.Codec("hyperprior", "cpu", precision=name) for name in ("fp32", "bf16")}
-    files = {name: codec.encode(photo, 8.0) for name, codec in codecs.items()}
+    files = {name: codec.encode(photo, lcomp.EncodeOptions(8.0)) for name, codec in codecs.items()}
     for codec in codecs.values():
         # any precision reads what any other wrote
         first, second = (psnr(np.asarray(codec.decode(data)), pixels) for data in files.values())

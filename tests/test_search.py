@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 import lcomp
 from lcomp.cli.app import app
-from lcomp.encoding.rate_target import HIGHEST, LOWEST, SIZE_TOLERANCE, Target, bracket, meet
+from lcomp.encoding.rate_target import HIGHEST, LOWEST, SIZE_TOLERANCE, bracket, meet
 from lcomp.errors import LcompError
-from lcomp.options import parse_size
+from lcomp.options import EncodeOptions, parse_size
 
 
 def test_sizes_are_parsed() -> None:
@@ -27,10 +27,10 @@ def test_sizes_are_parsed() -> None:
 
 def test_targets_exclude_each_other() -> None:
     with pytest.raises(LcompError, match="only"):
-        Target(size=100, psnr=30.0)
+        EncodeOptions(size=100, psnr=30.0)
     for bad in (0, -1.0, math.nan, math.inf, 1e305):
         with pytest.raises(LcompError, match="more than 0"):
-            Target(bpp=bad)
+            EncodeOptions(bpp=bad)
 
 
 @given(
@@ -66,18 +66,18 @@ def psnr(data: bytes) -> float:
 
 
 def test_files_meet_their_target() -> None:
-    found = meet(Target(size=3210), files, psnr, 800, 10)
+    found = meet(EncodeOptions(size=3210), files, psnr, 800, 10)
     assert 0.99 * 3210 < len(found) <= 3210
-    assert 0.99 * 700 < len(meet(Target(size=700), files, psnr, 800, 10)) <= 700  # below q = 1
-    found = meet(Target(bpp=30.0), files, psnr, 800, 10)
+    assert 0.99 * 700 < len(meet(EncodeOptions(size=700), files, psnr, 800, 10)) <= 700  # below q = 1
+    found = meet(EncodeOptions(bpp=30.0), files, psnr, 800, 10)
     assert 0.99 * 3000 < len(found) <= 3000
-    found = meet(Target(psnr=30.0), files, psnr, 800, 10)
+    found = meet(EncodeOptions(psnr=30.0), files, psnr, 800, 10)
     assert 30.01 <= psnr(found) < 30.05
-    assert psnr(meet(Target(psnr=41.22), files, psnr, 800, 10)) == psnr(files(HIGHEST))
-    assert psnr(meet(Target(psnr=41.245), files, psnr, 800, 10)) == psnr(files(HIGHEST))  # little to spare
+    assert psnr(meet(EncodeOptions(psnr=41.22), files, psnr, 800, 10)) == psnr(files(HIGHEST))
+    assert psnr(meet(EncodeOptions(psnr=41.245), files, psnr, 800, 10)) == psnr(files(HIGHEST))  # little to spare
     # more than the best, or less than the worst, is met by the ends where that keeps the promise
-    assert len(meet(Target(size=10**6), files, psnr, 800, 10)) == 500 + HIGHEST
-    assert len(meet(Target(psnr=3.0), files, psnr, 800, 10)) == 500 + LOWEST
+    assert len(meet(EncodeOptions(size=10**6), files, psnr, 800, 10)) == 500 + HIGHEST
+    assert len(meet(EncodeOptions(psnr=3.0), files, psnr, 800, 10)) == 500 + LOWEST
 
 
 def test_a_guess_saves_attempts() -> None:
@@ -87,7 +87,12 @@ def test_a_guess_saves_attempts() -> None:
         tried.append(quality)
         return bytes(int((500 + quality) * 0.93) + quality % 3)
 
-    for target in (Target(size=3210), Target(size=700), Target(bpp=30.0), Target(psnr=30.0)):
+    for target in (
+        EncodeOptions(size=3210),
+        EncodeOptions(size=700),
+        EncodeOptions(bpp=30.0),
+        EncodeOptions(psnr=30.0),
+    ):
         tried.clear()
         found = meet(target, slow, psnr, 800, 10, files)
         limit = target.size or (target.bpp or 0) * 100
@@ -95,43 +100,43 @@ def test_a_guess_saves_attempts() -> None:
         assert len(tried) <= 3
     # a guess that is of no use costs no more than its attempts
     for size in (3210, 8000):
-        found = meet(Target(size=size), slow, psnr, 800, 10, lambda quality: bytes(9500 - quality))
+        found = meet(EncodeOptions(size=size), slow, psnr, 800, 10, lambda quality: bytes(9500 - quality))
         assert 0.98 * size < len(found) <= size
     with pytest.raises(LcompError, match="q = 0 takes 465 bytes"):
-        meet(Target(size=464), slow, psnr, 800, 10, files)
+        meet(EncodeOptions(size=464), slow, psnr, 800, 10, files)
 
 
 @given(smallest=st.integers(40, 500), pixels=st.integers(1, 3000), psnr_asked=st.floats(40, 41.4))
 @example(smallest=58, pixels=100, psnr_asked=41.0)
 def test_what_is_said_to_be_reachable_is(smallest: int, pixels: int, psnr_asked: float) -> None:
-    def asked(target: Target) -> str:
+    def asked(target: EncodeOptions) -> str:
         try:
             meet(target, lambda quality: bytes(smallest + quality), psnr, pixels, 10)
         except LcompError as error:
             return str(error)
         return ""
 
-    for target, unit in ((Target(size=smallest - 1), " bpp"), (Target(psnr=psnr_asked), " dB")):
+    for target, unit in ((EncodeOptions(size=smallest - 1), " bpp"), (EncodeOptions(psnr=psnr_asked), " dB")):
         text = asked(target)
         if text:
             reachable = float(text.removesuffix(unit).rsplit(" ", 1)[1])
-            assert not asked(Target(bpp=reachable) if target.size else Target(psnr=reachable))
-    assert "10 of them header" not in asked(Target(size=smallest - 1))
+            assert not asked(EncodeOptions(bpp=reachable) if target.size else EncodeOptions(psnr=reachable))
+    assert "10 of them header" not in asked(EncodeOptions(size=smallest - 1))
 
 
 def test_bytes_that_do_not_depend_on_the_quality_do_not_blur_the_search() -> None:
     heavy = 10**6
-    found = meet(Target(size=heavy + 5000), lambda quality: bytes(heavy) + files(quality), psnr, 800, heavy)
+    found = meet(EncodeOptions(size=heavy + 5000), lambda quality: bytes(heavy) + files(quality), psnr, 800, heavy)
     assert 0.99 * 5000 < len(found) - heavy <= 5000
 
 
 def test_what_cannot_be_met_says_what_can() -> None:
     with pytest.raises(LcompError, match="q = 0 takes 500 bytes"):
-        meet(Target(size=499), files, psnr, 800, 10)
+        meet(EncodeOptions(size=499), files, psnr, 800, 10)
     with pytest.raises(LcompError, match="q = 8 takes 85"):
-        meet(Target(bpp=90.0), files, psnr, 800, 10)
+        meet(EncodeOptions(bpp=90.0), files, psnr, 800, 10)
     with pytest.raises(LcompError, match="q = 8 gives 41"):
-        meet(Target(psnr=42.0), files, psnr, 800, 10)
+        meet(EncodeOptions(psnr=42.0), files, psnr, 800, 10)
 
 
 def test_real_pictures_meet_their_target(photo: Image.Image) -> None:
@@ -154,12 +159,13 @@ def test_a_grey_picture_is_judged_as_it_is_shown(photo: Image.Image) -> None:
 
 def test_progress_never_falls(photo: Image.Image) -> None:
     codec = lcomp.Codec("hyperprior")
-    for options in ({"psnr": 34.0}, {"size": 2000, "effort": 2}, {"quality": 0.5}, {"quality": 4.0}):
+    last = EncodeOptions(4.0)
+    for options in (EncodeOptions(psnr=34.0), EncodeOptions(size=2000, effort=2), EncodeOptions(0.5), last):
         seen: list[tuple[int, int]] = []
-        codec.encode(photo, progress=lambda done, total, seen=seen: seen.append((done, total)), **options)
+        codec.encode(photo, options, lambda done, total, seen=seen: seen.append((done, total)))
         assert seen == sorted(seen)
         assert {total for _, total in seen} == {200 * 136}
-        assert (seen[-1][0] == 200 * 136) == (options == {"quality": 4.0})
+        assert (seen[-1][0] == 200 * 136) == (options == last)
 
 
 def test_targets_on_the_command_line(photo: Image.Image, tmp_path: Path) -> None:
