@@ -1,4 +1,4 @@
-"""Publish an evaluation on Kodak: benchmarks/kodak.json, docs/kodak.png, the README's table, the models' figures.
+"""Publish an evaluation on Kodak: benchmarks/kodak.json, docs/kodak.png, docs/results.md, the README and TOMLs.
 
 pip install '.[eval,train]'
 lcomp eval --dataset kodak -o runs/kodak
@@ -74,35 +74,43 @@ def percents(rates: list[Rate | None], metric: str) -> list[str]:
     return [percent(getattr(rate, metric) if rate else None) for rate in rates]
 
 
+def summary(results: Results) -> list[str]:
+    """BD-rates, with what they are and where they were measured."""
+    return [
+        "BD-rate, the difference in size at equal quality, against JPEG 4:2:0 (Pillow) and VTM (published).",
+        *([f"Speed on {results.machine}, each codec with the threads it takes by itself."] * is_timed(results)),
+        "",
+        *codec_table(results),
+        "",
+    ]
+
+
+def conditions(results: Results) -> str:
+    """What was measured, and when."""
+    return f"Kodak, {results.common} pictures, real files, every byte counted ({results.date}):"
+
+
 def readme_section(results: Results) -> str:
-    """What stands between the README's markers."""
+    """What stands between the README's markers: one table and the plot."""
+    plot_line = "![PSNR against bits per pixel](docs/kodak.png)"
+    return "\n".join([BEGIN, conditions(results), "", *summary(results), plot_line, END])
+
+
+def docs_section(results: Results) -> str:
+    """What stands between the markers of docs/results.md: a table for each model, the summary and the plot."""
     learned = [codec for codec in results.codecs if codec.learned]
     tables = [line for model in learned for line in (*model_table(results, model), "")]
-    return "\n".join(
-        [
-            BEGIN,
-            f"Kodak, {results.common} pictures, real files, every byte counted ({results.date}):",
-            "",
-            *tables,
-            "BD-rate, the difference in size at equal quality, against JPEG 4:2:0 (Pillow) and VTM (published).",
-            *([f"Speed on {results.machine}, each codec with the threads it takes by itself."] * is_timed(results)),
-            "",
-            *codec_table(results),
-            "",
-            "[All means and BD-rates](benchmarks/kodak.json).",
-            "",
-            "![PSNR against bits per pixel](docs/kodak.png)",
-            END,
-        ]
-    )
+    more = "All means and BD-rates are in `benchmarks/kodak.json`."
+    plot_line = "![PSNR against bits per pixel](kodak.png)"
+    return "\n".join([BEGIN, conditions(results), "", *tables, *summary(results), more, "", plot_line, END])
 
 
 def with_section(text: str, section: str) -> str:
-    """The README with another section of results; raises LcompError where it has no markers."""
+    """A page with another section of results; raises LcompError where it has no markers."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise LcompError("the README has no markers of the results")
+        raise LcompError("a page has no markers of the results")
     return before + section + after
 
 
@@ -135,9 +143,10 @@ def publish(results: Results, root: Path) -> None:
     if results.dataset != KODAK or results.common != results.pictures:
         raise LcompError("only complete evaluations of Kodak are published")
     main = main_figures(results)
-    readme = root / "README.md"
+    readme, page = root / "README.md", root / "docs" / "results.md"
     changed = {
         readme: with_section(readme.read_text(encoding="utf-8"), readme_section(main)).encode(),
+        page: with_section(page.read_text(encoding="utf-8"), docs_section(main)).encode(),
         root / "benchmarks" / "kodak.json": to_json(main).encode(),
         root / "docs" / "kodak.png": plot(main, ms_ssim=False),
     }

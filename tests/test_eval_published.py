@@ -27,11 +27,12 @@ def publish() -> ModuleType:
     return module
 
 
-def test_the_readme_shows_the_published_results(publish: ModuleType) -> None:
+def test_the_pages_show_the_published_results(publish: ModuleType) -> None:
     results = read_results(ROOT / "benchmarks" / "kodak.json")
     assert (results.dataset, results.pictures, results.common) == ("kodak", 24, 24)
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert publish.with_section(text, publish.readme_section(results)) == text
+    for page, section in (("README.md", publish.readme_section), ("docs/results.md", publish.docs_section)):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert publish.with_section(text, section(results)) == text
     assert (ROOT / "docs" / "kodak.png").stat().st_size < 100_000
 
 
@@ -54,7 +55,8 @@ def test_publishing_writes_everything_and_refuses_other_weights(publish: ModuleT
     results = read_results(ROOT / "benchmarks" / "kodak.json")
     for name in ("benchmarks", "docs", "models"):
         (tmp_path / name).mkdir()
-    (tmp_path / "README.md").write_text(f"a\n{publish.BEGIN}\nold\n{publish.END}\nb\n")
+    for page in ("README.md", "docs/results.md"):
+        (tmp_path / page).write_text(f"a\n{publish.BEGIN}\nold\n{publish.END}\nb\n")
     versions = {}
     for model in all_models():
         text = model.source.read_text(encoding="utf-8")
@@ -62,9 +64,10 @@ def test_publishing_writes_everything_and_refuses_other_weights(publish: ModuleT
         versions[model.name] = f"lcomp, weights {model.sha256[:12]}, cpu"
     codecs = tuple(replace(codec, version=versions.get(codec.name, codec.version)) for codec in results.codecs)
     publish.publish(replace(results, codecs=codecs), tmp_path)
-    text = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert text.startswith(f"a\n{publish.BEGIN}\nKodak, 24 pictures")
-    assert text.endswith(f"{publish.END}\nb\n")
+    for page in ("docs/results.md", "README.md"):
+        text = (tmp_path / page).read_text(encoding="utf-8")
+        assert text.startswith(f"a\n{publish.BEGIN}\nKodak, 24 pictures")
+        assert text.endswith(f"{publish.END}\nb\n")
     assert read_results(tmp_path / "benchmarks" / "kodak.json").means == results.means
     assert (tmp_path / "docs" / "kodak.png").read_bytes().startswith(b"\x89PNG")
 
