@@ -141,6 +141,7 @@ def encode(
     size: int | None = None,
     bpp: float | None = None,
     psnr: float | None = None,
+    ssimulacra2: float | None = None,
     strip: bool = False,
     frame: int | None = None,
     max_pixels: int = MAX_PIXELS,
@@ -153,7 +154,7 @@ def encode(
     >>> len(encode(Image.new("L", (32, 32), 128), quality=1)) < 100
     True
     """
-    options = EncodeOptions(quality, effort, size, bpp, psnr, strip, frame, max_pixels)
+    options = EncodeOptions(quality, effort, size, bpp, psnr, ssimulacra2, strip, frame, max_pixels)
     return Codec(model, device, coder).encode(image, options)
 
 

@@ -45,6 +45,7 @@ class EncodeOptions:
     size: int | None = None  # target: bytes that the file does not exceed
     bpp: float | None = None  # target: bits per pixel that the file does not exceed
     psnr: float | None = None  # target: dB that the picture does not miss
+    ssimulacra2: float | None = None  # target: score that the picture does not miss
     strip: bool = False  # leaves EXIF and XMP out; the ICC profile stays, because it decides the colours
     frame: int | None = None  # of an animation or document, from 0
     max_pixels: int = MAX_PIXELS  # larger pictures are refused
@@ -54,16 +55,20 @@ class EncodeOptions:
             raise LcompError(f"quality {self.quality} is out of range: use {LEAST_QUALITY:g} to {MOST_QUALITY:g}")
         if self.effort not in range(MOST_EFFORT + 1):
             raise LcompError(f"effort {self.effort} is out of range: use 0 to {MOST_EFFORT}")
-        targets = self.size, self.bpp, self.psnr
-        if sum(target is not None for target in targets) > 1:
-            raise LcompError("give one of size, bpp and psnr only")
-        if not all(target is None or 0 < target < 2**63 for target in targets):
-            raise LcompError("a size, bpp or psnr is more than 0, and less than 2^63")
+        if sum(target is not None for target in self.targets) > 1:
+            raise LcompError("give one of size, bpp, psnr and ssimulacra2 only")
+        if not all(target is None or 0 < target < 2**63 for target in self.targets):
+            raise LcompError("a size, bpp, psnr or ssimulacra2 is more than 0, and less than 2^63")
 
     @property
     def has_target(self) -> bool:
         """Whether the quality is to be searched for."""
-        return any(target is not None for target in (self.size, self.bpp, self.psnr))
+        return any(target is not None for target in self.targets)
+
+    @property
+    def targets(self) -> tuple[float | None, ...]:
+        """All targets, of which one at most is given."""
+        return self.size, self.bpp, self.psnr, self.ssimulacra2
 
 
 @dataclass(frozen=True)

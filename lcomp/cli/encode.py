@@ -95,6 +95,10 @@ def encode(
     ] = None,
     bpp: Annotated[float | None, typer.Option("--bpp", help="Bits per pixel of the whole file.")] = None,
     psnr: Annotated[float | None, typer.Option("--psnr", help="Lowest PSNR in dB.")] = None,
+    ssimulacra2: Annotated[
+        float | None,
+        typer.Option("--ssimulacra2", help="Lowest SSIMULACRA2: 30 is low, 70 high quality, 90 visually lossless."),
+    ] = None,
     effort: Annotated[
         int,
         typer.Option(
@@ -133,8 +137,8 @@ def encode(
     img.png becomes img.lic beside it. With - the picture is read from stdin and the file written to stdout.
     """
     set_up_messages(verbose, quiet)
-    if sum(value is not None for value in (quality, size, bpp, psnr)) > 1:
-        raise typer.BadParameter("-q, --size, --bpp and --psnr exclude each other")
+    if sum(value is not None for value in (quality, size, bpp, psnr, ssimulacra2)) > 1:
+        raise typer.BadParameter("-q, --size, --bpp, --psnr and --ssimulacra2 exclude each other")
     refuse_forced_skips(force, skip_existing)
     try:
         options = EncodeOptions(
@@ -143,6 +147,7 @@ def encode(
             size=None if size is None else parse_size(size),
             bpp=bpp,
             psnr=psnr,
+            ssimulacra2=ssimulacra2,
             strip=strip,
             frame=frame,
             max_pixels=max_pixels,

@@ -101,16 +101,15 @@ def write_outputs(output: Path, results: "Results", dataset: "Dataset", adapters
     from lcomp.evaluation.crops import comparisons
     from lcomp.evaluation.plots import plot
     from lcomp.evaluation.report import render
-    from lcomp.evaluation.results import to_csv, to_json
+    from lcomp.evaluation.results import Metric, to_csv, to_json
 
     with Console(stderr=True).status("writing the report"):
-        plots = [plot(results, ms_ssim=False), plot(results, ms_ssim=True)]
+        plots = [plot(results, metric) for metric in Metric]
         report = render(results, plots, comparisons(dataset, adapters, list(results.rows)))
         files = [
             ("results.json", to_json(results).encode()),
             ("results.csv", to_csv(results).encode(errors="backslashreplace")),
-            ("psnr.png", plots[0]),
-            ("ms_ssim.png", plots[1]),
+            *((f"{metric.name.lower()}.png", image) for metric, image in zip(Metric, plots, strict=True)),
             ("report.html", report.encode(errors="backslashreplace")),
         ]
         for name, data in files:
@@ -153,8 +152,8 @@ def evaluate(
         typer.Option(
             "--codecs",
             metavar="A,B,...",
-            help="Codecs to compare with: jpeg, jpeg444, webp, avif, jpeg2000, jxl, heic.",
-            show_default="all",
+            help="Codecs to compare with: jpeg, jpeg444, webp, avif, jpeg2000, jxl, heic, avif-psnr, avif-ssimulacra2.",
+            show_default="all but the last two",
         ),
     ] = None,
     device: Device = "auto",
@@ -166,7 +165,7 @@ def evaluate(
     ] = None,
     perceptual: Annotated[
         bool,
-        typer.Option("--perceptual", help="Measure SSIMULACRA2, fine detail and distance of features as well (slow)."),
+        typer.Option("--perceptual", help="Measure fine detail and distance of features as well."),
     ] = False,
     jobs: Annotated[
         int, typer.Option("--jobs", min=1, max=MOST_JOBS, help="Processes; with several, nothing is timed.")
@@ -176,16 +175,16 @@ def evaluate(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure models and other codecs: real files, PSNR, MS-SSIM, BD-rate and speed.
+    """Measure models and other codecs: real files, SSIMULACRA2, PSNR, MS-SSIM, BD-rate and speed.
 
     With -o an interrupted evaluation goes on where it stopped, and a report is written.
     """
-    from lcomp.evaluation.codecs import BASELINES
+    from lcomp.evaluation.codecs import BASELINES, USUAL
 
     qualities = parsed_qualities(quality)
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")
-    codec_names = names(codecs) if codecs is not None else list(BASELINES)
+    codec_names = names(codecs) if codecs is not None else list(USUAL)
     if unknown := [name for name in codec_names if name not in BASELINES]:
         raise typer.BadParameter(f"unknown codec '{unknown[0]}': use {', '.join(BASELINES)}")
     model_names = names(models) if models is not None else [model.name for model in all_models()]
@@ -198,14 +197,11 @@ def evaluate(
         from lcomp.evaluation import journal
         from lcomp.evaluation.datasets import find_dataset
         from lcomp.evaluation.measure import Plan
-        from lcomp.evaluation.metrics import require_ssimulacra2
         from lcomp.evaluation.summary import summarise
     except ModuleNotFoundError as error:
         say(f"lcomp: {error.name} is not installed: pip install 'lcomp[eval]'")
         raise typer.Exit(1) from error
     require_stdout()
-    if perceptual:
-        require_ssimulacra2()
 
     plan = Plan(qualities, device, perceptual, jobs)
     with counting_bar(quiet) as bar:

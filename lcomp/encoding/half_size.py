@@ -23,10 +23,10 @@ def halve(pixels: Pixels) -> Pixels:
     return np.asarray(Image.fromarray(even).resize(size, Image.Resampling.LANCZOS))
 
 
-def better(plain: File, encode_half: Callable[[int], File], psnr: Callable[[File], float], fixed: int) -> File:
-    """The plain file, or the one of half the size that is not larger, whichever has the higher PSNR.
+def better(plain: File, encode_half: Callable[[int], File], nearness: Callable[[File], float], fixed: int) -> File:
+    """The plain file, or the one of half the size that is not larger, whichever comes nearer to the picture.
 
-    `encode_half` makes the latter at a quality in thousandths, `psnr` decodes and measures a file. `fixed` bytes of
+    `encode_half` makes the latter at a quality in thousandths, `nearness` decodes and measures a file. `fixed` bytes of
     both are header, metadata and alpha.
     """
     files: dict[int, File] = {}
@@ -39,4 +39,4 @@ def better(plain: File, encode_half: Callable[[int], File], psnr: Callable[[File
     if low is None:
         return plain
     half = files[low.quality]
-    return half if psnr(half) > psnr(plain) else plain
+    return half if nearness(half) > nearness(plain) else plain

@@ -1,4 +1,4 @@
-"""What a model keeps small beside the bits of its files: the squared error, or what MS-SSIM sees of it."""
+"""The distortion term of the rate-distortion cost: MSE, 1 - MS-SSIM, or a mix of SSIMULACRA2 and MSE."""
 
 from abc import ABC, abstractmethod
 
@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from lcomp.encoding.distortion import squared_error
 from lcomp.encoding.rdoq import CAUTION, error_weight
+from lcomp.encoding.ssimulacra2 import ssimulacra2_distortion
 from lcomp.networks.blocks import lmbda, log_linear
 
 MS_SSIM_SIDE = 161
@@ -77,5 +78,25 @@ class MsSsim(Objective):
         return torch.full_like(gain, caution * STEP_BITS)
 
 
-OBJECTIVES: dict[str, Objective] = {"mse": SquaredError(), "ms-ssim": MsSsim()}
+SQUARED_ERROR_SHARE = 0.03
+"""What a squared grey level is worth in the distortion of SSIMULACRA2."""
+
+
+class Visual(Objective):
+    """The distortion of SSIMULACRA2, and a little squared error against what it does not see."""
+
+    def lmbda(self, q: Tensor) -> Tensor:
+        """0.012 to 0.6, log-linear in between: rates as those of the other models."""
+        return log_linear(q, 0.012, 0.6)
+
+    def distortion(self, x_hat: Tensor, x: Tensor) -> Tensor:
+        """The weighted sum of both."""
+        return ssimulacra2_distortion(x_hat, x) + SQUARED_ERROR_SHARE * squared_error(x_hat, x)
+
+    def error_weight(self, gain: Tensor, q: Tensor, caution: float = CAUTION) -> Tensor:
+        """The same for all steps."""
+        return torch.full_like(gain, caution * STEP_BITS)
+
+
+OBJECTIVES: dict[str, Objective] = {"mse": SquaredError(), "ms-ssim": MsSsim(), "visual": Visual()}
 """By the `metric` of a model."""

@@ -9,8 +9,10 @@ from lcomp.decoding.area import decode_area
 from lcomp.encoding import distortion
 from lcomp.encoding.half_size import better, halve
 from lcomp.encoding.rate_target import meet
+from lcomp.encoding.ssimulacra2 import SMALLEST_SIDE, ssimulacra2
 from lcomp.encoding.streams import encode_tiles
 from lcomp.encoding.symbol_search import LEVELS
+from lcomp.errors import LcompError
 from lcomp.format.container import Coder, Encoded, Header, LicFile
 from lcomp.format.tiles import Rectangle
 from lcomp.model.cache import load_decoder
@@ -19,7 +21,7 @@ from lcomp.options import DEFAULT_EFFORT, EncodeOptions
 from lcomp.pictures.alpha import write_alpha
 from lcomp.pictures.reading import Picture
 from lcomp.pictures.writing import to_image
-from lcomp.types import QUALITY_STEPS, Progress
+from lcomp.types import QUALITY_STEPS, Pixels, Progress
 from lcomp.zoo.registry import ModelInfo
 
 GUESS, FEW, SEVERAL = 1 / 16, 1 / 2, 1 / 4
@@ -95,13 +97,27 @@ class PictureEncoder:
             header, encode_tiles(self.loaded, pixels, quality, header.grid, self.coder, effort, told, served)
         )
 
-    def psnr(self, file: LicFile) -> float:
-        """PSNR in dB of a file, as the decoder that it is made for shows it."""
+    def shown(self, file: LicFile) -> Pixels:
+        """A file as the decoder that it is made for shows it."""
         whole = Rectangle(0, 0, self.width, self.height)
         decoder = load_decoder(self.model.decoder_name, self.model, self.loaded)
         decoded = decode_area(self.loaded, file, whole, decoder)
-        shown = to_image(decoded.pixels, self.picture.mode)
-        return distortion.psnr(np.asarray(shown.convert("RGB")), self.picture.pixels)
+        return np.asarray(to_image(decoded.pixels, self.picture.mode).convert("RGB"))
+
+    def psnr(self, file: LicFile) -> float:
+        """PSNR in dB of a file."""
+        return distortion.psnr(self.shown(file), self.picture.pixels)
+
+    def ssimulacra2(self, file: LicFile) -> float:
+        """SSIMULACRA2 of a file; raises LcompError for pictures that are too small for it."""
+        if min(self.width, self.height) < SMALLEST_SIDE:
+            raise LcompError(f"SSIMULACRA2 is not defined for sides under {SMALLEST_SIDE} pixels")
+        return ssimulacra2(self.shown(file), self.picture.pixels)
+
+    def nearness(self, file: LicFile) -> float:
+        """How near a file comes to the picture, by what its model is tuned for: more is better."""
+        visual = self.model.metric == "visual" and min(self.width, self.height) >= SMALLEST_SIDE
+        return self.ssimulacra2(file) if visual else self.psnr(file)
 
     def best(self, quality: int, effort: int) -> LicFile:
         """The better of the files of a quality in thousandths, coded at half the size or not."""
@@ -109,7 +125,7 @@ class PictureEncoder:
         if quality >= QUALITY_STEPS:
             return plain
         half: Callable[[int], LicFile] = partial(self.file, half=True, effort=effort)
-        return better(plain, half, self.psnr, self.fixed)
+        return better(plain, half, self.nearness, self.fixed)
 
     def at(self, quality: int) -> LicFile:
         """The file of a quality in thousandths."""
@@ -122,7 +138,8 @@ class PictureEncoder:
         self.part = FEW if searching else SEVERAL
         guess = partial(self.best, effort=DEFAULT_EFFORT) if searching else None
         best = partial(self.best, effort=self.effort)
-        return meet(self.options, best, self.psnr, self.width * self.height, self.fixed, guess)
+        measure = self.psnr if self.options.ssimulacra2 is None else self.ssimulacra2
+        return meet(self.options, best, measure, self.width * self.height, self.fixed, guess)
 
     def wanted(self) -> LicFile:
         """The file that the options ask for; raises LcompError where a target cannot be met."""

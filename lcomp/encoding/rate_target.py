@@ -1,4 +1,4 @@
-"""Search for the quality that meets a target: a file size that is not exceeded, or a PSNR that is not missed."""
+"""Search for the quality that meets a target: a size that is not exceeded, a PSNR or score that is not missed."""
 
 import math
 from collections.abc import Callable, Sized
@@ -19,11 +19,30 @@ LOWEST, USUAL, HIGHEST = 0, QUALITY_STEPS, 8 * QUALITY_STEPS
 SIZE_TOLERANCE = 0.005
 """Share of the bytes left to the picture that may stay unused."""
 
-PSNR_TOLERANCE = 0.03
-"""Decibels by which a PSNR may be exceeded, beyond what is kept to spare."""
 
-PSNR_SPARE = 0.01
-"""Decibels that another machine's decoder may lose: bf16 takes less."""
+@dataclass(frozen=True)
+class Floor:
+    """A quality that is not to be missed."""
+
+    least: float
+    tolerance: float  # by which it may be exceeded, beyond what is kept to spare
+    spare: float  # that another machine's decoder may lose: bf16 takes less
+    words: str  # how it is said
+
+    @property
+    def levels(self) -> tuple[float, float]:
+        """What is looked for first, and what will do."""
+        return self.least + self.spare, self.least
+
+
+def floor_of(options: EncodeOptions) -> Floor | None:
+    """The quality that options ask for at least, None where they limit the size."""
+    if options.psnr is not None:
+        return Floor(options.psnr, 0.03, 0.01, "{} dB")
+    if options.ssimulacra2 is not None:
+        return Floor(options.ssimulacra2, 0.1, 0.05, "an SSIMULACRA2 of {}")
+    return None
+
 
 CORRECTIONS = 3
 """Attempts to get from what a guess meets to what is asked for."""
@@ -111,26 +130,29 @@ def coded_size(size: int, fixed: int) -> float:
 def meet(
     target: EncodeOptions,
     encode: Callable[[int], File],
-    psnr: Callable[[File], float],
+    measure: Callable[[File], float],
     pixels: int,
     fixed: int,
     guess: Callable[[int], File] | None = None,
 ) -> File:
-    """The file of the highest quality within a size or rate, or of the lowest one that reaches a PSNR.
+    """The file of the highest quality within a size or rate, or of the lowest one that reaches a PSNR or score.
 
     `encode` makes the file of a quality in thousandths, of which `fixed` bytes (header, metadata, alpha) do not depend
-    on it; `psnr` decodes and measures one. `guess` makes files that are similar, but in less time. Raises LcompError
-    where no quality will do, with what is reachable.
+    on it; `measure` decodes one and says its PSNR or score. `guess` makes files that are similar, but in less time.
+    Raises LcompError where no quality will do, with what is reachable.
     """
-    file = cache(encode)
-    if target.psnr is not None:
-        goal, tolerance, measure = target.psnr + PSNR_SPARE + PSNR_TOLERANCE, PSNR_TOLERANCE, psnr
+    file, floor = cache(encode), floor_of(target)
+    if floor:
+        goal, tolerance, measured = floor.levels[0] + floor.tolerance, floor.tolerance, measure
     else:
         limit = target.size if target.size is not None else bytes_within(target.bpp or 0, pixels)
-        goal, tolerance, measure = coded_size(limit, fixed), SIZE_TOLERANCE, lambda file: coded_size(len(file), fixed)
+        goal, tolerance = coded_size(limit, fixed), SIZE_TOLERANCE
+
+        def measured(made: File) -> float:
+            return coded_size(len(made), fixed)
 
     def valued(make: Callable[[int], File]) -> Callable[[int], float]:
-        return cache(lambda quality: measure(make(quality)))
+        return cache(lambda quality: measured(make(quality)))
 
     value = valued(file)
     if guess is not None:
@@ -138,13 +160,14 @@ def meet(
         if met is not None:
             return file(met.quality)
     low, high = bracket_all(value, goal, tolerance)
-    if target.psnr is not None:
-        for least in (target.psnr + PSNR_SPARE, target.psnr):
+    if floor:
+        for least in floor.levels:
             for trial in (low, high):
                 if trial and trial.value >= least:
                     return file(trial.quality)
         assert low is not None
-        raise LcompError(f"no quality reaches {target.psnr:g} dB: q = 8 gives {floored(low.value, 2)} dB")
+        asked, given = floor.words.format(f"{floor.least:g}"), floor.words.format(floored(low.value, 2))
+        raise LcompError(f"no quality reaches {asked}: q = 8 gives {given}")
     if low is None:
         smallest = len(file(LOWEST))
         rate = -floored(-8 * smallest / pixels, 3)

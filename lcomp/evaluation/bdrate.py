@@ -4,6 +4,8 @@ import math
 from typing import NamedTuple
 
 import bjontegaard
+import numpy as np
+from scipy.interpolate import PchipInterpolator
 
 MIN_OVERLAP = 0.25
 """Share of the shorter curve's range of quality that both curves must have in common."""
@@ -23,6 +25,21 @@ def efficient(curve: Curve) -> Curve:
         if math.isfinite(quality) and (not points or (quality > points[-1][1] and bpp > points[-1][0])):
             points.append((bpp, quality))
     return Curve(tuple(bpp for bpp, _ in points), tuple(quality for _, quality in points))
+
+
+def clipped(curve: Curve, low: float, high: float) -> Curve:
+    """The part of a curve between two qualities, which begins and ends there where it reaches them.
+
+    In between points it is the piecewise cubic of the logarithm of the rate that BD-rates are made of.
+    """
+    curve = efficient(curve)
+    if len(curve.bpp) < 2:
+        return curve
+    rate = PchipInterpolator(curve.quality, np.log(curve.bpp))
+    ends = [end for end in (low, high) if curve.quality[0] < end < curve.quality[-1]]
+    points = [point for point in zip(*curve, strict=True) if low <= point[1] <= high]
+    points += [(float(np.exp(rate(end))), end) for end in ends]
+    return efficient(Curve(tuple(bpp for bpp, _ in points), tuple(quality for _, quality in points)))
 
 
 def bd_rate(curve: Curve, anchor: Curve) -> float | None:

@@ -37,7 +37,7 @@ class Plan:
 
     qualities: tuple[float, ...]  # of lcomp's models
     device: str
-    perceptual: bool  # SSIMULACRA2, detail and features as well
+    perceptual: bool  # detail and features as well
     jobs: int
 
     @property
@@ -86,7 +86,7 @@ def measure_row(row: Row, path: Path, adapter: Adapter, plan: Plan) -> Row:
             bpp=8 * size / (image.width * image.height),
             psnr=psnr(pixels, original),
             ms_ssim=metrics.ms_ssim(pixels, original),
-            ssimulacra2=metrics.ssimulacra2(pixels, original) if plan.perceptual else None,
+            ssimulacra2=metrics.ssimulacra2(pixels, original),
             detail=metrics.detail(pixels, original) if plan.perceptual else None,
             features=packed(features(pixels)) if plan.perceptual else None,
             encode_seconds=encode_seconds if plan.timed else None,
@@ -108,7 +108,7 @@ def finished(row: Row, plan: Plan, journal: Journal) -> Row | None:
     earlier = replace(earlier, picture=row.picture)
     if not plan.timed:
         earlier = replace(earlier, encode_seconds=None, decode_seconds=None)
-    return earlier if plan.perceptual else replace(earlier, ssimulacra2=None, detail=None, features=None)
+    return earlier if plan.perceptual else replace(earlier, detail=None, features=None)
 
 
 def warm_up(adapter: Adapter, image: Image.Image) -> None:

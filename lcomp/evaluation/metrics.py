@@ -1,16 +1,13 @@
 """Perceptual measures of 8-bit RGB pictures."""
 
-import importlib
-import io
 import math
 
 import torch
-from PIL import Image
 from pytorch_msssim import ms_ssim as library_ms_ssim
 
+from lcomp.encoding import ssimulacra2 as objective
 from lcomp.encoding.distortion import finest_band
 from lcomp.encoding.objective import MS_SSIM_SIDE
-from lcomp.errors import LcompError
 from lcomp.types import Pixels
 
 
@@ -29,23 +26,9 @@ def decibels(ms_ssim: float) -> float:
     return -10 * math.log10(1 - ms_ssim) if ms_ssim < 1 else math.inf
 
 
-def require_ssimulacra2() -> None:
-    """Raise LcompError where the library of SSIMULACRA2 is missing."""
-    try:
-        importlib.import_module("ssimulacra2")
-    except ImportError as error:
-        raise LcompError("ssimulacra2 is not installed: pip install 'lcomp[eval]'") from error
-
-
 def ssimulacra2(ours: Pixels, original: Pixels) -> float | None:
     """SSIMULACRA2 score, at most 100; None where either side is under 8 pixels, for which it is not defined."""
-    if min(original.shape[:2]) < 8:
-        return None
-    streams = []
-    for pixels in (original, ours):
-        streams.append(io.BytesIO())
-        Image.fromarray(pixels).save(streams[-1], "PPM")
-    return float(importlib.import_module("ssimulacra2").compute_ssimulacra2(*streams))
+    return objective.ssimulacra2(ours, original) if min(original.shape[:2]) >= objective.SMALLEST_SIDE else None
 
 
 @torch.inference_mode()

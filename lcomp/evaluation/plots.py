@@ -9,8 +9,8 @@ from matplotlib.ticker import NullFormatter, ScalarFormatter
 from PIL import Image
 
 from lcomp.evaluation.bdrate import Curve, efficient
-from lcomp.evaluation.published import IN_PLOTS, published_kodak
-from lcomp.evaluation.results import Results, ms_ssim_curve, psnr_curve
+from lcomp.evaluation.published import IN_PLOTS, Published, published_kodak
+from lcomp.evaluation.results import Metric, Results, curve_of
 
 DPI = 110
 COLOURS = 96
@@ -30,19 +30,34 @@ class Line(NamedTuple):
     published: bool
 
 
-def lines(results: Results, ms_ssim: bool) -> list[Line]:
+AXES = {
+    Metric.SSIMULACRA2: "SSIMULACRA2",
+    Metric.PSNR: "PSNR (RGB), dB",
+    Metric.MS_SSIM: "MS-SSIM, dB: -10 log10(1 - MS-SSIM)",
+}
+"""What the axis of quality says."""
+
+
+def published_curve(published: Published, metric: Metric) -> Curve | None:
+    """The curve of a published codec, if it was published in that metric."""
+    if metric is Metric.SSIMULACRA2:
+        return None
+    return published.psnr_curve() if metric is Metric.PSNR else published.ms_ssim_curve()
+
+
+def lines(results: Results, metric: Metric) -> list[Line]:
     """Everything measured and, where BD-rates against them hold, a few published curves."""
     found = []
     for codec in results.codecs:
         means = results.means_of(codec.name)
-        curve = efficient(ms_ssim_curve(means) if ms_ssim else psnr_curve(means))
-        found.append(Line(codec.title, curve, codec.learned, False))
+        measured = efficient(curve_of(means, metric))
+        found.append(Line(codec.title, measured, codec.learned, False))
     if any(rate.published for rate in results.rates):
         known = {published.name: published for published in published_kodak()}
         for name in IN_PLOTS:
-            published_curve = known[name].ms_ssim_curve() if ms_ssim else known[name].psnr_curve()
-            if published_curve:
-                found.append(Line(f"{known[name].title} (published)", published_curve, False, True))
+            curve = published_curve(known[name], metric)
+            if curve:
+                found.append(Line(f"{known[name].title} (published)", curve, False, True))
     return [line for line in found if line.curve.bpp]
 
 
@@ -66,18 +81,18 @@ def draw(axes: Axes, shown: list[Line]) -> None:
         axes.set_ylim(min(qualities) - margin, max(qualities) + margin)
 
 
-def plot(results: Results, ms_ssim: bool) -> bytes:
-    """PNG of PSNR, or of MS-SSIM in dB, against the rate on a logarithmic axis."""
+def plot(results: Results, metric: Metric) -> bytes:
+    """PNG of the quality in a metric against the rate on a logarithmic axis."""
     figure = Figure(figsize=(8, 5.6), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     axes.set_xscale("log")
-    draw(axes, lines(results, ms_ssim))
+    draw(axes, lines(results, metric))
     low, high = axes.get_xlim()
     axes.set_xticks([rate for rate in RATES if low <= rate <= high])
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("bits per pixel")
-    axes.set_ylabel("MS-SSIM, dB: -10 log10(1 - MS-SSIM)" if ms_ssim else "PSNR (RGB), dB")
+    axes.set_ylabel(AXES[metric])
     axes.set_title(f"{results.dataset}, {results.common} pictures", parse_math=False)
     axes.grid(True, which="both", linewidth=0.3)
     if axes.lines:

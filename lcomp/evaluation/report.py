@@ -6,9 +6,9 @@ from typing import NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lcomp.evaluation.crops import Comparison
-from lcomp.evaluation.published import VTM, published_kodak
+from lcomp.evaluation.published import published_kodak
 from lcomp.evaluation.results import CodecSummary, Rate, Results, Row
-from lcomp.evaluation.table import JPEG, number, percent, pictures_line
+from lcomp.evaluation.table import columns, number, percent, pictures_line, rate_in
 
 
 class Anchor(NamedTuple):
@@ -56,8 +56,8 @@ def render(results: Results, plots: list[bytes], comparisons: list[Comparison]) 
         results=results,
         models=models,
         titles={codec.name: codec.title for codec in results.codecs},
-        jpeg={codec.name: results.rate(codec.name, JPEG, False) for codec in results.codecs},
-        vtm={codec.name: results.rate(codec.name, VTM, True) for codec in results.codecs},
+        columns=columns(results),
+        rate_in=rate_in,
         anchors=anchors(results, models),
         perceptual=any(row.detail is not None for row in results.rows),
         notes=pictures_line(results).splitlines(),

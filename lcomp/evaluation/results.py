@@ -4,15 +4,28 @@ import csv
 import io
 import json
 from dataclasses import asdict, dataclass, fields
+from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lcomp.errors import LcompError
-from lcomp.evaluation.bdrate import Curve
+from lcomp.evaluation.bdrate import Curve, clipped
 from lcomp.evaluation.metrics import decibels
 
 FEATURES = "features"
 """The field of a row that stays in the journal."""
+
+
+class Metric(Enum):
+    """A measure of quality that codecs are compared in; the value is its name in tables."""
+
+    SSIMULACRA2 = "SSIMULACRA2"
+    PSNR = "PSNR"
+    MS_SSIM = "MS-SSIM"
+
+
+SCORES = (30.0, 90.0)
+"""SSIMULACRA2 of BD-rates: from low quality to visually lossless."""
 
 
 class Key(NamedTuple):
@@ -99,6 +112,15 @@ class Rate:
     published: bool  # whether the anchor is a published curve
     psnr: float | None
     ms_ssim: float | None  # at equal MS-SSIM in dB
+    ssimulacra2: float | None = None  # at equal scores of 30 to 90; none for published curves
+
+    def at_equal(self, metric: Metric) -> float | None:
+        """The BD-rate in one metric."""
+        return {
+            Metric.SSIMULACRA2: self.ssimulacra2,
+            Metric.PSNR: self.psnr,
+            Metric.MS_SSIM: self.ms_ssim,
+        }[metric]
 
 
 @dataclass(frozen=True)
@@ -140,6 +162,18 @@ def ms_ssim_curve(means: list[Mean]) -> Curve:
         if mean.ms_ssim is not None and mean.ms_ssim_bpp is not None
     ]
     return Curve(tuple(bpp for bpp, _ in points), tuple(value for _, value in points))
+
+
+def ssimulacra2_curve(means: list[Mean]) -> Curve:
+    """Rate and SSIMULACRA2 of a codec, between the scores that people care for; may be empty."""
+    points = [(mean.bpp, mean.ssimulacra2) for mean in means if mean.ssimulacra2 is not None]
+    return clipped(Curve(tuple(bpp for bpp, _ in points), tuple(value for _, value in points)), *SCORES)
+
+
+def curve_of(means: list[Mean], metric: Metric) -> Curve:
+    """Rate and quality of a codec in one metric; may be empty."""
+    curves = {Metric.SSIMULACRA2: ssimulacra2_curve, Metric.PSNR: psnr_curve, Metric.MS_SSIM: ms_ssim_curve}
+    return curves[metric](means)
 
 
 def to_json(results: Results) -> str:

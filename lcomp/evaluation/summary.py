@@ -15,7 +15,17 @@ from lcomp.evaluation.datasets import KODAK, Dataset
 from lcomp.evaluation.features import Features, features, frechet_distance, packed, unpacked
 from lcomp.evaluation.measure import open_rgb
 from lcomp.evaluation.published import published_kodak
-from lcomp.evaluation.results import CodecSummary, Mean, Rate, Results, Row, Skipped, ms_ssim_curve, psnr_curve
+from lcomp.evaluation.results import (
+    CodecSummary,
+    Mean,
+    Rate,
+    Results,
+    Row,
+    Skipped,
+    ms_ssim_curve,
+    psnr_curve,
+    ssimulacra2_curve,
+)
 from lcomp.workers import processors
 
 DIGITS = 6
@@ -100,14 +110,18 @@ def all_rates(means: dict[str, list[Mean]], published: bool) -> list[Rate]:
     """BD-rates of every codec against every other and, where they hold, against the published curves."""
     rates = []
     for name, ours in means.items():
-        psnr, ms_ssim = psnr_curve(ours), ms_ssim_curve(ours)
+        psnr, ms_ssim, ssimulacra2 = psnr_curve(ours), ms_ssim_curve(ours), ssimulacra2_curve(ours)
         for anchor, theirs in means.items():
             if anchor != name:
-                values = rounded_rate(psnr, psnr_curve(theirs)), rounded_rate(ms_ssim, ms_ssim_curve(theirs))
+                values = (
+                    rounded_rate(psnr, psnr_curve(theirs)),
+                    rounded_rate(ms_ssim, ms_ssim_curve(theirs)),
+                    rounded_rate(ssimulacra2, ssimulacra2_curve(theirs)),
+                )
                 rates.append(Rate(name, anchor, False, *values))
         for curve in published_kodak() if published else ():
-            values = rounded_rate(psnr, curve.psnr_curve()), rounded_rate(ms_ssim, curve.ms_ssim_curve())
-            rates.append(Rate(name, curve.name, True, *values))
+            known = rounded_rate(psnr, curve.psnr_curve()), rounded_rate(ms_ssim, curve.ms_ssim_curve())
+            rates.append(Rate(name, curve.name, True, *known))
     return rates
 
 

@@ -1,12 +1,46 @@
 """Results as tables for the terminal."""
 
+from typing import NamedTuple
+
 from rich.table import Table
 from rich.text import Text
 
 from lcomp.evaluation.published import VTM
-from lcomp.evaluation.results import Mean, Results
+from lcomp.evaluation.results import Mean, Metric, Results
 
-JPEG = "jpeg"
+JPEG, AVIF = "jpeg", "avif"
+
+COLUMNS = (
+    (Metric.SSIMULACRA2, AVIF),
+    (Metric.SSIMULACRA2, JPEG),
+    (Metric.PSNR, AVIF),
+    (Metric.PSNR, VTM),
+    (Metric.MS_SSIM, AVIF),
+    (Metric.MS_SSIM, VTM),
+)
+"""BD-rates that summaries show: the metric and what a codec is compared with."""
+
+
+class Column(NamedTuple):
+    """A column of BD-rates."""
+
+    metric: Metric
+    anchor: str  # a codec that was measured, or VTM's published curve
+    title: str  # of the anchor
+
+
+def columns(results: Results) -> list[Column]:
+    """The columns of COLUMNS whose anchors there are."""
+    titles = {codec.name: codec.title for codec in results.codecs}
+    if any(rate.published for rate in results.rates):
+        titles[VTM] = "VTM"
+    return [Column(metric, anchor, titles[anchor]) for metric, anchor in COLUMNS if anchor in titles]
+
+
+def rate_in(results: Results, name: str, column: Column) -> float | None:
+    """The BD-rate of a codec for a column, None where there is none."""
+    rate = results.rate(name, column.anchor, column.anchor == VTM)
+    return rate.at_equal(column.metric) if rate else None
 
 
 def number(value: float | None, decimals: int) -> str:
@@ -30,8 +64,8 @@ def pictures_line(results: Results) -> str:
 
 
 def perceptual_cells(mean: Mean) -> list[str]:
-    """SSIMULACRA2, detail and Frechet distance."""
-    return [number(mean.ssimulacra2, 2), number(mean.detail, 3), number(mean.frechet, 3)]
+    """Detail and Frechet distance."""
+    return [number(mean.detail, 3), number(mean.frechet, 3)]
 
 
 def points_table(results: Results) -> Table:
@@ -39,7 +73,7 @@ def points_table(results: Results) -> Table:
     perceptual = any(mean.detail is not None for mean in results.means)
     table = Table(title="operating points")
     table.add_column("codec")
-    names = ["setting", "bpp", "PSNR dB", "MS-SSIM", *(["SSIMULACRA2", "detail", "Frechet"] if perceptual else [])]
+    names = ["setting", "bpp", "PSNR dB", "MS-SSIM", "SSIMULACRA2", *(["detail", "Frechet"] if perceptual else [])]
     for name in (*names, "encode MP/s", "decode MP/s"):
         table.add_column(name, justify="right")
     for codec in results.codecs:
@@ -50,6 +84,7 @@ def points_table(results: Results) -> Table:
                 number(mean.bpp, 4),
                 number(mean.psnr, 3),
                 number(mean.ms_ssim, 5),
+                number(mean.ssimulacra2, 2),
                 *(perceptual_cells(mean) if perceptual else []),
                 number(mean.encode_mp_s, 2),
                 number(mean.decode_mp_s, 2),
@@ -59,28 +94,22 @@ def points_table(results: Results) -> Table:
 
 
 def summary_table(results: Results) -> Table:
-    """One line per codec: range, BD-rates against JPEG and VTM, speed."""
+    """One line per codec: range, BD-rates against AVIF, JPEG and VTM, speed."""
     table = Table(title="BD-rate (negative: smaller files at equal quality)", caption=Text(pictures_line(results)))
     table.add_column("codec")
     table.add_column("bpp", justify="right")
-    table.add_column("PSNR dB", justify="right")
-    anchors = [(JPEG, False), (VTM, True)] if any(rate.published for rate in results.rates) else [(JPEG, False)]
-    for metric in ("PSNR", "MS-SSIM"):
-        for anchor, _ in anchors:
-            table.add_column(f"{metric}\nvs {anchor.upper()}", justify="right")
+    for column in columns(results):
+        table.add_column(f"{column.metric.value}\nvs {column.title}", justify="right")
     table.add_column("encode\nMP/s", justify="right")
     table.add_column("decode\nMP/s", justify="right")
     for codec in results.codecs:
         means = results.means_of(codec.name)
         if not means:
             continue
-        rates = [results.rate(codec.name, *anchor) for anchor in anchors]
         table.add_row(
             codec.title,
             f"{min(mean.bpp for mean in means):.2f} - {max(mean.bpp for mean in means):.2f}",
-            f"{min(mean.psnr for mean in means):.1f} - {max(mean.psnr for mean in means):.1f}",
-            *(percent(rate.psnr if rate else None) for rate in rates),
-            *(percent(rate.ms_ssim if rate else None) for rate in rates),
+            *(percent(rate_in(results, codec.name, column)) for column in columns(results)),
             number(codec.encode_mp_s, 2),
             number(codec.decode_mp_s, 2),
         )

@@ -10,7 +10,7 @@ from lcomp.errors import ModelError
 from lcomp.networks.config import BackboneConfig, ContextConfig, RefinementConfig
 from lcomp.options import MSE
 
-METRICS = ("mse", "ms-ssim")
+METRICS = ("mse", "ms-ssim", "visual")
 """What a backbone may be tuned for (`lcomp.encoding.objective`)."""
 
 
