@@ -16,3 +16,9 @@ Progress = Callable[[int, int], None]
 
 QUALITY_STEPS = 1000
 """Quality is stored in thousandths."""
+
+STRIDE = 16
+"""Pixels per latent, in both directions."""
+
+HYPER_STRIDE = 4
+"""Latents per hyper-latent, in both directions."""

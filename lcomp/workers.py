@@ -1,10 +1,19 @@
-"""Processes that work beside this one: what they all have in common."""
+"""Processes that work beside this one: the pool, and what commands at once must know of each other."""
 
+import itertools
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from threading import Thread
+from typing import Generic, NamedTuple, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @contextmanager
@@ -61,3 +70,100 @@ def set_up_worker(jobs: int) -> None:
     import torch
 
     torch.set_num_threads(max(1, processors() // jobs))
+
+
+class Done(NamedTuple, Generic[Item, Result]):
+    """What became of an item."""
+
+    item: Item
+    result: Result | None  # None where the process died over it
+
+
+def serve(pipe: Connection, work: Callable[[Item], Result], jobs: int) -> None:
+    """In a worker: do items from a pipe until it is closed."""
+    Thread(target=end_with_parent, daemon=True).start()
+    set_up_worker(jobs)
+    while True:
+        try:
+            item = pipe.recv()
+        except (EOFError, ConnectionResetError):
+            return
+        # only an item has something to clean up
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+        result = work(item)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        try:
+            pipe.send(result)
+        except BrokenPipeError:  # the parent was killed
+            return
+
+
+class Worker(Generic[Item, Result]):
+    """A process that does one item at a time."""
+
+    def __init__(self, work: Callable[[Item], Result], jobs: int) -> None:
+        """`work` is sent to the process once; it shares the processors with `jobs - 1` others."""
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process: BaseProcess = context.Process(target=serve, args=(theirs, work, jobs), daemon=True)
+        with starting_workers():
+            self.process.start()
+        theirs.close()
+        self.item: Item | None = None
+
+    def start(self, item: Item) -> None:
+        """Begin an item."""
+        self.item = item
+        try:
+            self.pipe.send(item)
+        except BrokenPipeError:
+            return  # noticed when the result is read
+
+    def done(self) -> Done[Item, Result]:
+        """The result of the item, once there is one."""
+        assert self.item is not None
+        item, self.item = self.item, None
+        try:
+            result: Result = self.pipe.recv()
+        except (EOFError, ConnectionResetError):
+            self.process.join()  # its pipe may be closed before it is gone
+            return Done(item, None)
+        return Done(item, result)
+
+    def close(self) -> None:
+        """End the process, whatever it is doing."""
+        self.pipe.close()
+        self.process.terminate()
+        self.process.join()
+
+
+def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], jobs: int) -> Iterator[Done[Item, Result]]:
+    """Do items in as many processes as `jobs`; results come as they are ready, items are taken as they are needed.
+
+    A process that dies over an item is replaced. `work` and the items can be pickled.
+    """
+    waiting = iter(items)
+    workers: list[Worker[Item, Result]] = []
+    try:
+        for item in waiting:
+            workers.append(Worker(work, jobs))
+            workers[-1].start(item)
+            if len(workers) == jobs:
+                break
+        while busy := {worker.pipe: worker for worker in workers if worker.item is not None}:
+            for pipe in wait(list(busy)):
+                worker = busy[pipe]  # type: ignore[index]
+                done = worker.done()
+                if not worker.process.is_alive():
+                    worker.close()
+                    workers.remove(worker)
+                yield done
+                for following in itertools.islice(waiting, 1):
+                    if worker not in workers:
+                        workers.append(worker := Worker(work, jobs))
+                    worker.start(following)
+    finally:
+        for worker in workers:  # all of them, before one is waited for: there may be no time for that
+            worker.process.terminate()
+        for worker in workers:
+            worker.close()

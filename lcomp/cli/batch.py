@@ -1,14 +1,10 @@
 """Many inputs in a row or side by side: one bar, one line each, a summary and an exit code."""
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +23,7 @@ from lcomp.cli.files import (
 from lcomp.cli.inputs import Job, is_file
 from lcomp.errors import LcompError, OutputExistsError
 from lcomp.types import Progress
-from lcomp.workers import give_way, set_up_worker, starting_workers
+from lcomp.workers import give_way, side_by_side
 
 Work = Callable[[str, str, Progress], str]
 """Turns an input into an output and returns the line to show; can be pickled."""
@@ -97,93 +93,32 @@ def in_a_row(work: Work, jobs: list[Job], advance: Advance) -> Iterator[Outcome]
         advance(number + 1)
 
 
-def serve(pipe: Connection, work: Work, manner: Manner) -> None:
-    """TrainingRun jobs from a pipe until it is closed; interrupts are left to the parent, which terminates."""
-    set_up_worker(manner.jobs)
-    messages = KeptMessages()
-    set_up_messages(manner.verbose, manner.quiet, messages)
-    while True:
-        try:
-            job = pipe.recv()
-        except (EOFError, ConnectionResetError):
-            return
-        # only a job has something to clean up
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-        outcome = attempt(work, job, lambda done, total: None)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        try:
-            pipe.send(outcome._replace(messages=tuple(messages.lines)))
-        except BrokenPipeError:  # the parent was killed
-            return
-        messages.lines.clear()
+@dataclass
+class KeptAttempt:
+    """Runs jobs in another process and keeps what is noted about them for this one."""
+
+    work: Work
+    manner: Manner
+    messages: KeptMessages | None = None
+
+    def __call__(self, job: Job) -> Outcome:
+        """The outcome of a job."""
+        if self.messages is None:
+            self.messages = KeptMessages()
+            set_up_messages(self.manner.verbose, self.manner.quiet, self.messages)
+        outcome = attempt(self.work, job, lambda done, total: None)
+        lines = tuple(self.messages.lines)
+        self.messages.lines.clear()
+        return outcome._replace(messages=lines)
 
 
-class Worker:
-    """A process that runs one job at a time."""
-
-    def __init__(self, work: Work, manner: Manner) -> None:
-        context = get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self.process: BaseProcess = context.Process(target=serve, args=(theirs, work, manner), daemon=True)
-        with starting_workers():
-            self.process.start()
-        theirs.close()
-        self.job: Job | None = None
-
-    def start(self, job: Job) -> None:
-        """Begin a job."""
-        self.job = job
-        try:
-            self.pipe.send(job)
-        except BrokenPipeError:
-            return  # noticed when the outcome is read
-
-    def outcome(self) -> Outcome:
-        """The outcome of the job, once there is one; a process that died is a failure."""
-        assert self.job is not None
-        try:
-            result: Outcome = self.pipe.recv()
-        except (EOFError, ConnectionResetError):
-            self.process.join()  # its pipe may be closed before it is gone
-            return Outcome(self.job, "its process died (out of memory?): use fewer --jobs", 1)
-        finally:
-            self.job = None
-        return result
-
-    def close(self) -> None:
-        """End the process, whatever it is doing."""
-        self.pipe.close()
-        self.process.terminate()
-        self.process.join()
-
-
-def side_by_side(work: Work, jobs: list[Job], manner: Manner, advance: Advance) -> Iterator[Outcome]:
-    """TrainingRun the jobs in several processes; outcomes come as they are ready."""
-    manner = replace(manner, jobs=min(manner.jobs, len(jobs)))
-    workers = [Worker(work, manner) for _ in range(manner.jobs)]
-    try:
-        waiting = list(reversed(jobs))
-        done = 0
-        for worker in workers:
-            worker.start(waiting.pop())
-        while busy := {worker.pipe: worker for worker in workers if worker.job}:
-            for pipe in wait(list(busy)):
-                worker = busy[pipe]  # type: ignore[index]
-                yield worker.outcome()
-                done += 1
-                advance(done)
-                if not worker.process.is_alive():
-                    worker.close()
-                    workers.remove(worker)
-                    if waiting:
-                        workers.append(worker := Worker(work, manner))
-                if waiting:
-                    worker.start(waiting.pop())
-    finally:
-        for worker in workers:  # all of them, before one is waited for: there may be no time for that
-            worker.process.terminate()
-        for worker in workers:
-            worker.close()
+def in_processes(work: Work, jobs: list[Job], manner: Manner, advance: Advance) -> Iterator[Outcome]:
+    """Run the jobs in several processes; outcomes come as they are ready."""
+    died = "its process died (out of memory?): use fewer --jobs"
+    processes = min(manner.jobs, len(jobs))
+    for count, done in enumerate(side_by_side(KeptAttempt(work, manner), jobs, processes), 1):
+        yield done.result or Outcome(done.item, died, 1)
+        advance(count)
 
 
 def run(work: Work, jobs: list[Job], manner: Manner) -> None:
@@ -213,7 +148,7 @@ def run(work: Work, jobs: list[Job], manner: Manner) -> None:
     with bar or nullcontext():
         # another process has no stdin of ours
         if manner.jobs > 1 and len(pending) > 1 and all(job.source != STREAM for job in pending):
-            outcomes = side_by_side(work, pending, manner, advance)
+            outcomes = in_processes(work, pending, manner, advance)
         else:
             outcomes = in_a_row(work, pending, advance)
         if pending:

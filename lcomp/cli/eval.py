@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import lcomp
 from lcomp.cli.files import common_code, printable, require_stdout, say, set_up_messages
 from lcomp.cli.options import MOST_JOBS, Device, Force, Json, Quiet
 from lcomp.errors import InterruptError, LcompError, ModelError
 from lcomp.files import write_atomically
-from lcomp.zoo.registry import all_models
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -187,7 +187,7 @@ def evaluate(
     codec_names = names(codecs) if codecs is not None else list(USUAL)
     if unknown := [name for name in codec_names if name not in BASELINES]:
         raise typer.BadParameter(f"unknown codec '{unknown[0]}': use {', '.join(BASELINES)}")
-    model_names = names(models) if models is not None else [model.name for model in all_models()]
+    model_names = names(models) if models is not None else [model.name for model in lcomp.models()]
     if not model_names and not codec_names:
         raise typer.BadParameter("there is neither a model nor a codec to measure")
     set_up_messages(False, quiet)

@@ -76,30 +76,26 @@ def train(
     set_up_messages(verbose=False, quiet=False)
     try:
         from lcomp.training.recipe import read_task
-        from lcomp.training.run import Setting, checkpoint_file
-        from lcomp.training.task import export_trained, make_trainer
+        from lcomp.training.run import checkpoint_file
+        from lcomp.training.task import export_trained, make_trainer, setting_of
     except ModuleNotFoundError as error:
         say(f"lcomp: {error.name} is not installed: pip install 'lcomp[train]'")
         raise typer.Exit(1) from error
     from rich.console import Console
-
-    from lcomp.model.devices import choose_device, memory_errors
 
     task = read_task(model)
     folder = run or Path("runs") / task.info.name
     if export_only and not checkpoint_file(folder).is_file():
         raise LcompError(f"{folder} holds no checkpoint")
     console = Console(stderr=True)
-    setting = Setting(task.recipe, data, folder, choose_device(device), compiled)
-    with memory_errors("training"):
-        with console.status("reading the training pictures"):
-            trainer = make_trainer(task, setting, start)
-        if trainer.step:
-            spent = f"{trainer.minutes:.1f} of {task.recipe.minutes:g} minutes"
-            say(f"going on from {checkpoint_file(folder)}: {spent}")
-        if not export_only:
-            watch(trainer, task.info.name, every, console)
-        with console.status("exporting") as status:
-            weights = export_trained(task, trainer, status.update)
+    with console.status("reading the training pictures"):
+        trainer = make_trainer(task, setting_of(task, data, folder, device, compiled), start)
+    if trainer.step:
+        spent = f"{trainer.minutes:.1f} of {task.recipe.minutes:g} minutes"
+        say(f"going on from {checkpoint_file(folder)}: {spent}")
+    if not export_only:
+        watch(trainer, task.info.name, every, console)
+    with console.status("exporting") as status:
+        weights = export_trained(task, trainer, status.update)
     for path in weights:
         say(f"{path}: {path.stat().st_size} bytes")

@@ -11,7 +11,7 @@ from lcomp.format.tiles import Rectangle
 from lcomp.model.decoders import Decoder
 from lcomp.model.tile_codec import Latents
 from lcomp.model.transforms import Transforms, as_qualities
-from lcomp.networks.config import STRIDE
+from lcomp.types import STRIDE
 
 SMALLEST = 128
 """Least side in pixels of a part of a picture that is taken for typical."""

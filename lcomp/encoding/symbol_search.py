@@ -21,10 +21,9 @@ from lcomp.model.decoders import Decoder
 from lcomp.model.loaded import LoadedModel
 from lcomp.model.tile_codec import Choice, Latents, Pick, as_symbols
 from lcomp.model.transforms import as_qualities, pad_to, surroundings
-from lcomp.networks.config import HYPER_STRIDE
 from lcomp.networks.exact.hyper_context import nearest_symbols
 from lcomp.networks.exact.hyper_synthesis import MEAN_BITS, EntropyParameters
-from lcomp.types import Pixels
+from lcomp.types import HYPER_STRIDE, Pixels
 
 
 class Level(NamedTuple):

@@ -5,13 +5,10 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from multiprocessing import active_children, get_context
 from pathlib import Path
-from threading import Thread
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -25,7 +22,7 @@ from lcomp.evaluation.features import features, is_current, packed
 from lcomp.evaluation.journal import Journal
 from lcomp.evaluation.results import Row
 from lcomp.pictures.reading import open_image, to_picture
-from lcomp.workers import end_with_parent, set_up_worker, starting_workers
+from lcomp.workers import side_by_side
 
 WARM_UP = (768, 512)
 """Largest picture that codecs warm up with."""
@@ -120,45 +117,20 @@ def warm_up(adapter: Adapter, image: Image.Image) -> None:
         return
 
 
-class Workers:
-    """Processes that measure rows, at most a few rows ahead."""
+class Task(NamedTuple):
+    """A row to be measured in a process of its own."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.pool = ProcessPoolExecutor(plan.jobs, get_context("spawn"), begin, (plan.jobs,))
-        self.waiting: set[Future[Row]] = set()
-
-    def submit(self, row: Row, path: Path) -> Iterator[Row]:
-        """Have a row measured; yields rows that are done meanwhile."""
-        with starting_workers():
-            self.waiting.add(self.pool.submit(work, row, path, self.plan))
-        yield from self.drain(4 * self.plan.jobs)
-
-    def drain(self, most: int) -> Iterator[Row]:
-        """Yield finished rows until at most `most` are under way."""
-        while len(self.waiting) > most:
-            done, self.waiting = wait(self.waiting, return_when=FIRST_COMPLETED)
-            yield from [future.result() for future in done]
-
-    def close(self, complete: bool) -> None:
-        """End the processes; what is under way, where that is not all, is not wanted any more."""
-        if not complete:
-            for process in active_children():
-                process.terminate()
-        self.pool.shutdown(cancel_futures=True)
+    row: Row
+    path: Path
+    plan: Plan
 
 
-def begin(jobs: int) -> None:
-    """Set up a process of `Workers`."""
-    Thread(target=end_with_parent, daemon=True).start()
-    set_up_worker(jobs)
+def measure_task(task: Task) -> Row:
+    """Measure a row in this process, whatever was set up here before."""
     Image.MAX_IMAGE_PIXELS = None
     warnings.simplefilter("ignore")  # what Pillow has to say of a picture was said when the parent read it
-
-
-def work(row: Row, path: Path, plan: Plan) -> Row:
-    """Measure a row in a process of its own."""
-    return measure_row(row, path, open_adapter(row.codec, plan.qualities, plan.device), plan)
+    adapter = open_adapter(task.row.codec, task.plan.qualities, task.plan.device)
+    return measure_row(task.row, task.path, adapter, task.plan)
 
 
 def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Journal) -> Iterator[Row]:
@@ -167,10 +139,9 @@ def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Jour
     Yields every row, those of earlier runs and those of unreadable pictures included. Raises LcompError where a
     process died.
     """
-    workers = Workers(plan) if plan.jobs > 1 else None
-    warm: set[str] = set()
-    complete = False
-    try:
+    told: list[Row] = []  # known without measuring
+
+    def pending() -> Iterator[tuple[Adapter, Task]]:
         for path in dataset.files:
             name, digest = dataset.picture_name(path), ""
             try:
@@ -180,26 +151,31 @@ def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Jour
                     for adapter in adapters
                     for setting in adapter.settings
                 ]
-                kept = [row for _, wish in wanted if (row := finished(wish, plan, journal))]
-                pending = [(adapter, row) for adapter, row in wanted if not finished(row, plan, journal)]
-                image = open_rgb(path) if pending else None
+                told.extend(row for _, wish in wanted if (row := finished(wish, plan, journal)))
+                missing = [(adapter, row) for adapter, row in wanted if not finished(row, plan, journal)]
+                if missing:
+                    open_rgb(path)  # one error for all codecs
             except (LcompError, OSError, MemoryError) as error:
-                yield Row(name, digest, error=message(error))
+                told.append(Row(name, digest, error=message(error)))
                 continue
-            yield from kept
-            for adapter, row in pending:
-                if workers:
-                    yield from map(journal.add, workers.submit(row, path))
-                    continue
-                if image and adapter.name not in warm:
-                    warm_up(adapter, image)
-                    warm.add(adapter.name)
-                yield journal.add(measure_row(row, path, adapter, plan))
-        if workers:
-            yield from map(journal.add, workers.drain(0))
-        complete = True
-    except BrokenProcessPool as error:
-        raise LcompError("a measuring process died (out of memory?): use fewer --jobs") from error
-    finally:
-        if workers:
-            workers.close(complete)
+            yield from ((adapter, Task(row, path, plan)) for adapter, row in missing)
+
+    def tell() -> Iterator[Row]:
+        yield from told
+        told.clear()
+
+    if plan.jobs > 1:
+        for done in side_by_side(measure_task, (task for _, task in pending()), plan.jobs):
+            yield from tell()
+            if done.result is None:
+                raise LcompError("a measuring process died (out of memory?): use fewer --jobs")
+            yield journal.add(done.result)
+    else:
+        warm: set[str] = set()
+        for adapter, task in pending():
+            yield from tell()
+            if adapter.name not in warm:
+                warm_up(adapter, open_rgb(task.path))
+                warm.add(adapter.name)
+            yield journal.add(measure_row(task.row, task.path, adapter, plan))
+    yield from tell()

@@ -10,7 +10,7 @@ from itertools import product
 from operator import itemgetter
 from typing import NamedTuple
 
-from lcomp.networks.config import HYPER_STRIDE, STRIDE
+from lcomp.types import HYPER_STRIDE, STRIDE
 
 TILE = 1024
 """Largest side of a tile in pixels: a multiple of UNIT, part of the format."""

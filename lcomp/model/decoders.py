@@ -7,10 +7,11 @@ from torch import Tensor
 
 from lcomp.format.tiles import Rectangle
 from lcomp.model.tile_codec import dequantise
-from lcomp.networks.config import PATCH, STRIDE, BackboneConfig, RefinementConfig
+from lcomp.networks.config import PATCH, BackboneConfig, RefinementConfig
 from lcomp.networks.enhancer import CELLS, Enhancer, grain, upscale
 from lcomp.networks.exact.hyper_synthesis import EntropyParameters
 from lcomp.networks.refinement import FINE, Evidence
+from lcomp.types import STRIDE
 from lcomp.zoo.weights import Networks
 
 UPSCALE_REACH = 2

@@ -18,11 +18,11 @@ from lcomp.errors import ChecksumError
 from lcomp.format.container import Coder, Encoded
 from lcomp.format.tiles import Rectangle
 from lcomp.model.stopwatch import Stopwatch
-from lcomp.networks.config import HYPER_STRIDE
 from lcomp.networks.exact.context import CodePass, Places
 from lcomp.networks.exact.hyper_context import CodePart
 from lcomp.networks.exact.hyper_synthesis import MEAN_BITS, EntropyParameters, HyperOutput
 from lcomp.networks.passes import Pass
+from lcomp.types import HYPER_STRIDE
 from lcomp.zoo.weights import Weights
 
 Pick = Callable[[Tensor, Tensor, slice], Tensor]

@@ -14,9 +14,9 @@ from lcomp.format.tiles import Rectangle
 from lcomp.model.decoders import Decoder, MseDecoder
 from lcomp.model.precision import prefers_bf16
 from lcomp.networks.blocks import quality_weights
-from lcomp.networks.config import STRIDE, BackboneConfig
+from lcomp.networks.config import BackboneConfig
 from lcomp.options import AUTO
-from lcomp.types import QUALITY_STEPS, Pixels
+from lcomp.types import QUALITY_STEPS, STRIDE, Pixels
 from lcomp.zoo.weights import Networks
 
 

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from lcomp.networks.roles import Role, give_role
+
 SLOPE = 0.125
 """Negative slope of the entropy networks' activation: a power of two, so that the integer path is exact."""
 
@@ -53,6 +55,7 @@ class QualityVector(nn.Module):
     def __init__(self, channels: int, conditions: int = 0) -> None:
         super().__init__()
         self.points = nn.Parameter(torch.zeros(QUALITIES + conditions, channels))
+        give_role([self.points], Role.VECTORS)
 
     def forward(self, w: Tensor) -> Tensor:
         """Interpolate the vectors with weights w [B, 9 + ...]."""

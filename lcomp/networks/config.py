@@ -2,14 +2,8 @@
 
 from dataclasses import dataclass
 
-STRIDE = 16
-"""Pixels per latent, in both directions."""
-
 PATCH = 8
 """Pixels per cell of the high-resolution part of the networks, in both directions."""
-
-HYPER_STRIDE = 4
-"""Latents per hyper-latent, in both directions."""
 
 PLUNGE = 2
 """Octaves by which the gain of y falls from q = 1 to q = 0: part of the file format."""

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lcomp.networks.config import HYPER_STRIDE, BackboneConfig
+from lcomp.networks.config import BackboneConfig
+from lcomp.types import HYPER_STRIDE
 
 GROUP = 32
 """Channels per group; smaller groups of 1, 1, 2, 4, 8, 16 come first."""

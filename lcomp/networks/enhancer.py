@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from lcomp.networks.blocks import start_at_zero
 from lcomp.networks.config import PATCH, BackboneConfig, RefinementConfig
 from lcomp.networks.refinement import FINE, Evidence, Refinement, expected_error
+from lcomp.networks.roles import Role, give_role
 from lcomp.networks.scale import LatentScale
 from lcomp.networks.transforms import Synthesis
 
@@ -69,6 +70,7 @@ class Enhancer(nn.Module):
         self.refinement = Refinement(backbone, backbone.channels + backbone.refinement.channels, config, CONDITIONS)
         self.twice = nn.Conv2d(config.channels_fine, 12 * FINE**2, 3, padding=1)
         start_at_zero(self.twice)
+        give_role(self.parameters(), Role.TRANSFORMS)
 
     def forward(
         self, g_s: Synthesis, evidence: Evidence, noise: Tensor, w: Tensor, scale: LatentScale, half: bool

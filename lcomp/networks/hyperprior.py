@@ -8,13 +8,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lcomp.networks.blocks import SLOPE, QualityVector, start_at_zero
-from lcomp.networks.config import HYPER_STRIDE, BackboneConfig
+from lcomp.networks.config import BackboneConfig
 from lcomp.networks.energy import energies, energy_transform, group_of_latent
 from lcomp.networks.hyper_context import PARTS, HyperContext
 from lcomp.networks.passes import part_numbers
 from lcomp.networks.rates import bounded, gaussian_bits, quantise, scale_indexes
+from lcomp.networks.roles import Role, give_role
 from lcomp.networks.scale import LatentScale
 from lcomp.networks.transforms import Analysis, Synthesis
+from lcomp.types import HYPER_STRIDE
 
 
 class Hints(NamedTuple):
@@ -43,6 +45,7 @@ class HyperAnalysis(nn.Module):
     def __init__(self, config: BackboneConfig) -> None:
         super().__init__()
         self.path = nn.Parameter(energy_transform(config))
+        give_role([self.path], Role.SMALL)
         self.enter = nn.Conv2d(config.latents, config.hyper_channels, 3, padding=1)
         self.middle = nn.Conv2d(config.hyper_channels, config.hyper_channels, 3, stride=2, padding=1)
         self.leave = nn.Conv2d(config.hyper_channels, config.hyper_latents, 3, stride=2, padding=1)
@@ -75,6 +78,8 @@ class HyperSynthesis(nn.Module):
         # the transposed convolution as a 1x1 convolution before a pixel-shuffle
         self.path = nn.Conv2d(config.hyper_latents, groups * HYPER_STRIDE**2, 1)
         self.expand = nn.Conv2d(groups, 2 * config.latents, 1)
+        for layer in (self.path, self.expand):
+            give_role(layer.parameters(), Role.SMALL)
         self.enter = nn.Conv2d(config.hyper_latents, 4 * wide, 3, padding=1)
         self.middle = nn.Conv2d(wide, 4 * high, 3, padding=1)
         self.mix = nn.Conv2d(high, 2 * high, 1)

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from lcomp.networks.blocks import ResidualStack, start_at_zero
 from lcomp.networks.config import PATCH, BackboneConfig, RefinementConfig
+from lcomp.networks.roles import Role, give_role
 from lcomp.networks.scale import LatentScale
 
 FINE = 4
@@ -73,6 +74,7 @@ class Refinement(nn.Module):
         self.fine_leave = nn.Conv2d(fine, 3 * FINE**2, 3, padding=1)
         for layer in (self.leave, self.fine_leave):
             start_at_zero(layer)
+        give_role(self.parameters(), Role.TRANSFORMS)
 
     def forward(
         self, first: Painted, evidence: Evidence, noise: Tensor, conditions: Tensor, w: Tensor, scale: LatentScale

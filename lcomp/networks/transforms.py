@@ -5,9 +5,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lcomp.networks.blocks import ResidualStack, start_at_zero
-from lcomp.networks.config import PATCH, STRIDE, BackboneConfig
+from lcomp.networks.config import PATCH, BackboneConfig
 from lcomp.networks.refinement import FINE, Evidence, Painted, Refinement, expected_error, no_noise
+from lcomp.networks.roles import Role, give_role
 from lcomp.networks.scale import LatentScale
+from lcomp.types import STRIDE
 
 CONDITIONS = 1
 """Conditions of the refinement besides the quality: how far it is below 1."""
@@ -36,6 +38,8 @@ class Analysis(nn.Module):
         self.leave = nn.Conv2d(config.channels_low, config.latents, 1)
         for layer in (self.fine_leave, self.leave):
             start_at_zero(layer)
+        give_role([self.linear], Role.LINEAR)
+        give_role(self.parameters(), Role.TRANSFORMS)
 
     def forward(self, x: Tensor, w: Tensor, scale: LatentScale) -> Tensor:
         """Latents y [B, M, H/16, W/16] of pictures x [B, 3, H, W] in [-1, 1]; H and W multiples of 16."""
@@ -69,6 +73,8 @@ class Draft(nn.Module):
         self.high = ResidualStack(config.channels, config.blocks_synthesis)
         self.leave = nn.Conv2d(config.channels, 3 * PATCH**2, 3, padding=1)
         start_at_zero(self.leave)
+        give_role([self.linear], Role.LINEAR)
+        give_role(self.parameters(), Role.TRANSFORMS)
 
     def forward(self, y_hat: Tensor, w: Tensor, scale: LatentScale) -> Painted:
         """Pictures x_hat [B, 3, 16h, 16w], nominally in [-1, 1], of latents y_hat [B, M, h, w]."""

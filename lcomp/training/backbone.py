@@ -19,10 +19,9 @@ from lcomp.training.data import (
     to_signal,
     validation_crops,
 )
-from lcomp.training.grow import copy_decoder, grow, grow_context
 from lcomp.training.joint import Family
 from lcomp.training.run import Setting, TrainingRun, checkpoint_file, read_checkpoint
-from lcomp.training.start import start_from_components
+from lcomp.training.start import copy_weights, start_from_components
 from lcomp.zoo.registry import read_architecture, read_refinement
 
 
@@ -42,7 +41,7 @@ def trained_family(folder: Path) -> Family:
 class BackboneRun(TrainingRun[Family]):
     """Training of g_a, g_s, h_a, h_s, a context model and a larger decoder.
 
-    It starts from its checkpoint; without one from the trained family `small`, or from the principal components.
+    It starts from its checkpoint; without one from the trained family `start`, or from the principal components.
     """
 
     def __init__(
@@ -52,7 +51,7 @@ class BackboneRun(TrainingRun[Family]):
         decoder: RefinementConfig | None,
         metric: str,
         setting: Setting,
-        small: Family | None = None,
+        start: Family | None = None,
     ) -> None:
         self.metric = metric
         self.pool, validation = setting.start()
@@ -61,15 +60,16 @@ class BackboneRun(TrainingRun[Family]):
         place(model, setting.device)
         if not checkpoint_file(setting.folder).is_file():
             random = np.random.default_rng(setting.recipe.seed)
-            if small is None:
+            if start is None:
                 start_from_components(model.backbone, self.pool, random)
             else:
-                place(small, setting.device)
-                grow(model.backbone, small.backbone, self.pool, random)
-                if model.context and small.context:
-                    grow_context(model.context, small.context)
-                if model.enhancer and small.enhancer:
-                    copy_decoder(model.enhancer, small.enhancer)
+                for part, known in (
+                    (model.backbone, start.backbone),
+                    (model.context, start.context),
+                    (model.enhancer, start.enhancer),
+                ):
+                    if part and known:
+                        copy_weights(part, known)
         super().__init__(model, setting)
         self.latest: Costs | None = None
         self.cost: Callable[[Tensor, Tensor], Tensor] = self.mean_cost
@@ -77,27 +77,27 @@ class BackboneRun(TrainingRun[Family]):
             self.cost = torch.compile(self.mean_cost, dynamic=False)
 
     def mean_cost(self, x: Tensor, q: Tensor) -> Tensor:
-        """Mean cost relative to VTM of pictures x [B, 3, H, W] at qualities q [B]."""
+        """Mean relative cost of pictures x [B, 3, H, W] at qualities q [B]."""
         with self.autocast():
             rates = self.model(x, q)
-        return relative_cost(rates, x, q, self.metric).mean()
+        return relative_cost(rates, x, q, self.metric, self.recipe.shares).mean()
 
     def train_cost(self) -> Tensor:
-        """Cost of the next batch of crops, relative to VTM."""
+        """Relative cost of the next batch of crops."""
         stage = self.recipe.stage(self.progress)
         x = to_signal(self.pool.crops(stage.batch, stage.crop, self.random))
         return self.cost(x, stratified_qualities(stage.batch, self.random).to(self.device))
 
     @torch.no_grad()
     def validate(self) -> float:
-        """Cost of the averaged weights on the centre of every validation picture, relative to VTM."""
+        """Cost of the averaged weights on the centre of every validation picture."""
         mean, costs = [], []
         q = torch.tensor(VALIDATION_QUALITIES, device=self.device)
         for crop in self.held_out:
             x = crop.expand(len(q), -1, -1, -1).contiguous(memory_format=torch.channels_last)
             with self.autocast():
                 rates = self.average(x, q)
-            mean.append(relative_cost(rates, x, q, self.metric).mean().item())
+            mean.append(relative_cost(rates, x, q, self.metric, self.recipe.shares).mean().item())
             costs.append(torch.stack(relative_costs(rates, x, q, self.metric)).mean(1))
         self.latest = Costs(*torch.stack(costs).mean(0))
         return sum(mean) / len(mean)
@@ -109,6 +109,10 @@ class BackboneRun(TrainingRun[Family]):
             if self.latest is None
             else "; " + ", ".join(f"{name} {cost:.4f}" for name, cost in self.latest._asdict().items())
         )
+
+    def figures(self) -> dict[str, float]:
+        """The same for `metrics.jsonl`."""
+        return {} if self.latest is None else {name: float(cost) for name, cost in self.latest._asdict().items()}
 
     def describe(self) -> dict[str, Any]:
         """The architecture, so that other runs can start from this one."""

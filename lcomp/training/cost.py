@@ -8,6 +8,7 @@ from torch import Tensor
 from lcomp.encoding.objective import OBJECTIVES
 from lcomp.networks.blocks import QUALITIES, quality_weights
 from lcomp.training.joint import Rates
+from lcomp.training.recipe import Shares
 
 REFERENCE_COST = {
     "mse": (0.278, 0.405, 0.573, 0.796, 1.080, 1.440, 1.901, 2.491),
@@ -20,24 +21,15 @@ The first two are VTM's lowest on Kodak, from its published curve (CompressAI); 
 tuned for the squared error, takes on the validation crops.
 """
 
-CONTEXT_SHARE = 0.95
-"""Weight of the rate in context; the rest is that of the hyperprior alone."""
-
-ENHANCED_SHARE = 0.1
-"""Weight of the larger decoder's error; the rest is that of g_s alone."""
-
-WILD = 20.0
-"""Cost, relative to VTM's mean, from which on a crop's grows with its logarithm only: noise costs hundreds."""
-
 
 def reference_bpp(q: Tensor, metric: str) -> Tensor:
     """The reference cost [B] at qualities q [B] of at least 1, in bits per pixel."""
     return (quality_weights(q)[:, :QUALITIES] @ torch.tensor(REFERENCE_COST[metric], device=q.device).log()).exp()
 
 
-def tamed(cost: Tensor) -> Tensor:
-    """Costs [B] as they are up to WILD, with a gradient that falls from there on."""
-    return torch.where(cost > WILD, WILD * (1 + (cost.clamp_min(WILD) / WILD).log()), cost)
+def tamed(cost: Tensor, wild: float) -> Tensor:
+    """Costs [B] as they are up to `wild`, beyond with their logarithm: crops of noise cost hundreds."""
+    return torch.where(cost > wild, wild * (1 + (cost.clamp_min(wild) / wild).log()), cost)
 
 
 class Costs(NamedTuple):
@@ -72,11 +64,11 @@ def relative_costs(rates: Rates, x: Tensor, q: Tensor, metric: str) -> Costs:
     )
 
 
-def relative_cost(rates: Rates, x: Tensor, q: Tensor, metric: str) -> Tensor:
+def relative_cost(rates: Rates, x: Tensor, q: Tensor, metric: str, shares: Shares) -> Tensor:
     """Cost [B] of pictures x [B, 3, H, W] in [-1, 1] at qualities q [B], relative to VTM's on Kodak.
 
     A mean over what there is of entropy models and decoders: the latents serve all.
     """
-    bpp = bits_per_pixel(rates.bits_y.lerp(rates.bits_context, CONTEXT_SHARE) + rates.bits_z, x)
+    bpp = bits_per_pixel(rates.bits_y.lerp(rates.bits_context, shares.context) + rates.bits_z, x)
     plain, enhanced = distortions(rates, x, q, metric)
-    return tamed((bpp + plain.lerp(enhanced, ENHANCED_SHARE)) / reference_bpp(q, metric))
+    return tamed((bpp + plain.lerp(enhanced, shares.decoder)) / reference_bpp(q, metric), shares.wild)

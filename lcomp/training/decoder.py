@@ -13,26 +13,11 @@ from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.refinement import no_noise
 from lcomp.training.data import VALIDATION_QUALITIES, VALIDATION_SIDE, to_signal
 from lcomp.training.evidence import Coded, Store, evidence_floats, held_out
-from lcomp.training.grow import copy_decoder
 from lcomp.training.run import Setting, TrainingRun
+from lcomp.training.start import copy_weights
 from lcomp.zoo.registry import ModelInfo
 
-PLAIN_RANGE = (0.3, 8.0)
-"""Qualities trained on."""
-
-HALF_RANGE = (0.3, 3.5)
-"""Qualities trained on of pictures coded at half their size."""
-
-HALF_EVERY = 5
-"""One step in so many is for pictures coded at half their size."""
-
 HALF_VALIDATION = (0.7, 1.5)
-
-HYPERPRIOR_SHARE = 0.25
-"""Share of the crops that are coded without the context model."""
-
-ROUNDS = 128
-"""Batches of coded crops that are kept."""
 
 ERROR_FLOOR = 0.5
 """Squared error added to that of the backbone's decoder, so that crops that are all but perfect weigh little."""
@@ -62,16 +47,21 @@ class DecoderRun(TrainingRun[DecoderModel]):
         if coding is None or coding.backbone is None or info.decoder is None:
             raise ModelError(f"'{info.name}' has no decoder of its own on a context model")
         self.pool, validation = setting.start()
-        device, stage = setting.device, setting.recipe.stage(0)
+        device, stage, crops = setting.device, setting.recipe.stage(0), setting.recipe.crops
+        if crops is None:
+            raise ModelError(f"{info.source}: a decoder's recipe needs a table [training.crops]")
+        self.crops = crops
         self.codec, self.plain_codec = LoadedModel(coding, device), LoadedModel(coding.backbone, device)
         model = DecoderModel(Enhancer(info.architecture, info.decoder))
         if start is not None:
-            copy_decoder(model.g_s, start)
+            copy_weights(model.g_s, start)
         place(model, device)
         super().__init__(model, setting)
         shared = self.pool, self.choose_codec, self.random
-        self.plain = Store(*shared, stage.batch, stage.crop, PLAIN_RANGE, half=False, rounds=ROUNDS)
-        self.half = Store(*shared, stage.batch, 2 * stage.crop, HALF_RANGE, half=True, rounds=ROUNDS // HALF_EVERY)
+        self.plain = Store(*shared, stage.batch, stage.crop, crops.plain, half=False, rounds=crops.rounds)
+        self.half = Store(
+            *shared, stage.batch, 2 * stage.crop, crops.half, half=True, rounds=crops.rounds // crops.half_every
+        )
         self.held_out = [
             (half, coded)
             for half, qualities, side in (
@@ -86,7 +76,7 @@ class DecoderRun(TrainingRun[DecoderModel]):
 
     def choose_codec(self) -> LoadedModel:
         """What the next crop is coded with."""
-        return self.plain_codec if self.random.random() < HYPERPRIOR_SHARE else self.codec
+        return self.plain_codec if self.random.random() < self.crops.hyperprior else self.codec
 
     def error(self, coded: Coded, half: bool) -> Tensor:
         """Squared error of crops [B], relative to that of the backbone's decoder."""
@@ -102,7 +92,7 @@ class DecoderRun(TrainingRun[DecoderModel]):
 
     def train_cost(self) -> Tensor:
         """Mean relative error of the next batch."""
-        half = self.step % HALF_EVERY == 0
+        half = self.step % self.crops.half_every == 0
         store = self.half if half else self.plain
         store.renew()
         return self.errors(store.draw(), half).mean()

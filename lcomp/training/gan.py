@@ -18,41 +18,14 @@ from lcomp.networks.refinement import expected_error
 from lcomp.training.data import VALIDATION_SIDE, to_signal
 from lcomp.training.discriminator import Discriminator, feature_distance
 from lcomp.training.evidence import Coded, Store, evidence_floats, held_out
-from lcomp.training.grow import copy_decoder
+from lcomp.training.recipe import Adversarial
 from lcomp.training.run import Setting, TrainingRun, checkpoint_file, read_checkpoint
+from lcomp.training.start import copy_weights
 from lcomp.training.statistics import LUMA_CHROMA, bands, seen, statistics_distance
 from lcomp.zoo.registry import ModelInfo
 
-PLAIN_RANGE, HALF_RANGE = (0.3, 8.0), (0.3, 3.5)
-"""Qualities trained on, of pictures coded at their size and at half of it."""
-
-HALF_EVERY = 5
-"""One step in so many is for pictures coded at half their size."""
-
-ROUNDS = 128
-"""Batches of coded crops that are kept."""
-
-WIDTH = 64
-"""Of the discriminator's first layer."""
-
-RATE = 4e-4
-"""Learning rate of the discriminator (Heusel 2017: two time scales)."""
-
-ERROR_WEIGHT, STATISTICS_WEIGHT, MATCHING_WEIGHT, ADVERSARIAL_WEIGHT = 0.25, 2.0, 0.5, 0.1
-
-FULL, NONE = 3.0, 8.0
-"""Qualities up to which the opponent counts in full, and from which it counts least."""
-
-LEAST = 0.1
-"""Least weight of the opponent."""
-
-BRIGHTNESS, COLOUR, FINEST = 1.1, 0.25, 1.5
-"""How much of what was learned is shown: a grain of brightness looks like detail, one of colours does not.
-
-What differs from the mean of its 2x2 pixels counts FINEST times besides.
-
-Chosen on the validation pictures, for the energies and the PSNR in models/README.md (no command repeats that).
-"""
+LEAST_WEIGHT = 0.1
+"""Of the opponent, at the highest qualities."""
 
 SAMPLES = 12
 """Validation crops that samples are shown of."""
@@ -68,17 +41,17 @@ class Trained(nn.Module):
         self.g_s = texture
 
 
-def realism_weight(quality: Tensor) -> Tensor:
-    """Weight [B] of the opponent at qualities [B]: where errors cannot be seen there is nothing to invent."""
-    return ((NONE - quality) / (NONE - FULL)).clamp(LEAST, 1)
+def realism_weight(quality: Tensor, recipe: Adversarial) -> Tensor:
+    """Weight [B] of the opponent at qualities [B]."""
+    return ((recipe.least - quality) / (recipe.least - recipe.full)).clamp(LEAST_WEIGHT, 1)
 
 
 @torch.no_grad()
-def tone(network: Enhancer, inverse: bool = False) -> None:
-    """Have a network add BRIGHTNESS, COLOUR and FINEST times what it adds, by its last layers; or undo that."""
-    rows, factors = torch.tensor(LUMA_CHROMA), torch.tensor((BRIGHTNESS, COLOUR, COLOUR))
+def tone(network: Enhancer, recipe: Adversarial, inverse: bool = False) -> None:
+    """Have a network add as many times what it adds as its recipe says, by its last layers; or undo that."""
+    rows, factors = torch.tensor(LUMA_CHROMA), torch.tensor((recipe.brightness, recipe.colour, recipe.colour))
     mix = rows.T @ torch.diag(1 / factors if inverse else factors) @ rows
-    finest = 1 / FINEST if inverse else FINEST
+    finest = 1 / recipe.finest if inverse else recipe.finest
     for layer in (network.refinement.leave, network.refinement.fine_leave, network.twice):
         assert layer.bias is not None
         side = math.isqrt(layer.out_channels // 3)  # of the pixels that the channels become
@@ -113,18 +86,21 @@ class GanRun(TrainingRun[Trained]):
         if info.backbone is None or info.decoder is None:
             raise ModelError(f"'{info.name}' has no texture")
         self.pool, validation = setting.start()
-        device, stage = setting.device, setting.recipe.stage(0)
+        device, stage, recipe = setting.device, setting.recipe.stage(0), setting.recipe
+        if recipe.crops is None or recipe.adversarial is None:
+            raise ModelError(f"{info.source}: its recipe needs tables [training.crops] and [training.adversarial]")
+        self.crops, self.adversarial = recipe.crops, recipe.adversarial
         self.codec = LoadedModel(info.backbone, device)
         self.networks = self.codec.transforms.networks
         model = Trained(Enhancer(info.architecture, info.decoder))
         if start is not None:
-            copy_decoder(model.g_s, start)
-            tone(model.g_s, inverse=True)
+            copy_weights(model.g_s, start)
+            tone(model.g_s, self.adversarial, inverse=True)
         place(model, device)
-        self.discriminator = Discriminator(WIDTH)
+        self.discriminator = Discriminator(self.adversarial.width)
         place(self.discriminator, device)
         self.opponent = torch.optim.AdamW(
-            self.discriminator.parameters(), lr=RATE, betas=(0.5, 0.9), weight_decay=0.0, fused=True
+            self.discriminator.parameters(), lr=self.adversarial.rate, betas=(0.5, 0.9), weight_decay=0.0, fused=True
         )
         self.log: dict[str, list[Tensor]] = {}
         self.latest: list[Figures] = []
@@ -133,8 +109,8 @@ class GanRun(TrainingRun[Trained]):
         def store(side: int, range_: tuple[float, float], half: bool, rounds: int) -> Store:
             return Store(self.pool, lambda: self.codec, self.random, stage.batch, side, range_, half, rounds)
 
-        self.plain = store(stage.crop, PLAIN_RANGE, False, ROUNDS)
-        self.half = store(2 * stage.crop, HALF_RANGE, True, ROUNDS // HALF_EVERY)
+        self.plain = store(stage.crop, self.crops.plain, False, self.crops.rounds)
+        self.half = store(2 * stage.crop, self.crops.half, True, self.crops.rounds // self.crops.half_every)
         self.held_out = list(held_out(validation, self.codec, VALIDATION_QUALITIES, VALIDATION_SIDE, half=False))
         self.make, self.judge = self.pictures, self.discriminator.forward
         if setting.compiled:
@@ -153,7 +129,7 @@ class GanRun(TrainingRun[Trained]):
 
     def train_cost(self) -> Tensor:
         """Cost of the decoder on the next batch, after a step of the discriminator."""
-        half = self.step % HALF_EVERY == 0
+        half = self.step % self.crops.half_every == 0
         store = self.half if half else self.plain
         store.renew()
         coded = store.draw()
@@ -183,7 +159,7 @@ class GanRun(TrainingRun[Trained]):
         unit = expected_error(w)
         error = (squared_error(seen(made), seen(x)) / (squared_error(x_mse, x) + 0.5)).mean()
         statistics = statistics_distance(made, x, unit)
-        strength = realism_weight(coded.quality)
+        strength = realism_weight(coded.quality, self.adversarial)
         matching = (strength * feature_distance(ours, theirs)).mean()
         adversarial = (strength * -ours[-1].mean((1, 2, 3))).mean()
         parts = {
@@ -197,20 +173,21 @@ class GanRun(TrainingRun[Trained]):
         for name, value in parts.items():
             self.log.setdefault(name, []).append(value.detach())
         ramp = min(self.step / 500, 1.0)
+        weights = self.adversarial
         return (
-            ERROR_WEIGHT * error
-            + STATISTICS_WEIGHT * statistics
-            + ramp * (MATCHING_WEIGHT * matching + ADVERSARIAL_WEIGHT * adversarial)
+            weights.error * error
+            + weights.statistics * statistics
+            + ramp * (weights.matching * matching + weights.judgement * adversarial)
         )
 
     def shown(self) -> Trained:
         """The averaged weights, toned: what is exported."""
         model = copy.deepcopy(self.average)
-        tone(model.g_s)
+        tone(model.g_s, self.adversarial)
         return model
 
     @torch.no_grad()
-    def figures(self) -> list[Figures]:
+    def textures(self) -> list[Figures]:
         """What the network does to validation pictures, for each quality."""
         collected, model = [], self.shown()
         for coded in self.held_out:
@@ -232,7 +209,7 @@ class GanRun(TrainingRun[Trained]):
 
     def validate(self) -> float:
         """Distance of the local energies from the originals', relative to the mse decoder's, mean over qualities."""
-        self.latest = self.figures()
+        self.latest = self.textures()
         return sum(one.statistics for one in self.latest) / len(self.latest)
 
     def notes(self) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lcomp.errors import ModelError
+from lcomp.networks.roles import Role
 from lcomp.zoo.registry import ModelInfo, read_model
 
-Part = TypeVar("Part", "Stage", "Recipe")
+Part = TypeVar("Part", "Stage", "Shares", "CodedCrops", "Adversarial", "Recipe")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,74 @@ class Stage:
     def __post_init__(self) -> None:
         if self.crop < 64 or self.crop % 64 or self.batch < 1 or not 0 <= self.start < 1:
             raise ValueError(f"bad training stage {self}: crops are multiples of 64, starts fractions of the time")
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What counts how much where a backbone is trained with models beside it (`[training.shares]`)."""
+
+    context: float  # weight of the rate in context; the rest is that of the hyperprior alone
+    decoder: float  # weight of the larger decoder's error; the rest is that of g_s alone
+    wild: float  # relative cost from which on a crop's grows with its logarithm only
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.context <= 1 and 0 <= self.decoder <= 1 and 0 < self.wild < math.inf):
+            raise ValueError("shares are from 0 to 1, and wild is finite and more than 0")
+
+
+@dataclass(frozen=True)
+class CodedCrops:
+    """What a decoder is trained on: crops as the codec itself writes them (`[training.crops]`)."""
+
+    plain_low: float  # range of the qualities of pictures coded at their size
+    plain_high: float
+    half_low: float  # and of those coded at half of it
+    half_high: float
+    half_every: int  # one step in so many is for the latter
+    rounds: int  # batches of coded crops that are kept
+    hyperprior: float = 0.0  # share of the crops that are coded without the context model
+
+    def __post_init__(self) -> None:
+        ranges = (self.plain_low, self.plain_high), (self.half_low, self.half_high)
+        if not all(0 <= low < high <= 8 for low, high in ranges) or not 0 <= self.hyperprior <= 1:
+            raise ValueError("ranges of qualities rise within 0 to 8, and hyperprior is a share")
+        if self.half_every < 1 or self.rounds < self.half_every:
+            raise ValueError("half_every is at least 1, and rounds not less")
+
+    @property
+    def plain(self) -> tuple[float, float]:
+        """Range of the qualities of pictures coded at their size."""
+        return self.plain_low, self.plain_high
+
+    @property
+    def half(self) -> tuple[float, float]:
+        """Range of the qualities of pictures coded at half of it."""
+        return self.half_low, self.half_high
+
+
+@dataclass(frozen=True)
+class Adversarial:
+    """How texture is learned against a discriminator, and how much of it is shown (`[training.adversarial]`)."""
+
+    width: int  # of the discriminator's first layer
+    rate: float  # its learning rate (Heusel 2017: two time scales)
+    error: float  # weights in the cost: squared error relative to the mse decoder's,
+    statistics: float  # difference of local energies,
+    matching: float  # of the discriminator's features,
+    judgement: float  # and its judgement
+    full: float  # quality up to which the discriminator counts in full,
+    least: float  # and that from which on it counts a tenth: where errors cannot be seen there is nothing to invent
+    brightness: float  # how much of what was learned is shown: a grain of brightness looks like detail,
+    colour: float  # one of colours does not;
+    finest: float  # what differs from the mean of its 2x2 pixels counts so many times besides
+
+    def __post_init__(self) -> None:
+        weights = self.rate, self.error, self.statistics, self.matching, self.judgement
+        shown = self.brightness, self.colour, self.finest
+        if self.width < 1 or not all(0 <= value < math.inf for value in weights):
+            raise ValueError("the discriminator has a width, and weights are finite and not less than 0")
+        if not all(0 < value < math.inf for value in shown) or not 0 <= self.full < self.least:
+            raise ValueError("what is shown is finite and more than 0, and full is less than least")
 
 
 @dataclass(frozen=True)
@@ -49,6 +118,9 @@ class Recipe:
     table_crops: int = 1024  # crops that the frequency tables are fitted to, in each round
     context: str = ""  # of a backbone: the model whose context is trained beside it
     decoder: str = ""  # of a backbone: the model whose decoder is trained beside it
+    shares: Shares = Shares(context=0.0, decoder=0.0, wild=20.0)  # of a backbone
+    crops: CodedCrops | None = None  # of a decoder
+    adversarial: Adversarial | None = None  # of a decoder that invents detail
 
     def __post_init__(self) -> None:
         if not self.minutes > 0 or not self.stages or self.stages[0].start != 0:
@@ -67,6 +139,16 @@ class Recipe:
     def stage(self, progress: float) -> Stage:
         """The stage in force at a fraction of the time."""
         return [stage for stage in self.stages if stage.start <= progress][-1]
+
+    def rate_of(self, role: Role) -> float:
+        """The learning rate at the plateau of parameters of a role."""
+        return {
+            Role.ENTROPY: self.lr_entropy,
+            Role.TRANSFORMS: self.lr_transforms,
+            Role.LINEAR: self.lr_linear,
+            Role.VECTORS: self.lr_vectors,
+            Role.SMALL: self.lr_small,
+        }[role]
 
     def rate(self, progress: float) -> float:
         """Learning rate relative to the plateau: linear warm-up, hold, linear decay."""
@@ -90,8 +172,14 @@ def read_recipe(path: Path) -> Recipe:
     """The recipe in a model's TOML; raises ModelError where it is missing or malformed."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))["training"]
-        stages = tuple(built(Stage, stage) for stage in table["stages"])
-        return built(Recipe, table | {"stages": stages})
+        parts: dict[str, Any] = {"stages": tuple(built(Stage, stage) for stage in table["stages"])}
+        if "shares" in table:
+            parts["shares"] = built(Shares, table["shares"])
+        if "crops" in table:
+            parts["crops"] = built(CodedCrops, table["crops"])
+        if "adversarial" in table:
+            parts["adversarial"] = built(Adversarial, table["adversarial"])
+        return built(Recipe, table | parts)
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -1,10 +1,11 @@
 """A resumable training run, scheduled by wall clock, the same on CPU and GPU."""
 
 import copy
+import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -16,8 +17,9 @@ from torch._dynamo.exc import TorchDynamoException
 
 from lcomp.errors import LcompError
 from lcomp.files import replacing
-from lcomp.model.devices import first_line
+from lcomp.model.devices import first_line, memory_errors
 from lcomp.model.precision import prefers_bf16
+from lcomp.networks.roles import Role, role_of
 from lcomp.training.data import Pool, find_pictures
 from lcomp.training.recipe import Recipe
 from lcomp.training.soap import Soap
@@ -69,27 +71,16 @@ def parameter_group(parameters: Sequence[nn.Parameter], rate: float) -> Paramete
 
 def make_optimizers(model: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
     """AdamW and SOAP, which takes the convolution weights, with the learning rates of the recipe."""
-    linear, vectors, small, entropy, transforms = [], [], [], [], []
-    for name, parameter in model.named_parameters():
-        if name.endswith(".linear"):
-            linear.append(parameter)
-        elif name.endswith(".points"):
-            vectors.append(parameter)
-        elif parameter.ndim == 1 or ".path" in name or ".expand" in name:
-            small.append(parameter)
-        elif any(part in name for part in ("g_a.", "g_s.", "enhancer.")):
-            transforms.append(parameter)
-        else:
-            entropy.append(parameter)
-    plain = [
-        parameter_group(linear, recipe.lr_linear),
-        parameter_group(vectors, recipe.lr_vectors),
-        parameter_group(small, recipe.lr_small),
-    ]
+
+    def group(role: Role) -> ParameterGroup:
+        chosen = [parameter for parameter in model.parameters() if role_of(parameter) is role]
+        return parameter_group(chosen, recipe.rate_of(role))
+
+    plain = [group(role) for role in (Role.LINEAR, Role.VECTORS, Role.SMALL)]
     adam = torch.optim.AdamW(plain, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
     return [
         adam,
-        Soap([parameter_group(entropy, recipe.lr_entropy), parameter_group(transforms, recipe.lr_transforms)]),
+        Soap([group(role) for role in (Role.ENTROPY, Role.TRANSFORMS)]),
     ]
 
 
@@ -163,6 +154,7 @@ class TrainingRun(ABC, Generic[Model]):
             torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
         return loss.detach()
 
+    @memory_errors("training")
     def run(self, report: Callable[[Report], None], every: float = 5.0) -> None:
         """Train until the recipe's time is spent; checkpoint, validate and report every `every` minutes."""
         try:
@@ -185,8 +177,19 @@ class TrainingRun(ABC, Generic[Model]):
                     raise LcompError(f"training diverged at step {self.step}")
                 cost = costs.mean().item()
                 self.save()
-                report(Report(self.step, self.minutes, cost, self.validate(), self.notes()))
+                self.report(report, cost)
                 last, losses = time.monotonic(), []
+
+    def report(self, report: Callable[[Report], None], cost: float) -> None:
+        """Validate, tell `report`, and add a line to the run's `metrics.jsonl`."""
+        at = Report(self.step, self.minutes, cost, self.validate(), self.notes())
+        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(at._asdict() | self.figures()) + "\n")
+        report(at)
+
+    def figures(self) -> dict[str, float]:
+        """What `metrics.jsonl` holds besides the costs."""
+        return {}
 
     def notes(self) -> str:
         """What a report says besides the costs."""
@@ -199,6 +202,7 @@ class TrainingRun(ABC, Generic[Model]):
     def save(self) -> None:
         """Write the checkpoint, atomically."""
         state = self.describe() | {
+            "recipe": asdict(self.recipe),
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],

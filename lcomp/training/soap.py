@@ -16,7 +16,7 @@ LARGEST_SIDE = 768
 """Sides beyond this length are not rotated: their eigenvectors cost more than they bring."""
 
 
-class Covariance:
+class Side:
     """Covariance of a weight's gradients along its output or input channels, and its eigenvectors."""
 
     def __init__(self, covariance: Tensor) -> None:
@@ -40,7 +40,7 @@ class Rotation:
 
     def __init__(self, gradient: Tensor) -> None:
         covariances = self.covariances(gradient)
-        self.out, self.into = (Covariance(one) if len(one) <= LARGEST_SIDE else None for one in covariances)
+        self.out, self.into = (Side(one) if len(one) <= LARGEST_SIDE else None for one in covariances)
 
     @staticmethod
     def covariances(gradient: Tensor) -> tuple[Tensor, Tensor]:
@@ -139,4 +139,4 @@ class Soap(torch.optim.Optimizer):
         state["momentum"] = rotation.forward(momentum)
 
 
-torch.serialization.add_safe_globals([Covariance, Rotation])  # checkpoints hold them
+torch.serialization.add_safe_globals([Side, Rotation])  # checkpoints hold them

@@ -1,18 +1,31 @@
-"""Start from a transform codec: the principal components of 16x16 blocks in the linear path."""
+"""Where a backbone starts: from other weights, or from a transform codec.
+
+The latter is the principal components of 16x16 blocks in the linear path.
+"""
 
 import math
 
 import numpy as np
 import torch
+from torch import nn
 
 from lcomp.entropy.tables import SCALE_MIN
+from lcomp.errors import LcompError
 from lcomp.networks.blocks import QUALITIES, quality_weights
-from lcomp.networks.config import STRIDE
 from lcomp.networks.hyperprior import Hyperprior
 from lcomp.training.data import Pool, to_signal
+from lcomp.types import STRIDE
 
 BLOCKS = 160_000
 """Blocks the components are computed from."""
+
+
+def copy_weights(model: nn.Module, known: nn.Module) -> None:
+    """Set a network to the weights of another one; raises LcompError where they are not built alike."""
+    try:
+        model.load_state_dict(known.state_dict())
+    except RuntimeError as error:
+        raise LcompError("a network can only start from one that is built alike") from error
 
 
 @torch.no_grad()

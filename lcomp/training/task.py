@@ -9,8 +9,8 @@ from pathlib import Path
 
 from lcomp.entropy.tables import Table
 from lcomp.errors import LcompError
+from lcomp.model.devices import choose_device, memory_errors
 from lcomp.training.backbone import BackboneRun, trained_family
-from lcomp.training.context import ContextRun
 from lcomp.training.decoder import DecoderRun
 from lcomp.training.export import export, export_context, export_decoder, replace_files
 from lcomp.training.gan import GanRun
@@ -20,9 +20,15 @@ from lcomp.training.run import Setting
 from lcomp.training.tables import export_fitted
 from lcomp.zoo.registry import ModelInfo, read_model
 
-Trainer = BackboneRun | ContextRun | DecoderRun | GanRun
+Trainer = BackboneRun | DecoderRun | GanRun
 
 
+def setting_of(task: Task, data: Path, folder: Path, device: str, compiled: bool) -> Setting:
+    """What the run of a task works with; raises LcompError for a device that cannot be used."""
+    return Setting(task.recipe, data, folder, choose_device(device), compiled)
+
+
+@memory_errors("training")
 def make_trainer(task: Task, setting: Setting, start: Path | None) -> Trainer:
     """The run that a task is, from its checkpoint, from another run's folder or an installed model's TOML, or anew.
 
@@ -39,10 +45,8 @@ def make_trainer(task: Task, setting: Setting, start: Path | None) -> Trainer:
         if small and not small.enhancer:
             raise LcompError(f"{start} has no decoder of its own")
         return DecoderRun(info, setting, small.enhancer if small else None)
-    if info.context:
-        if small and not small.context:
-            raise LcompError(f"{start} has no context model")
-        return ContextRun(info, setting, small.context if small else None)
+    if info.backbone:
+        raise LcompError(f"'{info.name}' is trained beside its backbone: train {info.backbone.source.name}")
     if task.viewer and task.viewer.inventive:
         raise LcompError(f"'{task.viewer.name}' cannot be trained beside its backbone")
     context = task.beside.context if task.beside else None
@@ -78,6 +82,7 @@ def all_or_nothing(models: tuple[ModelInfo, ...]) -> Iterator[Path]:
         replace_files({copies[copy]: copy.read_bytes() for copy in changed})
 
 
+@memory_errors("training")
 def export_trained(task: Task, trainer: Trainer, status: Callable[[str], None]) -> list[Path]:
     """Write the averaged weights of all models of a task, and return their files; `status` is told what is done."""
     training = {
@@ -101,8 +106,6 @@ def export_trained(task: Task, trainer: Trainer, status: Callable[[str], None]) 
         if isinstance(trainer, DecoderRun | GanRun):
             network = trainer.shown() if isinstance(trainer, GanRun) else trainer.average
             export_decoder(network.g_s, described(task.info), training)
-        elif isinstance(trainer, ContextRun):
-            fit(functools.partial(export_context, trainer.average, described(task.info), training), task.info)
         else:
             family = trainer.average
             fit(functools.partial(export, family.backbone, described(task.info), training), task.info)

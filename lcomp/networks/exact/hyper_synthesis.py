@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lcomp.entropy.tables import SCALES, STEPS_PER_OCTAVE
-from lcomp.networks.config import HYPER_STRIDE, PLUNGE
-from lcomp.types import QUALITY_STEPS
+from lcomp.networks.config import PLUNGE
+from lcomp.types import HYPER_STRIDE, QUALITY_STEPS
 
 # fractional bits and largest magnitudes (at these bits) of everything between the convolutions
 ACTIVATION_BITS, ACTIVATION_MAX = 8, 2**17
