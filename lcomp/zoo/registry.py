@@ -4,7 +4,7 @@ import tomllib
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lcomp.errors import ModelError
 from lcomp.networks.config import BackboneConfig, ContextConfig, RefinementConfig
@@ -136,17 +136,38 @@ def model_by_name(name: str) -> ModelInfo:
     raise ModelError(f"unknown model '{name}' (installed: {', '.join(model.name for model in all_models())})")
 
 
+class Release(NamedTuple):
+    """Weights that some version of lcomp had."""
+
+    model: str
+    version: str
+
+
+@cache
+def releases() -> dict[int, Release]:
+    """All weights that there ever were, by fingerprint (`weights/versions.toml`)."""
+    text = (data_folder() / "weights" / "versions.toml").read_text(encoding="utf-8")
+    return {
+        int(fingerprint, 16): Release(model, version)
+        for model, versions in tomllib.loads(text).items()
+        for fingerprint, version in versions.items()
+    }
+
+
 def model_by_number(number: int, fingerprint: int) -> ModelInfo:
     """The installed model a file was written with; raises ModelError where it is not the same one."""
+    release = releases().get(fingerprint)
+    writer = f"lcomp {release.version}" if release else "an unknown version of lcomp"
     for model in all_models():
         if model.number == number:
             if model.fingerprint != fingerprint:
                 raise ModelError(
-                    f"file was written with other weights of '{model.name}' "
+                    f"file was written with other weights of '{model.name}' by {writer}: only that can decode it "
                     f"(file {fingerprint:08x}, installed {model.fingerprint:08x})"
                 )
             return model
-    raise ModelError(f"file needs model number {number}, which is not installed")
+    name = f"'{release.model}'" if release else f"number {number}"
+    raise ModelError(f"file needs model {name}, which is not installed: it was written by {writer}")
 
 
 def decoder_names() -> list[str]:

@@ -1,33 +1,32 @@
-"""Weights files: safetensors with float networks and the integer tensors that decide the bitstream."""
+"""Weights files: safetensors with float networks and the integer tensors that decide the bitstream.
+
+What the latter are is in `lcomp.zoo.layers`, `hyperprior_tensors` and `context_tensors`.
+"""
 
 import hashlib
 import zlib
 from typing import NamedTuple
 
-import numpy as np
 import safetensors
 import safetensors.torch
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lcomp.entropy.tables import Table, unpack_tables
 from lcomp.errors import ModelError
 from lcomp.networks.blocks import place
-from lcomp.networks.config import BackboneConfig, ContextConfig
+from lcomp.networks.config import BackboneConfig
 from lcomp.networks.enhancer import Enhancer
-from lcomp.networks.exact.context import ContextTables, IntegerContext, IntegerContextLayers
+from lcomp.networks.exact.context import IntegerContext
 from lcomp.networks.exact.hyper_context import IntegerHyperContext
-from lcomp.networks.exact.hyper_synthesis import LAYER_NAMES, IntegerHyperSynthesis, IntegerLayer, IntegerLayers
-from lcomp.networks.hyper_context import PARTS
+from lcomp.networks.exact.hyper_synthesis import IntegerHyperSynthesis
 from lcomp.networks.hyperprior import HyperAnalysis
-from lcomp.networks.passes import passes
 from lcomp.networks.scale import LatentScale
 from lcomp.networks.transforms import Analysis, Synthesis
+from lcomp.zoo.context_tensors import exact_context
+from lcomp.zoo.hyperprior_tensors import exact_hyper_context, exact_path
+from lcomp.zoo.layers import EXACT
 from lcomp.zoo.registry import ModelInfo
-
-EXACT = "exact."
-"""Prefix of the tensors that decide the bitstream."""
 
 
 class Networks(nn.Module):
@@ -59,97 +58,6 @@ def fingerprint(tensors: dict[str, Tensor]) -> int:
         crc = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), crc)
         crc = zlib.crc32(tensor.contiguous().numpy().astype(tensor.numpy().dtype.newbyteorder("<")).tobytes(), crc)
     return crc
-
-
-HYPER_CONTEXT_LAYERS = tuple(f"{name}.{part}" for name in ("enter", "leave") for part in range(PARTS - 1))
-"""Layers of `lcomp.networks.hyper_context.HyperContext`."""
-
-
-def integer_layer(tensors: dict[str, Tensor], name: str, shift: int, device: torch.device) -> IntegerLayer:
-    """The layer of a name, in float64 on a device."""
-    weight, bias = tensors[name + ".weight"], tensors[name + ".bias"]
-    return IntegerLayer(weight.double().to(device), bias.double().to(device), shift)
-
-
-def exact_path(tensors: dict[str, Tensor], device: torch.device) -> IntegerHyperSynthesis:
-    """The integer h_s on a device; raises ValueError where sums could exceed 2^53."""
-    shifts = tensors[EXACT + "h_s.shifts"].tolist()
-
-    def integers(name: str) -> NDArray[np.int64]:
-        return tensors[EXACT + name].numpy().astype(np.int64)
-
-    layers = IntegerLayers(
-        *(
-            integer_layer(tensors, f"{EXACT}h_s.{name}", shift, device)
-            for name, shift in zip(LAYER_NAMES, shifts, strict=True)
-        )
-    )
-    return IntegerHyperSynthesis(
-        layers,
-        log_deviation=integers("log_deviation"),
-        z_log_gain=integers("z_log_gain"),
-        z_log_scale=integers("z_log_scale"),
-        exp2=integers("exp2"),
-    )
-
-
-def exact_hyper_context(
-    tensors: dict[str, Tensor], h_s: IntegerHyperSynthesis, device: torch.device
-) -> IntegerHyperContext:
-    """The integer h_c on a device; raises ValueError where sums could exceed 2^53."""
-    prefix = EXACT + "h_c."
-    layers = [
-        integer_layer(tensors, prefix + name, shift, device)
-        for name, shift in zip(HYPER_CONTEXT_LAYERS, tensors[prefix + "shifts"].tolist(), strict=True)
-    ]
-    quality = tensors[prefix + "quality"].numpy().astype(np.int64)
-    return IntegerHyperContext(h_s, tuple(layers[: PARTS - 1]), tuple(layers[PARTS - 1 :]), quality)
-
-
-def context_layer_names(config: ContextConfig) -> list[str]:
-    """Names of the layers of `lcomp.networks.context.Context`, in the order of `IntegerContextLayers`."""
-    count, groups = len(list(passes(config))), len(config.groups)
-    later, between = sum(step.part > 0 for step in passes(config)), groups - 1
-    return [
-        "enter",
-        *(f"parameters_of.{number}.enter" for number in range(count)),
-        *(f"parameters_of.{number}.leave" for number in range(count)),
-        *(f"across.{number}" for number in range(later)),
-        *(f"onward.{group}" for group in range(between)),
-        *(f"mixers.{group}.enter" for group in range(between)),
-        *(f"mixers.{group}.leave" for group in range(between)),
-    ]
-
-
-def exact_context(tensors: dict[str, Tensor], config: ContextConfig, device: torch.device) -> IntegerContext:
-    """The integer context model on a device; raises ValueError where sums could exceed 2^53."""
-    prefix = EXACT + "context."
-    count, groups = len(list(passes(config))), len(config.groups)
-    later, between = sum(step.part > 0 for step in passes(config)), groups - 1
-    layers = iter(
-        integer_layer(tensors, prefix + name, shift, device)
-        for name, shift in zip(context_layer_names(config), tensors[prefix + "shifts"].tolist(), strict=True)
-    )
-
-    def take(number: int) -> tuple[IntegerLayer, ...]:
-        return tuple(next(layers) for _ in range(number))
-
-    def function(name: str) -> Tensor:
-        return tensors[prefix + name].double().to(device)
-
-    return IntegerContext(
-        config,
-        IntegerContextLayers(
-            next(layers), take(count), take(count), take(later), take(between), take(between), take(between)
-        ),
-        ContextTables(
-            quality=tensors[prefix + "quality"].numpy().astype(np.int64),
-            energy=function("energy"),
-            expected=function("expected"),
-            sigma=function("sigma"),
-            sign_offset=int(tensors[prefix + "sign_offset"]),
-        ),
-    )
 
 
 def read_own_tensors(model: ModelInfo) -> dict[str, Tensor]:
@@ -222,3 +130,14 @@ def read_enhancer(model: ModelInfo, device: torch.device) -> Enhancer:
         raise ModelError(f"weights of '{model.name}' are not usable: {model.weights_path}: {error}") from error
     place(network, device)
     return network.eval().requires_grad_(False)
+
+
+def half_precision(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Float networks in fp16; statistics and per-quality vectors stay fp32."""
+    return {
+        name: tensor.detach()
+        .cpu()
+        .contiguous()
+        .to(torch.float32 if name.endswith(".points") or name.startswith("scale.") else torch.float16)
+        for name, tensor in tensors.items()
+    }
