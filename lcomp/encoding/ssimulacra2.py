@@ -163,21 +163,32 @@ def compare(ours: Views, theirs: Views, blur: Blur) -> Tensor:
     return torch.stack([*means, *fourths], 2)
 
 
-def ssimulacra2_distortion(x_hat: Tensor, x: Tensor, blur: Blur = blurred_inside) -> Tensor:
+def weights_of(scales: int, reference: bool) -> Tensor:
+    """WEIGHTS [3, scales, 6] of a picture that has so many scales.
+
+    Where it has fewer than SCALES, the reference takes the numbers in their order, whatever they were fitted to.
+    """
+    weights = torch.tensor(WEIGHTS)
+    return weights.flatten()[: 18 * scales].view(3, scales, 6) if reference else weights[:, :scales]
+
+
+def ssimulacra2_distortion(x_hat: Tensor, x: Tensor, reference: bool = False) -> Tensor:
     """Distortion [B] of pictures x_hat [B, 3, H, W] of x, both sRGB in [-1, 1]: 0 for a copy, 5.8 at a score of 70.
 
-    It is the part of SSIMULACRA2 before the last exponent, about proportional to the errors that it is made of.
+    It is the part of SSIMULACRA2 before the last exponent, about proportional to the errors that it is made of. With
+    `reference` borders and small pictures count as in the reference implementation.
     """
+    blur = blurred if reference else blurred_inside
     with torch.autocast(x.device.type, enabled=False):
         ours, theirs = to_linear(x_hat), to_linear(x)
-        total = x.new_zeros(len(x), dtype=torch.float32)
-        for scale in range(SCALES):
-            if min(ours.shape[2:]) < SMALLEST_SIDE:
-                break
-            statistics = compare(views(to_xyb(ours), blur), views(to_xyb(theirs), blur), blur)
-            total = total + (statistics * total.new_tensor([plane[scale] for plane in WEIGHTS])).sum((1, 2))
+        statistics: list[Tensor] = []
+        while len(statistics) < SCALES and min(ours.shape[2:]) >= SMALLEST_SIDE:
+            statistics.append(compare(views(to_xyb(ours), blur), views(to_xyb(theirs), blur), blur))
             ours, theirs = (F.avg_pool2d(picture, 2, ceil_mode=True) for picture in (ours, theirs))
-        total = GAIN * total
+        if not statistics:
+            return 0 * ours.mean((1, 2, 3))
+        weights = weights_of(len(statistics), reference).to(x.device)
+        total = GAIN * (torch.stack(statistics, 2) * weights).sum((1, 2, 3))
         first, second, third = POLYNOMIAL
         return (first + (second + third * total) * total) * total
 
@@ -192,5 +203,5 @@ def ssimulacra2(ours: Pixels, original: Pixels) -> float:
     100.0
     """
     x_hat, x = (torch.from_numpy(each.copy()).permute(2, 0, 1)[None] / 127.5 - 1 for each in (ours, original))
-    distortion = ssimulacra2_distortion(x_hat, x, blurred).item()
+    distortion = ssimulacra2_distortion(x_hat, x, reference=True).item()
     return 100 - 10 * max(distortion, 0.0) ** EXPONENT
