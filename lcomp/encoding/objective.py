@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lcomp.encoding.distortion import squared_error
-from lcomp.encoding.rdoq import CAUTION, error_weight
+from lcomp.encoding.rdoq import DISTORTION_WEIGHT, error_weight
 from lcomp.encoding.ssimulacra2 import ssimulacra2_distortion
 from lcomp.networks.blocks import lmbda, log_linear
 
@@ -18,7 +18,7 @@ STEP_BITS = 14.0
 """Bits that a squared error of one step is worth where nothing but the bits tells how fine the steps are.
 
 In a model that is tuned for the squared error, where it can be told, it is worth about as much in all channels that are
-not nearly always zero (models/README.md): steps are as fine as the bits allow, whatever the distortion is.
+not nearly always zero (docs/lab/LOG.md): steps are as fine as the bits allow, whatever the distortion is.
 """
 
 
@@ -34,7 +34,7 @@ class Objective(ABC):
         """Distortion [B] of pictures x_hat [B, 3, H, W] of x, both in [-1, 1]."""
 
     @abstractmethod
-    def error_weight(self, gain: Tensor, q: Tensor, caution: float = CAUTION) -> Tensor:
+    def error_weight(self, gain: Tensor, q: Tensor, distortion_weight: float = DISTORTION_WEIGHT) -> Tensor:
         """Bits that a squared error of one step of y is worth, for its gain [B, M, 1, 1] at qualities q [B]."""
 
 
@@ -49,9 +49,9 @@ class SquaredError(Objective):
         """Mean squares, in grey levels."""
         return squared_error(x_hat, x)
 
-    def error_weight(self, gain: Tensor, q: Tensor, caution: float = CAUTION) -> Tensor:
+    def error_weight(self, gain: Tensor, q: Tensor, distortion_weight: float = DISTORTION_WEIGHT) -> Tensor:
         """As if the synthesis were orthonormal (`lcomp.encoding.rdoq`)."""
-        return error_weight(gain, lmbda(q)[:, None, None, None], caution)
+        return error_weight(gain, lmbda(q)[:, None, None, None], distortion_weight)
 
 
 class MsSsim(Objective):
@@ -73,9 +73,9 @@ class MsSsim(Objective):
         similarity: Tensor = ms_ssim(ours, theirs, data_range=2, size_average=False)
         return 1 - similarity
 
-    def error_weight(self, gain: Tensor, q: Tensor, caution: float = CAUTION) -> Tensor:
+    def error_weight(self, gain: Tensor, q: Tensor, distortion_weight: float = DISTORTION_WEIGHT) -> Tensor:
         """The same for all steps."""
-        return torch.full_like(gain, caution * STEP_BITS)
+        return torch.full_like(gain, distortion_weight * STEP_BITS)
 
 
 SQUARED_ERROR_SHARE = 0.03
@@ -93,9 +93,9 @@ class Visual(Objective):
         """The weighted sum of both."""
         return ssimulacra2_distortion(x_hat, x) + SQUARED_ERROR_SHARE * squared_error(x_hat, x)
 
-    def error_weight(self, gain: Tensor, q: Tensor, caution: float = CAUTION) -> Tensor:
+    def error_weight(self, gain: Tensor, q: Tensor, distortion_weight: float = DISTORTION_WEIGHT) -> Tensor:
         """The same for all steps."""
-        return torch.full_like(gain, caution * STEP_BITS)
+        return torch.full_like(gain, distortion_weight * STEP_BITS)
 
 
 OBJECTIVES: dict[str, Objective] = {"mse": SquaredError(), "ms-ssim": MsSsim(), "visual": Visual()}

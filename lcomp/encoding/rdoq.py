@@ -1,4 +1,4 @@
-"""Rate-distortion optimised rounding of the latents: the encoder's choice, invisible to the decoder."""
+"""Rate-distortion optimised quantisation (RDOQ) of the latents: the encoder's choice, invisible to the decoder."""
 
 import math
 
@@ -9,28 +9,23 @@ from torch import Tensor
 from lcomp.entropy.latents import MAX_SYMBOL
 from lcomp.entropy.tables import ESCAPE_BITS, MAX_RADIUS, PRECISION, Table
 
-CAUTION = 2.5
+DISTORTION_WEIGHT = 2.5
 """Weight of the distortion: the synthesis is not the orthonormal transform that the estimate takes it for.
 
-Chosen by BD-rate on twelve validation photographs, where 2.2 and 3 do as well and 1.6 takes 0.2 to 0.4 % more (no
-command repeats that).
+By BD-rate 2.2 and 3 do as well (docs/lab/LOG.md).
 """
 
-CAUTION_IN_CONTEXT = 2.0
-"""The same where what a symbol does to later channel groups counts too (`symbol_search.RIPPLE`) and no search follows.
-
-Takes 0.1 % off the BD-rate of 13 other validation photographs; without a context model it would add as much, and with a
-search 0.2 % (no command repeats that).
-"""
+DISTORTION_WEIGHT_IN_CONTEXT = 2.0
+"""The same without a search, where what a symbol does to later channel groups counts too (`RIPPLE_BITS`)."""
 
 
-def error_weight(gain: Tensor, trade_off: float | Tensor, caution: float = CAUTION) -> Tensor:
+def error_weight(gain: Tensor, trade_off: float | Tensor, distortion_weight: float = DISTORTION_WEIGHT) -> Tensor:
     """Bits that a squared error of one step is worth, for the gain of y and lmbda.
 
     An error of one step is gain^-2 in the squared error of a 16x16 block in [-1, 1]: 127.5^2 / 3 times that is
     255^2 MSE per pixel.
     """
-    return caution * trade_off * 127.5**2 / 3 / gain.square()
+    return distortion_weight * trade_off * 127.5**2 / 3 / gain.square()
 
 
 def worth_a_look(symbols: Tensor) -> Tensor | slice:

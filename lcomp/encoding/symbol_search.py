@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lcomp.encoding.objective import OBJECTIVES
-from lcomp.encoding.rdoq import CAUTION, CAUTION_IN_CONTEXT, Rdoq
+from lcomp.encoding.rdoq import DISTORTION_WEIGHT, DISTORTION_WEIGHT_IN_CONTEXT, Rdoq
 from lcomp.encoding.reconstruction import Reconstruction
 from lcomp.format.tiles import Rectangle
 from lcomp.model.decoders import Decoder
@@ -47,56 +47,42 @@ LEVELS = (
 )
 """SymbolSearch 0 .. 9."""
 
-SHARE = 0.7
-"""How many of the moves that may pay are tried at once in the first round, falling to 0: their errors overlap.
+FIRST_ROUND_SHARE = 0.7
+"""How many of the moves that may pay are tried at once in the first round, falling to 0: their errors overlap."""
 
-Chosen like LIMIT, LEAST, RIPPLE and FAITH on crops of a few validation photographs at three qualities (no command
-repeats it).
-"""
-
-FAITH = 0.9
+LATENT_SHARE = 0.9
 """How far the other symbols are chosen for the latents they stand for, not for what was decoded, when means have moved.
 
-Moves change means in a context model only; without one this matters to the rounding alone, hardly at all. With 0 the
-errors of the rounds add up, with 1 all symbols change that were near the middle between two (models/README.md).
+Moves change means in a context model only. With 0 the errors of the rounds add up, with 1 all symbols change that were
+near the middle between two (docs/lab/LOG.md).
 """
 
-LIMIT = 12.0
+MAX_MOVE_BITS = 12.0
 """Bits that a move may cost by a first guess, which takes g_s for linear, in order to be tried."""
 
-LEAST = 0.3
+MIN_GAIN_BITS = 0.3
 """Bits that a move must save."""
 
-RIPPLE = (1.8, 1.0, 0.8, 0.3)
+RIPPLE_BITS = (1.8, 1.0, 0.8, 0.3)
 """Bits that a move costs by what it does to the predictions of later channel groups in a context model, by group.
 
-Each move shifts many means, away from where the symbols already chosen want them. It counts from effort 1 on: there it
-takes 0.1 % off the BD-rate of fourteen validation crops (no command repeats it).
+Each move shifts many means, away from where the symbols already chosen want them. It counts from effort 1 on.
 """
 
-SEEN = 64
+SEARCH_HALO = 64
 """Pixels, a multiple of STRIDE, beyond a window whose error the search looks at.
 
-Decoders reach further, but what a gradient needs of every pixel is what takes the search's time and memory. Two
-validation photographs of two tiles had the same PSNR around their seam as when all was seen (no command repeats it).
+Decoders reach further, but what a gradient needs of every pixel is what takes the search's time and memory.
 """
 
-CLEAR = 0.005
-"""Share of its cost that the middle of a window must gain to speak for all of it.
+CLEAR_GAIN = 0.005
+"""Share of its cost that the middle of a window must gain to speak for all of it."""
 
-Ten crops of validation photographs, with and without context, at three qualities, gained 0.9 to 3.6 % in one round (no
-command repeats it).
-"""
-
-ASTRAY = 4.0
+MAX_LATENT_ERROR = 4.0
 """Error of a latent, in quantisation steps, that shows h_s to be wrong: photographs stay at about 2."""
 
-TAME = 0.5
-"""Magnitude, in expected ones, that latents are cut off at where they have led h_a astray.
-
-A training picture made of steep ramps has 29.3 dB at q = 8 with 0.25 and 29.4 dB with 0.5; with z = 0 it has 21.4 dB
-(no command repeats it).
-"""
+CLAMPED_SPREADS = 0.5
+"""Magnitude, in expected ones, that latents are clamped to where they have led h_a astray."""
 
 SEED = 6
 """Of the random numbers that decide which moves are made."""
@@ -113,19 +99,19 @@ class Moves(NamedTuple):
     """Moves to be tried, one per symbol."""
 
     step: Tensor  # [1, M, h, w]: 1, -1, or 0 where none is tried
-    bits: Tensor  # [1, M, h, w]: what they add to the file, RIPPLE included
+    bits: Tensor  # [1, M, h, w]: what they add to the file, RIPPLE_BITS included
 
 
 def ripple(groups: tuple[int, ...]) -> Tensor:
-    """RIPPLE for each channel [1, M, 1, 1] of a context model's groups; 0 [1, 1, 1, 1] where there are none."""
-    costs = [bits for channels, bits in zip(groups, RIPPLE, strict=False) for _ in range(channels)]
+    """RIPPLE_BITS for each channel [1, M, 1, 1] of a context model's groups; 0 [1, 1, 1, 1] where there are none."""
+    costs = [bits for channels, bits in zip(groups, RIPPLE_BITS, strict=False) for _ in range(channels)]
     return torch.tensor(costs + [0.0] * (max(sum(groups), 1) - len(costs)))[None, :, None, None]
 
 
 def astray(y: Tensor, choice: Choice) -> Tensor:
     """Where in z [1, 1, h, w] symbols are far from y [1, M, rows, columns], and next to that."""
     error = pad_to((y - choice.y_hat()).abs().amax(1, keepdim=True), HYPER_STRIDE)
-    return F.max_pool2d(F.max_pool2d(error, HYPER_STRIDE), 3, 1, 1) > ASTRAY
+    return F.max_pool2d(F.max_pool2d(error, HYPER_STRIDE), 3, 1, 1) > MAX_LATENT_ERROR
 
 
 class SymbolSearch:
@@ -140,7 +126,9 @@ class SymbolSearch:
         self.objective = OBJECTIVES[model.info.metric]
         self.decoder = decoder or model.transforms.mse
         context = model.tile.context
-        self.caution = CAUTION_IN_CONTEXT if context and not self.level.rounds else CAUTION
+        self.distortion_weight = (
+            DISTORTION_WEIGHT_IN_CONTEXT if context and not self.level.rounds else DISTORTION_WEIGHT
+        )
         self.ripple = ripple(context.config.groups if context else ()).to(model.device)
 
     def choose(
@@ -156,12 +144,12 @@ class SymbolSearch:
         `progress` is told which share of the window is done.
         """
         picture = Rectangle(0, 0, pixels.shape[1], pixels.shape[0])
-        around = surroundings(window, picture, max(self.transforms.mse.halo, SEEN))
+        around = surroundings(window, picture, max(self.transforms.mse.halo, SEARCH_HALO))
         x = self.transforms.signal(pixels, around)
         y = self.transforms.latents(x, quality)
         self.tile.watch.lap("analysis")
         if self.level.rounds:
-            seen = surroundings(window, picture, SEEN)
+            seen = surroundings(window, picture, SEARCH_HALO)
             x, y = x[(..., *seen.within(around))], y[(..., *seen.latents().within(around.latents()))]
             [place] = [tile.latents().within(seen.latents()) for tile in tiles]
             # whatever the caller has said about gradients
@@ -190,7 +178,7 @@ class SymbolSearch:
         wrong = astray(y, choice)
         if not wrong.any():
             return choice
-        most = TAME * scale.spread(w)
+        most = CLAMPED_SPREADS * scale.spread(w)
         tame = torch.where(wrong, self.hyper_latents(y.clamp(-most, most), w), z)
         others = [self.given(each, y, weight, quality) for each in (tame, z * ~wrong)]
         return min(choice, *others, key=lambda each: self.cost(y, each, weight))
@@ -198,7 +186,7 @@ class SymbolSearch:
     def error_weight(self, w: Tensor, quality: int) -> Tensor:
         """Bits [1, M, 1, 1] that a squared error of one step of y is worth, at quality weights w [1, 9]."""
         gain = self.transforms.networks.scale.gain(w)
-        return self.objective.error_weight(gain, as_qualities(quality, w.device), self.caution)
+        return self.objective.error_weight(gain, as_qualities(quality, w.device), self.distortion_weight)
 
     def hyper_latents(self, y: Tensor, w: Tensor) -> Tensor:
         """Z [1, Z, h, w] of y [1, M, rows, columns], at quality weights w [1, 9]."""
@@ -236,7 +224,7 @@ class SymbolSearch:
         first, weight = self.first(tile, scene.quality), self.error_weight(scene.w, scene.quality)
         found = SearchState(first, tile)
         for number in range(self.level.rounds):
-            share = SHARE * (1 - number / self.level.rounds)
+            share = FIRST_ROUND_SHARE * (1 - number / self.level.rounds)
             moves = self.moves(tile, found.choice, weight, share, random)
             latents = self.surrounded(y, place, found.choice)
             latents.symbols[(..., *place)] += moves.step / 2
@@ -258,7 +246,7 @@ class SymbolSearch:
         if middle is not None:
             part, (rows, columns) = scene.part(middle), middle.latents().within(scene.place.latents())
             first, last = (self.whole_cost(part, latents.part(rows, columns)) for latents in (before, after))
-            if last < (1 - CLEAR) * first:
+            if last < (1 - CLEAR_GAIN) * first:
                 return True
         return self.whole_cost(scene, after) < self.whole_cost(scene, before)
 
@@ -290,15 +278,15 @@ class SymbolSearch:
         guess_up, guess_down = weight * (1 - 2 * error) + up, weight * (1 + 2 * error) + down
         upwards = guess_up < guess_down
         tried = torch.rand(symbols.shape, generator=random, device="cpu").to(symbols.device) < share
-        tried &= (scales > 0) & (torch.minimum(guess_up, guess_down) < LIMIT)
+        tried &= (scales > 0) & (torch.minimum(guess_up, guess_down) < MAX_MOVE_BITS)
         return Moves(torch.where(upwards, 1.0, -1.0) * tried, torch.where(upwards, up, down))
 
     @torch.inference_mode()
     def moved(self, found: SearchState, moves: Moves, slope: Tensor, weight: Tensor, quality: int) -> SearchState:
         """What is found after those moves that pay by the slope half way, and what follows for the other symbols."""
-        choice, paying = found.choice, moves.step * (moves.step * slope + moves.bits < -LEAST)
+        choice, paying = found.choice, moves.step * (moves.step * slope + moves.bits < -MIN_GAIN_BITS)
         here = choice._replace(symbols=as_symbols(choice.symbols + paying)).y_hat()
         target = torch.where(paying != 0, here, found.target)
         # where a symbol was moved, both are the same
-        wanted = here.lerp(target, FAITH)
+        wanted = here.lerp(target, LATENT_SHARE)
         return SearchState(self.tile.choose(wanted, choice.side, quality, self.optimised(weight)), target)

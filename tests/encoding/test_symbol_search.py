@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import DATA, noise_image
 from PIL import Image
 from typer.testing import CliRunner
 
 import lcomp
+from helpers.paths import DATA
+from helpers.pictures import noise_image
 from lcomp.cli.app import app
 from lcomp.decoding.area import decode_tiles
 from lcomp.encoding.distortion import psnr
@@ -243,7 +244,7 @@ def test_a_picture_that_leads_the_hyperprior_astray(tiny_info: ModelInfo, monkey
     sane = first()
     codec.transforms.networks.h_a.leave.register_forward_hook(mad)
     repaired = first()
-    monkeypatch.setattr("lcomp.encoding.symbol_search.ASTRAY", float("inf"))
+    monkeypatch.setattr("lcomp.encoding.symbol_search.MAX_LATENT_ERROR", float("inf"))
     assert error(first()) > 20
     assert error(sane) < 1.5
     assert error(repaired) < 1.5
