@@ -101,15 +101,20 @@ def write_outputs(output: Path, results: "Results", dataset: "Dataset", adapters
     from lcomp.evaluation.crops import comparisons
     from lcomp.evaluation.plots import plot
     from lcomp.evaluation.report import render
-    from lcomp.evaluation.results import Metric, to_csv, to_json
+    from lcomp.evaluation.results import Metric, curve_of, to_csv, to_json
 
     with Console(stderr=True).status("writing the report"):
-        plots = [plot(results, metric) for metric in Metric]
+        metrics = [
+            metric
+            for metric in Metric
+            if any(curve_of(results.means_of(codec.name), metric).bpp for codec in results.codecs)
+        ]
+        plots = [plot(results, metric) for metric in metrics]
         report = render(results, plots, comparisons(dataset, adapters, list(results.rows)))
         files = [
             ("results.json", to_json(results).encode()),
             ("results.csv", to_csv(results).encode(errors="backslashreplace")),
-            *((f"{metric.name.lower()}.png", image) for metric, image in zip(Metric, plots, strict=True)),
+            *((f"{metric.name.lower()}.png", image) for metric, image in zip(metrics, plots, strict=True)),
             ("report.html", report.encode(errors="backslashreplace")),
         ]
         for name, data in files:
@@ -165,7 +170,10 @@ def evaluate(
     ] = None,
     perceptual: Annotated[
         bool,
-        typer.Option("--perceptual", help="Measure fine detail and distance of features as well."),
+        typer.Option(
+            "--perceptual",
+            help="Measure HaarPSI and GMSD (where piq is installed), fine detail and distance of features.",
+        ),
     ] = False,
     jobs: Annotated[
         int, typer.Option("--jobs", min=1, max=MOST_JOBS, help="Processes; with several, nothing is timed.")
@@ -197,12 +205,15 @@ def evaluate(
         from lcomp.evaluation import journal
         from lcomp.evaluation.datasets import find_dataset
         from lcomp.evaluation.measure import Plan
+        from lcomp.evaluation.metrics import has_piq
         from lcomp.evaluation.summary import summarise
     except ModuleNotFoundError as error:
         say(f"lcomp: {error.name} is not installed: pip install 'lcomp[eval]'")
         raise typer.Exit(1) from error
     require_stdout()
 
+    if perceptual and not has_piq():
+        say("lcomp: piq is not installed, so there will be no HaarPSI and GMSD: pip install 'lcomp[perceptual]'")
     plan = Plan(qualities, device, perceptual, jobs)
     with counting_bar(quiet) as bar:
         fetching = bar.add_task("fetching Kodak", total=None, visible=False)

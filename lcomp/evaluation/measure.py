@@ -34,7 +34,7 @@ class Plan:
 
     qualities: tuple[float, ...]  # of lcomp's models
     device: str
-    perceptual: bool  # detail and features as well
+    perceptual: bool  # HaarPSI, GMSD, detail and features as well
     jobs: int
 
     @property
@@ -84,6 +84,8 @@ def measure_row(row: Row, path: Path, adapter: Adapter, plan: Plan) -> Row:
             psnr=psnr(pixels, original),
             ms_ssim=metrics.ms_ssim(pixels, original),
             ssimulacra2=metrics.ssimulacra2(pixels, original),
+            haarpsi=metrics.haarpsi(pixels, original) if plan.perceptual else None,
+            gmsd=metrics.gmsd(pixels, original) if plan.perceptual else None,
             detail=metrics.detail(pixels, original) if plan.perceptual else None,
             features=packed(features(pixels)) if plan.perceptual else None,
             encode_seconds=encode_seconds if plan.timed else None,
@@ -100,12 +102,13 @@ def finished(row: Row, plan: Plan, journal: Journal) -> Row | None:
         earlier is None
         or (plan.timed and earlier.encode_seconds is None)
         or (plan.perceptual and not is_current(earlier.features or ""))
+        or (plan.perceptual and earlier.haarpsi is None and metrics.has_piq())
     ):
         return None
     earlier = replace(earlier, picture=row.picture)
     if not plan.timed:
         earlier = replace(earlier, encode_seconds=None, decode_seconds=None)
-    return earlier if plan.perceptual else replace(earlier, detail=None, features=None)
+    return earlier if plan.perceptual else replace(earlier, haarpsi=None, gmsd=None, detail=None, features=None)
 
 
 def warm_up(adapter: Adapter, image: Image.Image) -> None:

@@ -1,5 +1,7 @@
 """Perceptual measures of 8-bit RGB pictures."""
 
+import importlib
+import importlib.util
 import math
 
 import torch
@@ -9,6 +11,9 @@ from lcomp.encoding import ssimulacra2 as objective
 from lcomp.encoding.distortion import finest_band
 from lcomp.encoding.objective import MS_SSIM_SIDE
 from lcomp.types import Pixels
+
+PIQ_SIDE = 32
+"""Least side in pixels for which the metrics of piq are asked."""
 
 
 @torch.inference_mode()
@@ -21,14 +26,40 @@ def ms_ssim(ours: Pixels, original: Pixels) -> float | None:
     return library_ms_ssim(x, y, data_range=255).item()
 
 
-def decibels(ms_ssim: float) -> float:
-    """MS-SSIM on the logarithmic scale of plots and BD-rates; infinite for an exact copy."""
-    return -10 * math.log10(1 - ms_ssim) if ms_ssim < 1 else math.inf
+def decibels(similarity: float) -> float:
+    """MS-SSIM or HaarPSI on the logarithmic scale of plots and BD-rates; infinite for an exact copy."""
+    return -10 * math.log10(1 - similarity) if similarity < 1 else math.inf
 
 
 def ssimulacra2(ours: Pixels, original: Pixels) -> float | None:
     """SSIMULACRA2 score, at most 100; None where either side is under 8 pixels, for which it is not defined."""
     return objective.ssimulacra2(ours, original) if min(original.shape[:2]) >= objective.SMALLEST_SIDE else None
+
+
+def has_piq() -> bool:
+    """Whether the library of HaarPSI and GMSD is installed (extra `perceptual`)."""
+    return importlib.util.find_spec("piq") is not None
+
+
+@torch.inference_mode()
+def haarpsi(ours: Pixels, original: Pixels) -> float | None:
+    """HaarPSI in [0, 1] (Reisenhofer 2018); None where it is not defined or piq is not installed."""
+    return library_metric("haarpsi", ours, original)
+
+
+@torch.inference_mode()
+def gmsd(ours: Pixels, original: Pixels) -> float | None:
+    """GMSD, 0 for a copy (Xue 2014); None where it is not defined or piq is not installed."""
+    return library_metric("gmsd", ours, original)
+
+
+def library_metric(name: str, ours: Pixels, original: Pixels) -> float | None:
+    """A metric of piq, of pictures that are large enough for all of them."""
+    if min(original.shape[:2]) < PIQ_SIDE or not has_piq():
+        return None
+    x, y = (torch.from_numpy(pixels.copy())[None].permute(0, 3, 1, 2) / 255 for pixels in (ours, original))
+    measure = getattr(importlib.import_module("piq"), name)
+    return float(measure(x, y, data_range=1.0))
 
 
 @torch.inference_mode()

@@ -34,15 +34,16 @@ AXES = {
     Metric.SSIMULACRA2: "SSIMULACRA2",
     Metric.PSNR: "PSNR (RGB), dB",
     Metric.MS_SSIM: "MS-SSIM, dB: -10 log10(1 - MS-SSIM)",
+    Metric.HAARPSI: "HaarPSI, dB: -10 log10(1 - HaarPSI)",
 }
 """What the axis of quality says."""
 
 
 def published_curve(published: Published, metric: Metric) -> Curve | None:
     """The curve of a published codec, if it was published in that metric."""
-    if metric is Metric.SSIMULACRA2:
-        return None
-    return published.psnr_curve() if metric is Metric.PSNR else published.ms_ssim_curve()
+    if metric is Metric.PSNR:
+        return published.psnr_curve()
+    return published.ms_ssim_curve() if metric is Metric.MS_SSIM else None
 
 
 def lines(results: Results, metric: Metric) -> list[Line]:

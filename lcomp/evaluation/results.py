@@ -22,6 +22,7 @@ class Metric(Enum):
     SSIMULACRA2 = "SSIMULACRA2"
     PSNR = "PSNR"
     MS_SSIM = "MS-SSIM"
+    HAARPSI = "HaarPSI"
 
 
 SCORES = (30.0, 90.0)
@@ -53,6 +54,8 @@ class Row:
     psnr: float | None = None  # dB
     ms_ssim: float | None = None  # none for pictures under 161 pixels high or wide
     ssimulacra2: float | None = None
+    haarpsi: float | None = None
+    gmsd: float | None = None
     detail: float | None = None  # energy of the finest band in relation to the original's
     features: str | None = None  # of patches, see `features.packed`; not part of results
     encode_seconds: float | None = None  # none where several processes measured
@@ -76,6 +79,8 @@ class Mean:
     ms_ssim: float | None  # over the pictures large enough for it
     ms_ssim_bpp: float | None  # rate of the same pictures
     ssimulacra2: float | None
+    haarpsi: float | None
+    gmsd: float | None
     detail: float | None  # energy of the finest band in relation to the original's
     frechet: float | None  # distance of the encoder's features on patches
     encode_mp_s: float | None  # megapixels per second
@@ -113,6 +118,7 @@ class Rate:
     psnr: float | None
     ms_ssim: float | None  # at equal MS-SSIM in dB
     ssimulacra2: float | None = None  # at equal scores of 30 to 90; none for published curves
+    haarpsi: float | None = None  # at equal HaarPSI in dB; none for published curves
 
     def at_equal(self, metric: Metric) -> float | None:
         """The BD-rate in one metric."""
@@ -120,6 +126,7 @@ class Rate:
             Metric.SSIMULACRA2: self.ssimulacra2,
             Metric.PSNR: self.psnr,
             Metric.MS_SSIM: self.ms_ssim,
+            Metric.HAARPSI: self.haarpsi,
         }[metric]
 
 
@@ -170,9 +177,20 @@ def ssimulacra2_curve(means: list[Mean]) -> Curve:
     return clipped(Curve(tuple(bpp for bpp, _ in points), tuple(value for _, value in points)), *SCORES)
 
 
+def haarpsi_curve(means: list[Mean]) -> Curve:
+    """Rate and HaarPSI in dB of a codec; may be empty."""
+    points = [(mean.bpp, decibels(mean.haarpsi)) for mean in means if mean.haarpsi is not None]
+    return Curve(tuple(bpp for bpp, _ in points), tuple(value for _, value in points))
+
+
 def curve_of(means: list[Mean], metric: Metric) -> Curve:
     """Rate and quality of a codec in one metric; may be empty."""
-    curves = {Metric.SSIMULACRA2: ssimulacra2_curve, Metric.PSNR: psnr_curve, Metric.MS_SSIM: ms_ssim_curve}
+    curves = {
+        Metric.SSIMULACRA2: ssimulacra2_curve,
+        Metric.PSNR: psnr_curve,
+        Metric.MS_SSIM: ms_ssim_curve,
+        Metric.HAARPSI: haarpsi_curve,
+    }
     return curves[metric](means)
 
 

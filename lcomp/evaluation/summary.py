@@ -18,13 +18,14 @@ from lcomp.evaluation.published import published_kodak
 from lcomp.evaluation.results import (
     CodecSummary,
     Mean,
+    Metric,
     Rate,
     Results,
     Row,
     Skipped,
+    curve_of,
     ms_ssim_curve,
     psnr_curve,
-    ssimulacra2_curve,
 )
 from lcomp.workers import processors
 
@@ -75,6 +76,8 @@ def mean_row(codec: str, setting: float, rows: list[Row], originals: Features | 
         ms_ssim=mean_of(row.ms_ssim for row in rows),
         ms_ssim_bpp=mean_of(row.bpp for row in rows if row.ms_ssim is not None),
         ssimulacra2=mean_of(row.ssimulacra2 for row in rows),
+        haarpsi=mean_of(row.haarpsi for row in rows),
+        gmsd=mean_of(row.gmsd for row in rows),
         detail=mean_of(row.detail for row in rows),
         frechet=None if originals is None else mean_frechet(rows, originals),
         encode_mp_s=encode_speed(rows),
@@ -110,14 +113,13 @@ def all_rates(means: dict[str, list[Mean]], published: bool) -> list[Rate]:
     """BD-rates of every codec against every other and, where they hold, against the published curves."""
     rates = []
     for name, ours in means.items():
-        psnr, ms_ssim, ssimulacra2 = psnr_curve(ours), ms_ssim_curve(ours), ssimulacra2_curve(ours)
+        psnr, ms_ssim = psnr_curve(ours), ms_ssim_curve(ours)
         for anchor, theirs in means.items():
             if anchor != name:
-                values = (
-                    rounded_rate(psnr, psnr_curve(theirs)),
-                    rounded_rate(ms_ssim, ms_ssim_curve(theirs)),
-                    rounded_rate(ssimulacra2, ssimulacra2_curve(theirs)),
-                )
+                values = [
+                    rounded_rate(curve_of(ours, metric), curve_of(theirs, metric))
+                    for metric in (Metric.PSNR, Metric.MS_SSIM, Metric.SSIMULACRA2, Metric.HAARPSI)
+                ]
                 rates.append(Rate(name, anchor, False, *values))
         for curve in published_kodak() if published else ():
             known = rounded_rate(psnr, curve.psnr_curve()), rounded_rate(ms_ssim, curve.ms_ssim_curve())

@@ -13,6 +13,7 @@ JPEG, AVIF = "jpeg", "avif"
 COLUMNS = (
     (Metric.SSIMULACRA2, AVIF),
     (Metric.SSIMULACRA2, JPEG),
+    (Metric.HAARPSI, AVIF),
     (Metric.PSNR, AVIF),
     (Metric.PSNR, VTM),
     (Metric.MS_SSIM, AVIF),
@@ -30,11 +31,14 @@ class Column(NamedTuple):
 
 
 def columns(results: Results) -> list[Column]:
-    """The columns of COLUMNS whose anchors there are."""
+    """The columns of COLUMNS whose anchors there are and that were measured."""
     titles = {codec.name: codec.title for codec in results.codecs}
     if any(rate.published for rate in results.rates):
         titles[VTM] = "VTM"
-    return [Column(metric, anchor, titles[anchor]) for metric, anchor in COLUMNS if anchor in titles]
+    measured = {metric for metric in Metric for rate in results.rates if rate.at_equal(metric) is not None}
+    return [
+        Column(metric, anchor, titles[anchor]) for metric, anchor in COLUMNS if anchor in titles and metric in measured
+    ]
 
 
 def rate_in(results: Results, name: str, column: Column) -> float | None:
@@ -64,8 +68,8 @@ def pictures_line(results: Results) -> str:
 
 
 def perceptual_cells(mean: Mean) -> list[str]:
-    """Detail and Frechet distance."""
-    return [number(mean.detail, 3), number(mean.frechet, 3)]
+    """HaarPSI, GMSD, detail and Frechet distance."""
+    return [number(mean.haarpsi, 4), number(mean.gmsd, 4), number(mean.detail, 3), number(mean.frechet, 3)]
 
 
 def points_table(results: Results) -> Table:
@@ -73,7 +77,14 @@ def points_table(results: Results) -> Table:
     perceptual = any(mean.detail is not None for mean in results.means)
     table = Table(title="operating points")
     table.add_column("codec")
-    names = ["setting", "bpp", "PSNR dB", "MS-SSIM", "SSIMULACRA2", *(["detail", "Frechet"] if perceptual else [])]
+    names = [
+        "setting",
+        "bpp",
+        "PSNR dB",
+        "MS-SSIM",
+        "SSIMULACRA2",
+        *(["HaarPSI", "GMSD", "detail", "Frechet"] if perceptual else []),
+    ]
     for name in (*names, "encode MP/s", "decode MP/s"):
         table.add_column(name, justify="right")
     for codec in results.codecs:
