@@ -4,52 +4,18 @@ Each NAME.lic comes with NAME.json: the picture it was made from, the SHA-256 of
 tile after tile), the PSNR of its decoded colours, and its metadata in hexadecimal digits. Alpha is the picture's.
 """
 
-import hashlib
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 from PIL.ExifTags import Base
 
 import lcomp
-from lcomp.encoding.distortion import psnr
+from helpers.golden import METADATA, colours_psnr, latents_sha256
+from helpers.paths import DATA, GOLDEN
 from lcomp.format import container
-from lcomp.format.container import LicFile
-from lcomp.model.loaded import LoadedModel
-from lcomp.model.tile_codec import Latents
-from lcomp.zoo.registry import model_by_name
 
 LONG = 16400
-
-GOLDEN = Path(__file__).parent / "golden"
-
-
-METADATA = ("icc_profile", "exif", "xmp")
-
-
-def latents(file: LicFile, codec: LoadedModel) -> Iterator[Latents]:
-    """The exact latents of a file's tiles."""
-    for number, encoded in enumerate(file.tiles):
-        assert encoded is not None
-        tile, quality = file.grid.rectangle(number), file.header.quality
-        yield codec.tile.decode(encoded, quality, tile.height, tile.width, file.coder, number)
-
-
-def latents_sha256(file: LicFile, model: str, device: str = "cpu") -> str:
-    """SHA-256 of the exact latents of a file's tiles."""
-    digest = hashlib.sha256()
-    for tile in latents(file, LoadedModel(model_by_name(model).coding, torch.device(device))):
-        digest.update(tile.y_hat().cpu().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def colours_psnr(decoded: Image.Image, original: Image.Image) -> float:
-    """PSNR in dB of the colours, whatever the alpha."""
-    kind = "L" if original.mode == "L" else "RGB"
-    return psnr(np.asarray(decoded.convert(kind)), np.asarray(original.convert(kind)))
 
 
 def write(name: str, original: str, image: Image.Image, quality: float, coder: str, model: str = "hyperprior") -> None:
@@ -69,7 +35,7 @@ def write(name: str, original: str, image: Image.Image, quality: float, coder: s
 
 def main() -> None:
     """Write all golden files and the pictures they are made from."""
-    with Image.open(GOLDEN.parent / "data" / "kodim23.png") as photo:
+    with Image.open(DATA / "kodim23.png") as photo:
         colour = photo.crop((300, 100, 437, 197))
     colour.save(GOLDEN / "colour.png")
     grey = colour.convert("L")

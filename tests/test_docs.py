@@ -1,13 +1,11 @@
 """The documents agree with the software."""
 
 import re
-from pathlib import Path
 
+from helpers.paths import GOLDEN, ROOT
 from lcomp.entropy.tables import SCALE_MIN, STEPS_PER_OCTAVE
 from lcomp.format import container
 from lcomp.format.tiles import TILE
-
-ROOT = Path(__file__).parent.parent
 
 
 def test_the_worked_example_is_the_golden_file() -> None:
@@ -16,7 +14,7 @@ def test_the_worked_example_is_the_golden_file() -> None:
     assert example is not None
     rows = [line[:24] for line in example[1].splitlines()]
     data = bytes.fromhex("".join(rows))
-    assert data == (ROOT / "tests" / "golden" / "dot.lic").read_bytes()
+    assert data == (GOLDEN / "dot.lic").read_bytes()
     header = container.read(data).header
     assert (header.width, header.height, header.quality) == (1, 1, 5000)
 
@@ -31,14 +29,3 @@ def test_the_format_names_its_constants() -> None:
         assert f"| {tag.value} | {name} |" in text
     for coder in container.Coder:
         assert f"| {coder.value} | latents of a tile, coded by {coder.name.lower()}" in text
-
-
-def test_every_model_description_is_complete() -> None:
-    from lcomp.zoo.registry import all_models
-
-    models = all_models()
-    assert len({model.number for model in models}) == len(models)
-    for model in models:
-        assert len(model.sha256) == 64
-        assert model.weights_path.is_file()
-        assert model.weights_path.stat().st_size <= 32 * 2**20

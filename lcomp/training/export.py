@@ -71,7 +71,8 @@ def write_weights(info: ModelInfo, tensors: dict[str, Tensor], mark: int, traini
     """Write a weights file and put its digest and the fingerprint `mark` into the TOML."""
     document = tomlkit.parse(info.source.read_text(encoding="utf-8"))
     # one entry only: safetensors writes several in no particular order
-    metadata = {"lcomp": json.dumps({"model": info.name, "recipe": document["training"].unwrap(), **training})}
+    recipe = document["training"].unwrap() if "training" in document else "that of the backbone"
+    metadata = {"lcomp": json.dumps({"model": info.name, "recipe": recipe, **training})}
     data = safetensors.torch.save(tensors, metadata)
     document["weights"]["sha256"] = hashlib.sha256(data).hexdigest()
     document["weights"]["fingerprint"] = f"{mark:08x}"

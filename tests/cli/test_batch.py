@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 import typer
-from command import lcomp
-from conftest import noise_image
 
-from lcomp.cli.batch import Manner, Worker, run
+from helpers.command import PROGRAM, lcomp
+from helpers.pictures import noise_image
+from lcomp.cli.batch import KeptAttempt, Manner, run
 from lcomp.cli.inputs import Job, plan
 from lcomp.errors import FormatError, LcompError, OutputExistsError
 from lcomp.format.container import MAGIC
 from lcomp.types import Progress
+from lcomp.workers import Worker
 
 PNG = frozenset({".png"})
 
@@ -264,7 +265,7 @@ def test_a_process_that_dies_fails_its_picture_only(tmp_path: Path, capfd: pytes
 def test_a_worker_whose_parent_is_gone_ends_without_a_word(
     unread: bool, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    worker = Worker(Copy(), Manner("copying", verbose=False, quiet=False, jobs=2))
+    worker = Worker(KeptAttempt(Copy(), Manner("copying", verbose=False, quiet=False, jobs=2)), 2)
     worker.start(jobs_of(tmp_path, "one")[0])
     if unread:
         assert worker.pipe.poll(60)
@@ -291,13 +292,14 @@ def test_a_folder_on_the_command_line(tree: Path) -> None:
     assert lcomp("encode", photos, "-r", "-f", "--skip-existing").returncode == 2
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process here")
 def test_interrupted_folders_go_on(tmp_path: Path) -> None:
     photos, out = tmp_path / "photos", tmp_path / "out"
     photos.mkdir()
     for number in range(6):
-        noise_image(1200, 900, number).save(photos / f"{number}.ppm")
-    arguments = [sys.executable, "-m", "lcomp", "encode", str(photos), "-r", "-o", str(out), "--jobs", "2"]
+        noise_image(800, 600, number).save(photos / f"{number}.ppm")
+    arguments = [*PROGRAM, "encode", str(photos), "-r", "-o", str(out), "--jobs", "2"]
     process = subprocess.Popen(arguments, stderr=subprocess.PIPE)
     limit = time.monotonic() + 60
     while not list(out.glob("*.lic")) and time.monotonic() < limit:

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import lcomp, one_line
 from PIL import Image
 
+from helpers.command import lcomp, lcomp_process, one_line
+from helpers.paths import ROOT
 from lcomp import __version__
 
 
+@pytest.mark.process
 def test_encode_and_decode_beside_the_input(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "photo.lic").write_bytes((folder / "photo.lic").read_bytes())
-    result = lcomp("decode", "photo.lic", cwd=tmp_path)
+    result = lcomp_process("decode", "photo.lic", cwd=tmp_path)
     assert result.returncode == 0
     assert b"photo.png" in result.stderr
     assert not result.stdout
@@ -100,6 +102,14 @@ def test_wrong_usage_is_2(folder: Path, arguments: list[str]) -> None:
     assert lcomp(*arguments, cwd=folder).returncode == 2
 
 
+@pytest.mark.process
+@pytest.mark.parametrize(("arguments", "code"), [(["frobnicate"], 2), (["info", "photo.png"], 3), (["models"], 0)])
+def test_a_process_says_and_returns_the_same(folder: Path, arguments: list[str], code: int) -> None:
+    alone, within = lcomp_process(*arguments, cwd=folder), lcomp(*arguments, cwd=folder)
+    assert alone.returncode == within.returncode == code
+    assert (alone.stdout, alone.stderr.split()[-1:]) == (within.stdout, within.stderr.split()[-1:])
+
+
 def test_damaged_files_are_3_and_leave_nothing(folder: Path, tmp_path: Path) -> None:
     data = (folder / "photo.lic").read_bytes()
     damaged = {"short": data[:-7], "flipped": data[:200] + bytes([data[200] ^ 4]) + data[201:], "empty": b""}
@@ -122,6 +132,7 @@ def test_info_and_models(folder: Path) -> None:
     assert all(model["installed"] for model in models)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "arguments",
     [["--help"], ["--version"], ["models"], ["encode", "--help"], ["eval", "--help"], ["info", "photo.lic"]],
@@ -171,7 +182,7 @@ def test_a_missing_input_does_not_stop_the_others(folder: Path, tmp_path: Path) 
 
 
 def test_export_needs_a_checkpoint(tmp_path: Path) -> None:
-    model = Path(__file__).parent.parent / "models" / "hyperprior.toml"
+    model = ROOT / "models" / "hyperprior.toml"
     result = lcomp("train", model, "--data", tmp_path, "--run", tmp_path, "--export-only")
     assert result.returncode == 1
     assert "no checkpoint" in one_line(result)

@@ -10,26 +10,23 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
-from conftest import noise_image
+from PIL import Image
 from typer.testing import CliRunner
 
+from helpers.command import PROGRAM, lcomp, one_line
+from helpers.pictures import noise_image
 from lcomp.cli.app import app
 from lcomp.evaluation.journal import Journal
-
-
-def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "lcomp", "eval", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, check=False, text=True, cwd=cwd)
 
 
 def test_the_command_writes_documents_and_goes_on(mixed_folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     arguments = ("--dataset", mixed_folder, "--models", "", "--codecs", "jpeg")
-    first = run(*arguments, "--json", "-o", output)
+    first = lcomp("eval", *arguments, "--json", "-o", output)
     assert first.returncode == 3
-    assert len(first.stderr.splitlines()) == 1
-    assert "corrupt.png" in first.stderr
+    assert "corrupt.png" in one_line(first)
     document = json.loads(first.stdout)
     assert {row["codec"] for row in document["rows"]} == {"jpeg", ""}
     assert json.loads((output / "results.json").read_text()) == document
@@ -37,16 +34,16 @@ def test_the_command_writes_documents_and_goes_on(mixed_folder: Path, tmp_path: 
     assert sorted(path.name for path in output.iterdir()) == files
     before = (output / "rows.jsonl").read_bytes()
 
-    second = run(*arguments, "-o", output)
+    second = lcomp("eval", *arguments, "-o", output)
     assert (output / "rows.jsonl").read_bytes() == before
-    assert "means over 3 of 4 pictures" in second.stdout
-    assert "JPEG 4:2:0" in second.stdout
+    assert "means over 3 of 4 pictures" in second.stdout.decode()
+    assert "JPEG 4:2:0" in second.stdout.decode()
 
     # several processes measure the same, but for the times
-    third = run(*arguments, "--jobs", "2", "--csv")
+    third = lcomp("eval", *arguments, "--jobs", "2", "--csv")
     with (output / "results.csv").open() as stream:
         rows = list(csv.DictReader(stream))
-    for ours, theirs in zip(rows, csv.DictReader(io.StringIO(third.stdout)), strict=True):
+    for ours, theirs in zip(rows, csv.DictReader(io.StringIO(third.stdout.decode())), strict=True):
         assert bool(ours["encode_seconds"]) == (not ours["error"])
         assert not theirs["encode_seconds"]
         for name in set(ours) - {"encode_seconds", "decode_seconds"}:
@@ -78,20 +75,21 @@ def test_errors_are_one_line(mixed_folder: Path, tmp_path: Path) -> None:
         (["--models", "nothing"], 4, "unknown model"),
         (["--models", "", "-o", tmp_path], 1, "use -f"),
     ):
-        result = run("--dataset", mixed_folder, *arguments)
-        assert (result.returncode, result.stdout) == (code, "")
-        assert text in result.stderr
-        assert len(result.stderr.splitlines()) == 1
+        result = lcomp("eval", "--dataset", mixed_folder, *arguments)
+        assert (result.returncode, result.stdout) == (code, b"")
+        assert text in one_line(result)
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process here")
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_an_interrupt_keeps_what_is_finished(tmp_path: Path, jobs: str) -> None:
     pictures, output = tmp_path / "pictures", tmp_path / "out"
     pictures.mkdir()
+    noise = np.asarray(noise_image(640, 480))
     for number in range(40):
-        noise_image(640, 480, number).save(pictures / f"{number:02}.png")
-    command = [sys.executable, "-m", "lcomp", "eval", "--dataset", str(pictures), "--models", "", "--codecs", "webp"]
+        Image.fromarray(np.roll(noise, number, 1)).save(pictures / f"{number:02}.png", compress_level=1)
+    command = [*PROGRAM, "eval", "--dataset", str(pictures), "--models", "", "--codecs", "webp"]
     command += ["-o", str(output), "--jobs", jobs]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
     journal = output / "rows.jsonl"

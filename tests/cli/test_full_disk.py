@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from helpers.command import PROGRAM
+from helpers.paths import GOLDEN
+
 resource = pytest.importorskip("resource", reason="no limits of file sizes here")
 
-GOLDEN = Path(__file__).parent / "golden" / "q4.lic"
 LIMIT = 5000
 """Bytes that fit; what takes more ends with an error after this many, as on a disk that is full."""
 
@@ -30,10 +32,11 @@ def limited(*arguments: str | Path, stdout: Path, unbuffered: bool = False) -> t
     return result.returncode, result.stderr.decode()
 
 
+@pytest.mark.process
 def test_a_file_that_does_not_fit(tmp_path: Path) -> None:
     (tmp_path / "old.png").write_text("old")
     for name, force in (("new.png", []), ("old.png", ["-f"])):
-        code, text = limited("decode", GOLDEN, "-o", tmp_path / name, *force, stdout=tmp_path / "stdout")
+        code, text = limited("decode", GOLDEN / "q4.lic", "-o", tmp_path / name, *force, stdout=tmp_path / "stdout")
         assert code == 1
         assert "cannot write" in text
         assert len(text.splitlines()) == 1
@@ -41,29 +44,30 @@ def test_a_file_that_does_not_fit(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["old.png", "stdout"]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("unbuffered", [False, True])
 def test_a_stdout_that_takes_a_part(unbuffered: bool, tmp_path: Path) -> None:
-    code, text = limited("decode", GOLDEN, "-o", "-", stdout=tmp_path / "stdout", unbuffered=unbuffered)
+    code, text = limited("decode", GOLDEN / "q4.lic", "-o", "-", stdout=tmp_path / "stdout", unbuffered=unbuffered)
     assert (tmp_path / "stdout").stat().st_size == LIMIT
     assert code == 1
     assert len(text.splitlines()) == 1
 
 
+@pytest.mark.process
 def test_what_fits_is_written(tmp_path: Path) -> None:
-    code, text = limited("decode", GOLDEN, "-o", tmp_path / "a.jpg", stdout=tmp_path / "stdout")
+    code, text = limited("decode", GOLDEN / "q4.lic", "-o", tmp_path / "a.jpg", stdout=tmp_path / "stdout")
     assert code == 0, text
     assert 0 < (tmp_path / "a.jpg").stat().st_size <= LIMIT
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
 def test_a_stdout_that_takes_nothing() -> None:
     # less than the buffer holds, so that the interpreter has it still when it ends
-    commands = [["decode", str(GOLDEN.with_name("dot.lic")), "-o", "-"], ["info", str(GOLDEN)], ["models", "--json"]]
+    commands = [["decode", str(GOLDEN / "dot.lic"), "-o", "-"], ["info", str(GOLDEN / "q4.lic")], ["models", "--json"]]
     for command in commands:
         with Path("/dev/full").open("wb") as stream:
-            result = subprocess.run(
-                [sys.executable, "-m", "lcomp", *command], stdout=stream, stderr=subprocess.PIPE, check=False
-            )
+            result = subprocess.run([*PROGRAM, *command], stdout=stream, stderr=subprocess.PIPE, check=False)
         assert result.returncode == 1, result.stderr
         assert len(result.stderr.splitlines()) == 1, result.stderr
         assert b"No space left on device" in result.stderr

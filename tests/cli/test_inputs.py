@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import typer
-from command import lcomp, one_line
 from PIL import Image
 
+from helpers.command import lcomp, one_line
 from lcomp.cli.inputs import plan
 from lcomp.format.container import MAGIC
 

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import lcomp, one_line
 
+from helpers.command import PROGRAM, lcomp_process, one_line
 from lcomp.cli.files import STREAM, Destination
 from lcomp.errors import LcompError, OutputExistsError
 
@@ -62,19 +62,21 @@ def test_modes_are_those_of_what_is_replaced_or_of_any_new_file(tmp_path: Path) 
     assert path.read_bytes() == b"newer"
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
 def test_a_full_stdout_is_named(folder: Path) -> None:
     for command in (["info", "photo.lic"], ["encode", "photo.png", "-o", "-"]):
         with Path("/dev/full").open("wb") as full:
-            result = lcomp(*command, cwd=folder, stdout=full)
+            result = lcomp_process(*command, cwd=folder, stdout=full)
         assert result.returncode == 1
         assert "cannot write stdout: No space left on device" in one_line(result)
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="a folder that is used stays here")
 def test_a_current_folder_that_is_gone(folder: Path, tmp_path: Path) -> None:
     script = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
-    command = ["sh", "-c", script, "sh", sys.executable, "-m", "lcomp"]
+    command = ["sh", "-c", script, "sh", *PROGRAM]
     command += ["encode", str(folder / "photo.png"), "-o", str(tmp_path / "photo.lic")]
     result = subprocess.run(command, capture_output=True, check=False, cwd=tmp_path)
     assert result.returncode == 1

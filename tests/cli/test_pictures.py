@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import lcomp, one_line
 from PIL import Image
+
+from helpers.command import lcomp, one_line
 
 
 def test_metadata_travels(folder: Path, tmp_path: Path, photo: Image.Image) -> None:

@@ -1,4 +1,4 @@
-"""What surrounds a command: names, folders and streams that are not as they should be (see tests/attacks/README.md)."""
+"""What surrounds a command: names, folders and streams that are not as they should be (see the list of attacks)."""
 
 import errno
 import os
@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command import lcomp, one_line
 
+from helpers.command import PROGRAM, lcomp, lcomp_process, one_line
 from lcomp.cli.app import run
 from lcomp.cli.files import read_input
 from lcomp.errors import LimitError
@@ -18,8 +18,6 @@ from lcomp.format.container import MAGIC
 
 LIMITED = 'ulimit -v 4000000 2> /dev/null; exec "$@"'
 """A command that cannot fill the memory, where there is such a limit."""
-
-PROGRAM = [sys.executable, "-m", "lcomp"]
 
 
 def shell(text: str, *arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
@@ -42,15 +40,17 @@ def test_names_that_a_terminal_would_obey(folder: Path, tmp_path: Path) -> None:
     assert rb"two\nlines \x1b[2J.lic" in facts.stdout.splitlines()[0]
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are text here")
 def test_names_that_are_no_text(folder: Path, tmp_path: Path) -> None:
     (Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.png"))).write_bytes((folder / "photo.png").read_bytes())
-    result = lcomp("encode", "-r", ".", "-o", "out", cwd=tmp_path)
+    result = lcomp_process("encode", "-r", ".", "-o", "out", cwd=tmp_path)
     assert result.returncode == 0
     assert one_line(result)
     assert [os.fsencode(path.name) for path in (tmp_path / "out").iterdir()] == [b"\xff.lic"]
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no endless device here")
 def test_what_never_ends_is_not_read_on(tmp_path: Path) -> None:
     for command in ("decode", "info"):
@@ -68,6 +68,7 @@ def test_what_never_ends_is_not_read_on(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="reads of a pipe wait here")
 def test_what_is_not_there_yet_is_not_the_end(folder: Path, tmp_path: Path) -> None:
     reader, writer = os.pipe()
@@ -79,6 +80,7 @@ def test_what_is_not_there_yet_is_not_the_end(folder: Path, tmp_path: Path) -> N
     assert os.strerror(errno.EAGAIN) in one_line(result)
 
 
+@pytest.mark.process
 def test_a_slow_pipe_without_a_buffer_is_read_to_its_end(folder: Path, tmp_path: Path) -> None:
     data = (folder / "photo.lic").read_bytes()
     with subprocess.Popen(
@@ -96,6 +98,7 @@ def test_a_slow_pipe_without_a_buffer_is_read_to_its_end(folder: Path, tmp_path:
         assert process.wait(60) == 0
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
 def test_a_stderr_that_takes_nothing_stops_nothing(folder: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
@@ -110,6 +113,7 @@ def test_a_stderr_that_takes_nothing_stops_nothing(folder: Path, tmp_path: Path)
         assert result.returncode == (1 if number == 0 else 0)
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="no descriptors to close here")
 @pytest.mark.parametrize("command", [["info"], ["info", "--json"], ["models"], ["decode", "-o", "-"]])
 def test_a_closed_stdout_is_an_error(command: list[str], folder: Path) -> None:

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from conftest import noise_image
 from torch import Tensor
 
+from helpers.pictures import noise_image
 from lcomp.decoding.area import Decoded, decode_tiles
 from lcomp.decoding.canvas import LatentCanvas
 from lcomp.encoding.streams import WINDOW, encode_tiles

@@ -3,11 +3,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from conftest import require_coder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from helpers.models import require_coder
 from lcomp.entropy.grouping import Order, Transfer
 from lcomp.entropy.latents import MAX_SYMBOL, LatentCoder, LatentDecoder, SymbolGroup, coder_tables
 from lcomp.entropy.range_coder import RangeCoder

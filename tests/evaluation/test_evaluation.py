@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import noise_image
 from PIL import Image
 from rich.console import Console
 
+from helpers.pictures import noise_image
 from lcomp.errors import LcompError
 from lcomp.evaluation.codecs import Adapter, lcomp_model, open_adapter
 from lcomp.evaluation.crops import comparisons, largest_setting, spread
@@ -20,7 +20,7 @@ from lcomp.evaluation.journal import Journal, claim
 from lcomp.evaluation.measure import Plan, measure
 from lcomp.evaluation.plots import plot
 from lcomp.evaluation.report import render
-from lcomp.evaluation.results import Results, Row, Skipped, read_results, to_csv, to_json
+from lcomp.evaluation.results import Metric, Results, Row, Skipped, read_results, to_csv, to_json
 from lcomp.evaluation.summary import summarise
 from lcomp.evaluation.table import points_table, summary_table
 from lcomp.zoo.registry import ModelInfo
@@ -193,7 +193,7 @@ def test_a_model_is_measured_like_the_others(mixed_folder: Path, tiny: Adapter, 
         source = Image.open(mixed_folder / comparison.picture)
         assert len(jpeg.encode(source, theirs.setting + 1)) > ours.size
 
-    page = render(results, [plot(results, ms_ssim=False), plot(results, ms_ssim=True)], shown)
+    page = render(results, [plot(results, Metric.PSNR), plot(results, Metric.MS_SSIM)], shown)
     assert "http" not in page.replace("https://r0k", "")
     assert page.count("data:image/png") == 2
     assert page.count("data:image/webp") == 3 * 3

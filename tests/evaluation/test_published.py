@@ -9,11 +9,10 @@ from types import ModuleType
 
 import pytest
 
+from helpers.paths import ROOT
 from lcomp.errors import LcompError
 from lcomp.evaluation.results import read_results
 from lcomp.zoo.registry import all_models
-
-ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")

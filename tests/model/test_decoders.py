@@ -3,11 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import noise_image, random_model
 from PIL import Image
 from typer.testing import CliRunner
 
 import lcomp
+from helpers.models import random_model
+from helpers.pictures import noise_image
 from lcomp.cli.app import app
 from lcomp.decoding.area import decode_tiles
 from lcomp.encoding.distortion import finest_band, psnr
@@ -19,9 +20,10 @@ from lcomp.model.cache import load_decoder, load_model
 from lcomp.model.decoders import Decoder, EnhancedDecoder
 from lcomp.model.loaded import LoadedModel
 from lcomp.networks.blocks import quality_weights
-from lcomp.networks.config import STRIDE, RefinementConfig
+from lcomp.networks.config import RefinementConfig
 from lcomp.networks.enhancer import Enhancer, grain, upscale
 from lcomp.networks.refinement import Evidence
+from lcomp.types import STRIDE
 from lcomp.zoo.registry import ModelInfo, decoder_names
 from lcomp.zoo.weights import read_enhancer as load_network
 

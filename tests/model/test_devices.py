@@ -10,11 +10,12 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
-from conftest import TINY_CONTEXT, require_coder
-from make_golden import GOLDEN, latents_sha256
 from PIL import Image
 from typer.testing import CliRunner
 
+from helpers.golden import latents_sha256
+from helpers.models import TINY_CONTEXT, require_coder
+from helpers.paths import GOLDEN
 from lcomp.cli.app import app
 from lcomp.decoding.area import decode_tiles
 from lcomp.encoding.streams import encode_tiles

@@ -3,13 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import noise_image, random_model, synthesize
 
+from helpers.models import random_model, synthesize
+from helpers.pictures import noise_image
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.model.decoders import UPSCALE_REACH, halo
 from lcomp.model.transforms import Transforms, surroundings
-from lcomp.networks.config import STRIDE
 from lcomp.networks.refinement import Evidence
+from lcomp.types import STRIDE
 from lcomp.zoo.registry import ModelInfo, model_by_name
 from lcomp.zoo.weights import load_weights
 

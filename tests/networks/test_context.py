@@ -3,9 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import noise_image, random_context, random_model
 from torch import Tensor
 
+from helpers.models import random_context, random_model
+from helpers.pictures import noise_image
 from lcomp.decoding.area import decode_tiles
 from lcomp.encoding.streams import encode_tiles
 from lcomp.entropy.tables import gaussian_tables

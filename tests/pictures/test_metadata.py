@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps
 from PIL.PngImagePlugin import PngInfo
-from test_pixels import ramp, reopened
 
+from helpers.pictures import ramp, reopened
 from lcomp.errors import ImageError
 from lcomp.pictures.metadata import upright
 from lcomp.pictures.reading import open_image, to_picture

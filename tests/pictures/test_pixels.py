@@ -1,6 +1,5 @@
 """Conversions of every pixel mode to what is coded."""
 
-import io
 import struct
 import zlib
 
@@ -8,23 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from helpers.pictures import alpha_ramp, grey_tiff, ramp, reopened
 from lcomp.errors import UnsupportedError
 from lcomp.format.container import Mode
 from lcomp.pictures.depth import DEEP
 from lcomp.pictures.reading import open_image, to_picture
 from lcomp.pictures.writing import to_image
-
-
-def reopened(image: Image.Image, kind: str = "PNG", **options: object) -> Image.Image:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return open_image(buffer.getvalue())
-
-
-def ramp(mode: str) -> Image.Image:
-    rows, columns = np.mgrid[:20, :30]
-    red = (rows * 12).astype(np.uint8)
-    return Image.fromarray(np.stack([red, (columns * 8).astype(np.uint8), red[::-1]], 2)).convert(mode)
 
 
 def test_rgb_and_grey_pixels_pass_unchanged() -> None:
@@ -41,14 +29,6 @@ def test_one_bit_and_palette() -> None:
     assert to_picture(reopened(ramp("1"))).mode is Mode.L
     palette = ramp("RGB").quantize(16)
     assert np.array_equal(to_picture(reopened(palette)).pixels, np.asarray(palette.convert("RGB")))
-
-
-def alpha_ramp(mode: str) -> Image.Image:
-    """A picture with every alpha from 0 to 199 in diagonal bands."""
-    image = ramp(mode)
-    rows, columns = np.mgrid[:20, :30]
-    image.putalpha(Image.fromarray(((rows * 7 + columns * 2) % 200).astype(np.uint8)))
-    return image
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
@@ -204,15 +184,6 @@ def test_transparent_grey_of_few_bits(bits: int, largest: int) -> None:
         assert picture.alpha is not None
         assert picture.pixels[:, 0, 0].tolist() == [255, 0]
         assert picture.alpha[:, 0].tolist() == ([255, 0] if transparent == 0 else [0, 255])
-
-
-def grey_tiff(values: bytes, bits: int, white_is_zero: bool = False, tile: int | None = None) -> bytes:
-    """A TIFF of 4x2 grey samples, in a strip or a square tile; written by hand because Pillow writes no such ones."""
-    tags = [(256, 4), (257, 2), (258, bits), (259, 1), (262, int(not white_is_zero))]
-    tags += [(322, tile), (323, tile), (324, 8), (325, len(values))] if tile else [(273, 8), (279, len(values))]
-    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
-    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
-    return struct.pack("<2sHI", b"II", 42, 8 + len(values)) + values + directory
 
 
 def test_deep_grey_of_tiff_is_at_its_full_range() -> None:

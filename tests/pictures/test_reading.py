@@ -6,6 +6,7 @@ import struct
 import sys
 import warnings
 import zlib
+from functools import cache
 
 import numpy as np
 import pytest
@@ -14,8 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import TiffImageFile
-from test_pixels import grey_tiff, ramp, reopened
 
+from helpers.pictures import grey_tiff, ramp, reopened
 from lcomp.errors import ImageError, LcompError, LimitError, UnsupportedError
 from lcomp.format.container import Mode
 from lcomp.pictures.reading import open_image, to_picture
@@ -163,14 +164,20 @@ def test_bombs_are_refused_wherever_they_are() -> None:
     assert before == Image.MAX_IMAGE_PIXELS
 
 
-@given(st.lists(st.tuples(st.integers(0, 2**20), st.integers(0, 255)), min_size=1, max_size=8), st.sampled_from(KINDS))
-@settings(max_examples=150)
-def test_damaged_pictures_raise_only_our_errors(edits: list[tuple[int, int]], kind: str) -> None:
+@cache
+def whole(kind: str) -> bytes:
+    """A picture with EXIF."""
     buffer, exif = io.BytesIO(), Image.Exif()
     exif[0x0112] = 6
     exif[0x010E] = "a description"
     ramp("RGB").save(buffer, kind, exif=exif.tobytes())
-    data = bytearray(buffer.getvalue())
+    return buffer.getvalue()
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**20), st.integers(0, 255)), min_size=1, max_size=8), st.sampled_from(KINDS))
+@settings(max_examples=150)
+def test_damaged_pictures_raise_only_our_errors(edits: list[tuple[int, int]], kind: str) -> None:
+    data = bytearray(whole(kind))
     for position, value in edits:
         data[position % len(data)] = value
     with contextlib.suppress(LcompError), warnings.catch_warnings():

@@ -4,8 +4,8 @@ import struct
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
-from test_pixels import alpha_ramp, ramp
 
+from helpers.pictures import alpha_ramp, ramp
 from lcomp.errors import ImageError
 from lcomp.format.container import Mode
 from lcomp.pictures.reading import open_image, to_picture

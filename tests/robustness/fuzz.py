@@ -1,9 +1,9 @@
-"""A fuzzer of the decoder: `python tests/fuzz.py --count 1000000 --seed 0`.
+"""A fuzzer of the decoder: `python tests/robustness/fuzz.py --count 1000000 --seed 0`.
 
 Most of its files are valid ones with bytes changed, which checksums should catch. The others are taken apart, changed
 and put together with right checksums, so that the code behind them is reached. What ends neither in a picture nor in
 one of our errors is a crasher, and so is what takes too long or too much memory: it is saved in
-tests/attacks/crashers/, where the tests find it, and the exit code is 1. Files depend on the seed and their number
+attacks/crashers/ beside it, where the tests find it, and the exit code is 1. Files depend on the seed and their number
 alone.
 """
 
@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from attacks.mutations import LARGEST, MAX_PIXELS, mutated, valid_files
 
 import lcomp
+from attacks.mutations import LARGEST, MAX_PIXELS, mutated, valid_files
 from lcomp.errors import LcompError
 
 CRASHERS = Path(__file__).parent / "attacks" / "crashers"

@@ -15,16 +15,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+
+import lcomp
 from attacks.attacks import ATTACKS
 from attacks.metadata import METADATA
 from attacks.steps import Attack, bases
 from attacks.weights import WEIGHTS, WeightsAttack
-from command import lcomp as run
-from command import one_line
-from conftest import noise_image
-from PIL import Image
-
-import lcomp
+from helpers.command import lcomp as run
+from helpers.command import one_line
+from helpers.pictures import noise_image
 from lcomp.decoding.area import decode_tiles
 from lcomp.encoding.streams import encode_tiles
 from lcomp.errors import LcompError, UnsupportedError

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY_CONTEXT, TINY_MODEL, noise_image
 from torch import Tensor
 from torch._dynamo.exc import TorchDynamoException
 from typer.testing import CliRunner
 
+from helpers.models import TINY_MODEL
+from helpers.pictures import noise_image
 from lcomp.cli.app import app
 from lcomp.errors import LcompError, ModelError
 from lcomp.training.backbone import BackboneRun
@@ -54,22 +55,6 @@ def test_impossible_recipes_are_model_errors(model_file: Path, line: str, proble
     model_file.write_text("\n".join(others).replace("[training]", f"[training]\n{line}"))
     with pytest.raises(ModelError, match=rf"{re.escape(model_file.name)}: bad \[training\] table: .*{problem}"):
         read_recipe(model_file)
-
-
-def test_descriptions_of_odd_forms_are_model_errors(model_file: Path) -> None:
-    context_file = model_file.with_name("context.toml")
-    for text, problem in (
-        (TINY_CONTEXT.replace('"tiny"', '"context"'), "adds to itself"),
-        ("decoder = 3\n" + TINY_CONTEXT, "attribute"),
-        ("model = 3\nweights = 4\ntraining = 5", "iterable"),
-    ):
-        context_file.write_text(text)
-        with pytest.raises(ModelError, match=problem):
-            read_model(context_file)
-    with pytest.raises(ModelError, match=r"missing\.toml: No such file"):
-        read_recipe(model_file.with_name("missing.toml"))
-    with pytest.raises(ModelError, match="bad"):
-        read_recipe(context_file)
 
 
 def test_folders_that_cannot_be_read_are_errors(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:

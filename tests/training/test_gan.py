@@ -6,19 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import noise_image
 from PIL import Image
 from torch.nn import functional as F
 from typer.testing import CliRunner
 
 import lcomp
+from helpers.pictures import noise_image
 from lcomp.cli.app import app
 from lcomp.errors import LcompError, ModelError
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.enhancer import Enhancer, without_lattice
 from lcomp.training.discriminator import Discriminator, feature_distance
-from lcomp.training.gan import BRIGHTNESS, COLOUR, FINEST, GanRun, realism_weight, tone
-from lcomp.training.recipe import read_recipe
+from lcomp.training.gan import GanRun, realism_weight, tone
+from lcomp.training.recipe import Adversarial, read_recipe
 from lcomp.training.restore import installed_texture
 from lcomp.training.run import Setting, checkpoint_file
 from lcomp.training.statistics import WEIGHTS, bands, statistics_distance
@@ -92,7 +92,7 @@ def test_a_texture_trains_resumes_and_is_exported(sr_info: ModelInfo, pictures: 
     state = torch.load(checkpoint_file(run), weights_only=True)
     for name, tensor in again.discriminator.state_dict().items():
         assert torch.equal(tensor, state["discriminator"][name])
-    assert all(figures.energy > 0 for figures in again.figures())
+    assert all(figures.energy > 0 for figures in again.textures())
     # not without its opponent
     torch.save({name: part for name, part in state.items() if name != "discriminator"}, checkpoint_file(run))
     with pytest.raises(LcompError, match="not of this model"):
@@ -119,11 +119,19 @@ def test_statistics_count_colours_more() -> None:
     assert statistics_distance(chroma, grey, unit) > 1.5 * statistics_distance(luma, grey, unit)
 
 
-def test_the_opponent_counts_less_where_errors_cannot_be_seen() -> None:
-    assert realism_weight(torch.tensor([0.3, 3.0, 5.5, 8.0])).tolist() == pytest.approx([1, 1, 0.5, 0.1])
+@pytest.fixture
+def adversarial(sr_info: ModelInfo) -> Adversarial:
+    """How much of the tiny texture is shown."""
+    recipe = read_recipe(sr_info.source).adversarial
+    assert recipe is not None
+    return recipe
 
 
-def test_tone_is_a_matter_of_brightness_and_colours(sr_info: ModelInfo) -> None:
+def test_the_opponent_counts_less_where_errors_cannot_be_seen(adversarial: Adversarial) -> None:
+    assert realism_weight(torch.tensor([0.3, 3.0, 5.5, 8.0]), adversarial).tolist() == pytest.approx([1, 1, 0.5, 0.1])
+
+
+def test_tone_is_a_matter_of_brightness_and_colours(sr_info: ModelInfo, adversarial: Adversarial) -> None:
     assert sr_info.decoder is not None
     torch.manual_seed(0)
     layers = Enhancer(sr_info.architecture, sr_info.decoder)
@@ -132,12 +140,12 @@ def test_tone_is_a_matter_of_brightness_and_colours(sr_info: ModelInfo) -> None:
         torch.nn.init.normal_(layer.bias)
     h = torch.randn(1, layers.refinement.fine_leave.in_channels, 5, 6)
     before = torch.nn.functional.pixel_shuffle(layers.refinement.fine_leave(h), 4)
-    tone(layers)
+    tone(layers, adversarial)
     after = torch.nn.functional.pixel_shuffle(layers.refinement.fine_leave(h), 4)
     grey = before.mean(1, keepdim=True)
-    toned = BRIGHTNESS * grey + COLOUR * (before - grey)
+    toned = adversarial.brightness * grey + adversarial.colour * (before - grey)
     mean = torch.nn.functional.interpolate(torch.nn.functional.avg_pool2d(toned, 2), scale_factor=2)
-    assert torch.allclose(after, mean + FINEST * (toned - mean), atol=1e-5)
+    assert torch.allclose(after, mean + adversarial.finest * (toned - mean), atol=1e-5)
 
 
 def test_what_comes_again_in_every_cell_is_no_texture() -> None:

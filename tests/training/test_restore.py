@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import random_context, random_model
 
+from helpers.models import random_context, random_model
 from lcomp.errors import ModelError
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.context import Base

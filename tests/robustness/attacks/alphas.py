@@ -7,7 +7,6 @@ from dataclasses import replace
 from attacks.planes import chunk, head_chunk, png, saved, webp
 from attacks.steps import Attack, alpha
 from attacks.tools import agreeing, latents, noise, split
-
 from lcomp.errors import FormatError
 from lcomp.format.container import Section, Tag
 

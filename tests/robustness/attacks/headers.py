@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from attacks.steps import BIGGEST, DIFFERS, OUT_OF_STEP, Attack, Build, header
 from attacks.tools import latents, seal, split
-
 from lcomp.errors import ChecksumError, FormatError, LimitError, ModelError, TruncatedError, UnsupportedError
 from lcomp.format.binary import write_varint
 from lcomp.format.container import Section, write_section

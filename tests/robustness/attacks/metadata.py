@@ -4,7 +4,6 @@ import struct
 
 from attacks.steps import Attack, Build, more
 from attacks.tools import noise
-
 from lcomp.format.container import Section, Tag
 
 PROFILES = (Tag.ICC, Tag.EXIF, Tag.XMP)

@@ -8,11 +8,11 @@ from random import Random
 
 import numpy as np
 import torch
+from torch import Tensor
+
 from attacks.planes import chunk, head_chunk, png, webp
 from attacks.steps import GOLDEN, bases
 from attacks.tools import Parts, agreeing, forged, split
-from torch import Tensor
-
 from lcomp.errors import LcompError
 from lcomp.format.container import KNOWN_TAGS, Section, Tag
 

@@ -2,7 +2,6 @@
 
 from attacks.steps import BIGGEST, GOLDEN, OUT_OF_STEP, Attack, Build, after, alpha, first, header, more, sections
 from attacks.tools import latents, seal, split
-
 from lcomp.errors import ChecksumError, FormatError, LimitError, TruncatedError, UnsupportedError
 from lcomp.format.binary import write_varint
 from lcomp.format.container import CRITICAL, MAX_METADATA, Coder, Section, Tag, write_section

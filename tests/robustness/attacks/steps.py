@@ -6,14 +6,14 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from attacks.tools import split
 from PIL import Image
 
 import lcomp
+from attacks.tools import split
 from lcomp.errors import LcompError
 from lcomp.format.container import CHECKSUM, Section, Tag
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 
 BIGGEST = 2**35 - 1
 """The largest varint."""

@@ -4,11 +4,11 @@ import contextlib
 from functools import cache
 
 import torch
-from attacks.steps import DIFFERS, OUT_OF_STEP, Attack, Build, first, stream
-from attacks.tools import agreeing, forged, noise, split
 from torch import Tensor
 
 import lcomp
+from attacks.steps import DIFFERS, OUT_OF_STEP, Attack, Build, first, stream
+from attacks.tools import agreeing, forged, noise, split
 from lcomp.errors import ChecksumError, FormatError
 from lcomp.format.binary import write_varint
 

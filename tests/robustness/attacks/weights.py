@@ -9,7 +9,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from lcomp.errors import LcompError, ModelError
-from lcomp.zoo.weights import EXACT
+from lcomp.zoo.layers import EXACT
 
 SHIFTS, TABLES, ENTER = (EXACT + name for name in ("h_s.shifts", "tables", "h_s.enter.weight"))
 FLOAT = "g_s.draft.leave.bias"
