@@ -1,4 +1,4 @@
-"""The distortion term of the rate-distortion cost: MSE, 1 - MS-SSIM, or a mix of SSIMULACRA2 and MSE."""
+"""The distortion term of the rate-distortion cost: MSE, 1 - MS-SSIM, or a mix of SSIMULACRA2 with both."""
 
 from abc import ABC, abstractmethod
 
@@ -78,20 +78,21 @@ class MsSsim(Objective):
         return torch.full_like(gain, distortion_weight * STEP_BITS)
 
 
-SQUARED_ERROR_SHARE = 0.03
-"""What a squared grey level is worth in the distortion of SSIMULACRA2."""
+STRUCTURE_SHARE, SQUARED_ERROR_SHARE = 150.0, 0.015
+"""What 1 - MS-SSIM and a squared grey level are worth beside the distortion of SSIMULACRA2 (docs/lab/LOG.md)."""
 
 
 class Visual(Objective):
-    """The distortion of SSIMULACRA2, and a little squared error against what it does not see."""
+    """The distortion of SSIMULACRA2, with MS-SSIM and a little squared error against what it does not see."""
 
     def lmbda(self, q: Tensor) -> Tensor:
         """0.012 to 0.6, log-linear in between: rates as those of the other models."""
         return log_linear(q, 0.012, 0.6)
 
     def distortion(self, x_hat: Tensor, x: Tensor) -> Tensor:
-        """The weighted sum of both."""
-        return ssimulacra2_distortion(x_hat, x) + SQUARED_ERROR_SHARE * squared_error(x_hat, x)
+        """The weighted sum of the three."""
+        structure = STRUCTURE_SHARE * MsSsim().distortion(x_hat, x)
+        return ssimulacra2_distortion(x_hat, x) + structure + SQUARED_ERROR_SHARE * squared_error(x_hat, x)
 
     def error_weight(self, gain: Tensor, q: Tensor, distortion_weight: float = DISTORTION_WEIGHT) -> Tensor:
         """The same for all steps."""

@@ -81,10 +81,10 @@ class PictureEncoder:
         """The file of a quality in thousandths, coded at `half` its size or not; made once."""
         key = quality, half, effort
         if key not in self.made:
-            self.made[key] = self.encode(quality, half, effort)
+            self.made[key] = self.code(quality, half, effort)
         return self.made[key]
 
-    def encode(self, quality: int, half: bool, effort: int) -> LicFile:
+    def code(self, quality: int, half: bool, effort: int) -> LicFile:
         """What `file` returns."""
         header = self.header(quality, half)
         pixels = halve(self.picture.pixels) if half else self.picture.pixels

@@ -120,7 +120,7 @@ def warm_up(adapter: Adapter, image: Image.Image) -> None:
         return
 
 
-class Task(NamedTuple):
+class RowTask(NamedTuple):
     """A row to be measured in a process of its own."""
 
     row: Row
@@ -128,7 +128,7 @@ class Task(NamedTuple):
     plan: Plan
 
 
-def measure_task(task: Task) -> Row:
+def measure_task(task: RowTask) -> Row:
     """Measure a row in this process, whatever was set up here before."""
     Image.MAX_IMAGE_PIXELS = None
     warnings.simplefilter("ignore")  # what Pillow has to say of a picture was said when the parent read it
@@ -144,7 +144,7 @@ def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Jour
     """
     told: list[Row] = []  # known without measuring
 
-    def pending() -> Iterator[tuple[Adapter, Task]]:
+    def pending() -> Iterator[tuple[Adapter, RowTask]]:
         for path in dataset.files:
             name, digest = dataset.picture_name(path), ""
             try:
@@ -161,7 +161,7 @@ def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Jour
             except (LcompError, OSError, MemoryError) as error:
                 told.append(Row(name, digest, error=message(error)))
                 continue
-            yield from ((adapter, Task(row, path, plan)) for adapter, row in missing)
+            yield from ((adapter, RowTask(row, path, plan)) for adapter, row in missing)
 
     def tell() -> Iterator[Row]:
         yield from told

@@ -63,7 +63,7 @@ def test_gradients_are_finite_and_lead_to_the_original() -> None:
         assert gradient.isfinite().all()
     nearer = OBJECTIVES["visual"].distortion(start.lerp(x, 0.5), x)
     assert (nearer < OBJECTIVES["visual"].distortion(start, x)).all()
-    assert OBJECTIVES["visual"].distortion(x, x).max() < 0.1
+    assert OBJECTIVES["visual"].distortion(x, x).max() < 0.2
 
 
 def test_pictures_of_a_batch_do_not_matter_to_each_other() -> None:
