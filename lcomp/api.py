@@ -26,7 +26,7 @@ from lcomp.options import (
     EncodeOptions,
 )
 from lcomp.pictures.alpha import read_alpha
-from lcomp.pictures.reading import check_pixels, to_picture
+from lcomp.pictures.reading import to_picture
 from lcomp.pictures.writing import to_image
 from lcomp.types import Progress
 from lcomp.zoo.registry import model_by_name, model_by_number
@@ -93,9 +93,9 @@ class Codec:
         for a crop that is not within the picture or a realism that has no meaning.
         """
         data = read_source(source)
-        file, lost = recover(data) if options.salvage else (container.read(data), ())
+        limit = options.max_pixels
+        file, lost = recover(data, limit) if options.salvage else (container.read(data, limit), ())
         header = file.header
-        check_pixels(header.width, header.height, options.max_pixels)
         whole = Rectangle(0, 0, header.width, header.height)
         area = whole if options.crop is None else Rectangle(*options.crop)
         if area.shared(whole) != area:

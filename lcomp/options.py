@@ -7,7 +7,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from lcomp.errors import LcompError
+from lcomp.errors import LcompError, LimitError
 
 MAX_PIXELS = 2**28
 """Default limit on width * height."""
@@ -86,6 +86,12 @@ class DecodeOptions:
             raise LcompError(f"realism {self.realism} is out of range: use 0 to 1")
         if self.crop is not None and (min(self.crop[:2]) < 0 or min(self.crop[2:]) < 1):
             raise LcompError(f"crop {self.crop}: x and y start at 0, width and height at 1")
+
+
+def check_pixels(width: int, height: int, max_pixels: int) -> None:
+    """Raise LimitError for a picture of more than `max_pixels` pixels."""
+    if width * height > max_pixels:
+        raise LimitError(f"picture has {width}x{height} pixels (limit {max_pixels}, see --max-pixels)")
 
 
 def parse_size(text: str) -> int:

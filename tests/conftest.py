@@ -1,6 +1,5 @@
 """Shared fixtures: a real photograph and a tiny untrained model that is exported like a real one."""
 
-import importlib.util
 import logging
 import os
 from collections.abc import Iterator
@@ -32,9 +31,9 @@ settings.register_profile("any-machine", deadline=None)
 settings.load_profile("any-machine")
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Without pytest-xdist everything runs in one process: the options in pyproject.toml mean nothing then."""
-    if importlib.util.find_spec("xdist") is None:
+    if not pluginmanager.hasplugin("xdist"):
         parser.addoption("--numprocesses", help="ignored: pytest-xdist is not installed")
         parser.addoption("--dist", help="ignored: pytest-xdist is not installed")
 

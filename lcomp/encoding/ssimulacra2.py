@@ -86,6 +86,9 @@ GAIN = 0.9562382616834844
 POLYNOMIAL = (2.326765642916932, -0.020884521182843837, 6.248496625763138e-05)
 """From the weighted sum to the distortion: coefficients of its powers 1 to 3."""
 
+LEAST_POWER = 1e-24
+"""Fourth-power means below this count as this."""
+
 EXPONENT = 0.6276336467831387
 """Of the distortion in the score, 100 - 10 * distortion ** EXPONENT."""
 
@@ -148,8 +151,8 @@ def views(planes: Tensor, blur: Blur) -> Views:
 def norms(difference: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and fourth-power mean [B, 3] of what is more than 0 of maps [B, 3, H, W]."""
     positive = difference.clamp_min(0)
-    # without the floor the gradient of an exact copy would be infinite
-    return positive.mean((2, 3)), (positive.square().square().mean((2, 3)) + 1e-16) ** 0.25
+    # where nothing differs the gradient of a root would be infinite: there it is zero
+    return positive.mean((2, 3)), positive.square().square().mean((2, 3)).clamp_min(LEAST_POWER) ** 0.25
 
 
 def compare(ours: Views, theirs: Views, blur: Blur) -> Tensor:

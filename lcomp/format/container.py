@@ -15,6 +15,7 @@ from typing import NamedTuple
 from lcomp.errors import FormatError, LimitError, TruncatedError, UnsupportedError
 from lcomp.format.binary import Reader, write_varint
 from lcomp.format.tiles import Grid
+from lcomp.options import check_pixels
 from lcomp.types import QUALITY_STEPS
 
 MAGIC = b"\xacL\r\n"
@@ -168,8 +169,8 @@ def write(file: LicFile) -> bytes:
     return b"".join(parts)
 
 
-def read_header(reader: Reader) -> Header:
-    """Parse and verify the header at the start of a file."""
+def read_header(reader: Reader, max_pixels: int | None = None) -> Header:
+    """Parse and verify the header at the start of a file; raises LimitError beyond `max_pixels`, where it is given."""
     start = reader.data[: len(MAGIC)]
     if start != MAGIC:
         if not start:
@@ -193,6 +194,8 @@ def read_header(reader: Reader) -> Header:
         raise UnsupportedError(f"unknown kind of picture {kind}: a newer lcomp is needed")
     if quality > 8 * QUALITY_STEPS:
         raise FormatError(f"impossible quality {quality / QUALITY_STEPS}")
+    if max_pixels is not None:
+        check_pixels(width, height, max_pixels)
     return Header(width, height, Mode(kind & 1), quality, model, fingerprint, half=bool(kind & 2))
 
 
@@ -252,13 +255,14 @@ def build(header: Header, sections: list[Section | None]) -> LicFile:
     )
 
 
-def read(data: bytes) -> LicFile:
+def read(data: bytes, max_pixels: int | None = None) -> LicFile:
     """Parse a whole container and verify its checksums; the payloads themselves are not decoded.
 
-    Raises FormatError, TruncatedError, ChecksumError, UnsupportedError or LimitError.
+    Raises FormatError, TruncatedError, ChecksumError or UnsupportedError, and LimitError for a picture of more than
+    `max_pixels`, before anything else is read.
     """
     reader = Reader(data)
-    header = read_header(reader)
+    header = read_header(reader, max_pixels)
     sections: list[Section | None] = []
     most = most_sections(header)
     while reader.left and len(sections) <= most:

@@ -105,13 +105,13 @@ class Scanner:
         return len(self.data)
 
 
-def recover(data: bytes) -> Recovered:
+def recover(data: bytes, max_pixels: int | None = None) -> Recovered:
     """Read as much of a container as is intact: lost tiles become None, other lost sections are left out.
 
     Raises as `container.read` does where the header is damaged, no tile is left, or a critical section unknown.
     """
     reader = Reader(data)
-    header = read_header(reader)
+    header = read_header(reader, max_pixels)
     scanner = Scanner(data, reader.position)
     parts: list[Section | Damage] = []
     most = most_sections(header)

@@ -16,7 +16,7 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from lcomp.errors import UNREADABLE, ImageError, LcompError, LimitError, UnsupportedError
 from lcomp.files import walk
 from lcomp.format.container import MAX_METADATA, Mode
-from lcomp.options import MAX_PIXELS
+from lcomp.options import MAX_PIXELS, check_pixels
 from lcomp.pictures import metadata as exif
 from lcomp.pictures.depth import Samples, samples_of
 from lcomp.pictures.pixels import convert
@@ -128,12 +128,6 @@ def pixel_limit(max_pixels: int) -> Iterator[None]:
         raise LimitError(f"picture has more than {max_pixels} pixels (see --max-pixels)") from error
     finally:
         Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = before
-
-
-def check_pixels(width: int, height: int, max_pixels: int) -> None:
-    """Raise LimitError for a picture of more than `max_pixels` pixels."""
-    if width * height > max_pixels:
-        raise LimitError(f"picture has {width}x{height} pixels (limit {max_pixels}, see --max-pixels)")
 
 
 def open_heic(data: bytes) -> Image.Image:

@@ -166,7 +166,8 @@ def model_by_number(number: int, fingerprint: int) -> ModelInfo:
                     f"(file {fingerprint:08x}, installed {model.fingerprint:08x})"
                 )
             return model
-    name = f"'{release.model}'" if release else f"number {number}"
+    gone = release and release.model not in [model.name for model in all_models()]
+    name = f"'{release.model}'" if release and gone else f"number {number}"
     raise ModelError(f"file needs model {name}, which is not installed: it was written by {writer}")
 
 

@@ -158,7 +158,7 @@ def jobs_of(folder: Path, *texts: str) -> list[Job]:
     return jobs
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_errors_do_not_stop_the_rest(processes: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     jobs = jobs_of(tmp_path, "one", "bad", "two", "three")
     jobs.append(Job(str(tmp_path / "missing.in"), str(tmp_path / "missing.out")))
@@ -183,7 +183,7 @@ def test_errors_do_not_stop_the_rest(processes: int, tmp_path: Path, capfd: pyte
     assert (tmp_path / "0.out").read_text() == "kept"
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_what_another_run_has_made_meanwhile_is_skipped(
     processes: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -199,7 +199,7 @@ def test_what_another_run_has_made_meanwhile_is_skipped(
     assert capfd.readouterr().err.splitlines()[-1] == "1 of 3 done, 2 failed"
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_whatever_is_raised_fails_one_picture(
     processes: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -251,6 +251,7 @@ def test_failures_that_agree_keep_their_code(tmp_path: Path) -> None:
     assert left.value.exit_code == FormatError.exit_code
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_fails_its_picture_only(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     jobs = jobs_of(tmp_path, "die", "one", "two", "three")
     with pytest.raises(typer.Exit) as left:
@@ -261,6 +262,7 @@ def test_a_process_that_dies_fails_its_picture_only(tmp_path: Path, capfd: pytes
     assert "3 of 4 done, 1 failed" in errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unread", [False, True])
 def test_a_worker_whose_parent_is_gone_ends_without_a_word(
     unread: bool, tmp_path: Path, capfd: pytest.CaptureFixture[str]
@@ -275,6 +277,7 @@ def test_a_worker_whose_parent_is_gone_ends_without_a_word(
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_a_folder_on_the_command_line(tree: Path) -> None:
     photos, out = tree / "photos", tree / "out"
     (photos / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
@@ -292,6 +295,7 @@ def test_a_folder_on_the_command_line(tree: Path) -> None:
     assert lcomp("encode", photos, "-r", "-f", "--skip-existing").returncode == 2
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process here")
 def test_interrupted_folders_go_on(tmp_path: Path) -> None:

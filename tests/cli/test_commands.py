@@ -14,6 +14,7 @@ from helpers.paths import ROOT
 from lcomp import __version__
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_encode_and_decode_beside_the_input(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "photo.lic").write_bytes((folder / "photo.lic").read_bytes())

@@ -21,6 +21,7 @@ from lcomp.cli.app import app
 from lcomp.evaluation.journal import Journal
 
 
+@pytest.mark.slow
 def test_the_command_writes_documents_and_goes_on(mixed_folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     arguments = ("--dataset", mixed_folder, "--models", "", "--codecs", "jpeg")
@@ -30,7 +31,7 @@ def test_the_command_writes_documents_and_goes_on(mixed_folder: Path, tmp_path: 
     document = json.loads(first.stdout)
     assert {row["codec"] for row in document["rows"]} == {"jpeg", ""}
     assert json.loads((output / "results.json").read_text()) == document
-    files = ["ms_ssim.png", "psnr.png", "report.html", "results.csv", "results.json", "rows.jsonl"]
+    files = ["ms_ssim.png", "psnr.png", "report.html", "results.csv", "results.json", "rows.jsonl", "ssimulacra2.png"]
     assert sorted(path.name for path in output.iterdir()) == files
     before = (output / "rows.jsonl").read_bytes()
 
@@ -80,6 +81,7 @@ def test_errors_are_one_line(mixed_folder: Path, tmp_path: Path) -> None:
         assert text in one_line(result)
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process here")
 @pytest.mark.parametrize("jobs", ["1", "2"])

@@ -32,6 +32,7 @@ def limited(*arguments: str | Path, stdout: Path, unbuffered: bool = False) -> t
     return result.returncode, result.stderr.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_a_file_that_does_not_fit(tmp_path: Path) -> None:
     (tmp_path / "old.png").write_text("old")
@@ -44,6 +45,7 @@ def test_a_file_that_does_not_fit(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["old.png", "stdout"]
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.parametrize("unbuffered", [False, True])
 def test_a_stdout_that_takes_a_part(unbuffered: bool, tmp_path: Path) -> None:
@@ -53,6 +55,7 @@ def test_a_stdout_that_takes_a_part(unbuffered: bool, tmp_path: Path) -> None:
     assert len(text.splitlines()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_what_fits_is_written(tmp_path: Path) -> None:
     code, text = limited("decode", GOLDEN / "q4.lic", "-o", tmp_path / "a.jpg", stdout=tmp_path / "stdout")
@@ -60,6 +63,7 @@ def test_what_fits_is_written(tmp_path: Path) -> None:
     assert 0 < (tmp_path / "a.jpg").stat().st_size <= LIMIT
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
 def test_a_stdout_that_takes_nothing() -> None:

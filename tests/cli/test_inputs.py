@@ -101,7 +101,7 @@ def test_info_of_several_files(folder: Path) -> None:
     assert one_line(damaged).startswith("lcomp: stdin: file is truncated")
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_notes_name_their_input(jobs: str, folder: Path, tmp_path: Path) -> None:
     with Image.open(folder / "photo.png") as image:
         image.convert("CMYK").save(tmp_path / "a.tif")

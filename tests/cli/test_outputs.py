@@ -62,6 +62,7 @@ def test_modes_are_those_of_what_is_replaced_or_of_any_new_file(tmp_path: Path) 
     assert path.read_bytes() == b"newer"
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
 def test_a_full_stdout_is_named(folder: Path) -> None:

@@ -39,6 +39,7 @@ def pixels(path: Path) -> np.ndarray:
         return np.asarray(image)
 
 
+@pytest.mark.slow
 def test_alpha_comes_back_bit_for_bit(large: Path) -> None:
     assert np.array_equal(pixels(large / "whole.png")[..., 3], pixels(large / "large.png")[..., 3])
     facts = json.loads(lcomp("info", large / "large.lic", "--json").stdout)
@@ -46,6 +47,7 @@ def test_alpha_comes_back_bit_for_bit(large: Path) -> None:
     assert facts["alpha_bytes"] > 0
 
 
+@pytest.mark.slow
 def test_crop(large: Path, tmp_path: Path) -> None:
     result = lcomp("decode", large / "large.lic", "--crop", "500,40,90,700", "-o", tmp_path / "crop.png")
     assert result.returncode == 0, result.stderr
@@ -59,6 +61,7 @@ def test_crop(large: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "bad.png").exists()
 
 
+@pytest.mark.slow
 def test_salvage(large: Path, tmp_path: Path) -> None:
     data = (large / "large.lic").read_bytes()
     damaged = bytearray(data)

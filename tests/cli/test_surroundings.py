@@ -40,6 +40,7 @@ def test_names_that_a_terminal_would_obey(folder: Path, tmp_path: Path) -> None:
     assert rb"two\nlines \x1b[2J.lic" in facts.stdout.splitlines()[0]
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are text here")
 def test_names_that_are_no_text(folder: Path, tmp_path: Path) -> None:
@@ -50,6 +51,7 @@ def test_names_that_are_no_text(folder: Path, tmp_path: Path) -> None:
     assert [os.fsencode(path.name) for path in (tmp_path / "out").iterdir()] == [b"\xff.lic"]
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no endless device here")
 def test_what_never_ends_is_not_read_on(tmp_path: Path) -> None:
@@ -98,6 +100,7 @@ def test_a_slow_pipe_without_a_buffer_is_read_to_its_end(folder: Path, tmp_path:
         assert process.wait(60) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
 def test_a_stderr_that_takes_nothing_stops_nothing(folder: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from helpers.command import PROGRAM, lcomp, lcomp_process
 from helpers.pictures import noise_image
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_pipes_carry_payload_only(folder: Path) -> None:
     encoded = lcomp_process("encode", "-", "-q", "4", data=(folder / "photo.png").read_bytes())
@@ -80,6 +81,7 @@ def test_stdout_is_checked_below_a_bar_too(folder: Path) -> None:
         assert b"Traceback" not in shown
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="no name for stdout here")
 def test_a_pipe_with_a_name(folder: Path) -> None:
@@ -88,6 +90,7 @@ def test_a_pipe_with_a_name(folder: Path) -> None:
     assert result.stdout == (folder / "photo.lic").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process here")
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", -signal.SIGINT), ("SIGTERM", 143), ("SIGHUP", 129)])
@@ -110,6 +113,7 @@ def test_interrupt_leaves_no_file(name: str, code: int, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["large.ppm"]
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_closed_pipe_is_quiet(folder: Path) -> None:
     reader, writer = os.pipe()
@@ -125,6 +129,7 @@ def test_closed_pipe_is_quiet(folder: Path) -> None:
     assert b"Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="no descriptors to close here")
 def test_a_closed_stderr_does_not_matter(folder: Path, tmp_path: Path) -> None:
@@ -139,6 +144,7 @@ def test_a_closed_stderr_does_not_matter(folder: Path, tmp_path: Path) -> None:
     assert result.stdout == b""
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_a_bar_shows_on_a_terminal(large: Path, tmp_path: Path) -> None:
     pty = pytest.importorskip("pty", reason="no pseudo-terminals here")

@@ -63,6 +63,7 @@ def test_a_crop_is_the_crop_of_everything(low: bytes, decoder: str) -> None:
         assert np.abs(whole[y : y + height, x : x + width] - crop).max() <= 1
 
 
+@pytest.mark.slow
 def test_quality_is_monotone_below_one(photo: Image.Image) -> None:
     pixels = np.asarray(photo)
     files = [lcomp.encode(photo, quality) for quality in (0, 0.25, 0.5, 0.75, 1)]
@@ -71,6 +72,7 @@ def test_quality_is_monotone_below_one(photo: Image.Image) -> None:
     assert psnrs == sorted(psnrs)
 
 
+@pytest.mark.slow
 def test_targets_reach_below_one(photo: Image.Image) -> None:
     smallest = len(lcomp.encode(photo, 1.0))
     data = lcomp.encode(photo, size=int(0.7 * smallest))
@@ -78,6 +80,7 @@ def test_targets_reach_below_one(photo: Image.Image) -> None:
     assert lcomp.info(data).quality < 8000
 
 
+@pytest.mark.slow
 def test_alpha_and_grey_keep_their_size(photo: Image.Image) -> None:
     grey = photo.convert("L")
     assert lcomp.decode(lcomp.encode(grey, 0.3)).mode == "L"

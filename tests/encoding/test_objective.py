@@ -59,6 +59,7 @@ def test_every_step_is_worth_the_same_to_ms_ssim() -> None:
     assert len(OBJECTIVES["mse"].error_weight(gain, q).unique()) == 10
 
 
+@pytest.mark.slow
 def test_a_search_keeps_small_what_the_model_is_tuned_for(photo: Image.Image) -> None:
     pixels = np.asarray(photo.convert("RGB"))[:, :192]
     pixels = np.concatenate([pixels, pixels[::-1]])[:192]

@@ -139,6 +139,7 @@ def test_what_cannot_be_met_says_what_can() -> None:
         meet(EncodeOptions(psnr=42.0), files, psnr, 800, 10)
 
 
+@pytest.mark.slow
 def test_real_pictures_meet_their_target(photo: Image.Image) -> None:
     for size in (2000, 3210, 4000):
         data = lcomp.encode(photo, model="hyperprior", size=size)
@@ -157,6 +158,7 @@ def test_a_grey_picture_is_judged_as_it_is_shown(photo: Image.Image) -> None:
     assert 38 <= 10 * np.log10(255**2 / np.square(difference).mean()) <= 38.1
 
 
+@pytest.mark.slow
 def test_progress_never_falls(photo: Image.Image) -> None:
     codec = lcomp.Codec("hyperprior")
     last = EncodeOptions(4.0)

@@ -61,6 +61,7 @@ def cost(codec: LoadedModel, pixels: Pixels, quality: int, effort: int) -> float
     return 8 * len(encoded.stream) / (grid.width * grid.height) + worth(quality) * error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["hyperprior", "autoregressive"])
 def test_more_effort_makes_better_files(model: str) -> None:
     # of a smaller picture some processors round latents that matter
@@ -99,6 +100,7 @@ def test_the_slope_is_that_of_the_squared_error(name: str, codec: LoadedModel, s
     assert (off(step) - off(-step)) / 2 == pytest.approx(float((slope * step).sum()), rel=0.02)
 
 
+@pytest.mark.slow
 def test_a_search_works_for_the_decoder_of_the_file(
     codec: LoadedModel, sr_info: ModelInfo, monkeypatch: pytest.MonkeyPatch, photo: Image.Image
 ) -> None:

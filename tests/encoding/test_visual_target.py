@@ -9,6 +9,7 @@ from lcomp.encoding.ssimulacra2 import ssimulacra2
 from lcomp.errors import LcompError
 
 
+@pytest.mark.slow
 def test_the_score_is_reached_by_the_smallest_file_that_does(photo: Image.Image) -> None:
     pixels = np.asarray(photo)
     reached = []

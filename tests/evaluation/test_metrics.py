@@ -86,6 +86,7 @@ def test_frechet_distance_is_that_of_gaussians() -> None:
     assert frechet_distance(tied, originals) == pytest.approx(4 - 2 * 2**0.5, rel=0.05)
 
 
+@pytest.mark.slow
 def test_features_see_that_detail_is_missing() -> None:
     pictures = [noise_image(512, 400, seed) for seed in range(3)]
 

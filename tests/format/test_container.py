@@ -204,6 +204,7 @@ def test_alpha_is_critical() -> None:
     assert container.Tag.ALPHA & CRITICAL
 
 
+@pytest.mark.slow
 def test_sections_beyond_those_that_a_file_may_have_cost_nothing() -> None:
     data = container.write(EXAMPLE)
     latents = container.write_section(Coder.CONSTRICTION.value, bytes(4))

@@ -50,6 +50,7 @@ def test_any_size_comes_back_at_its_size(shipped: LoadedModel, size: tuple[int, 
     assert np.abs(decoded.astype(int) - np.asarray(image)).mean() < 12
 
 
+@pytest.mark.slow
 def test_quality_is_monotone(shipped: LoadedModel, photo: Image.Image) -> None:
     pixels = to_picture(photo).pixels
     grid = Grid(photo.width, photo.height)
@@ -120,6 +121,7 @@ def test_actual_bytes_match_the_rate_estimate(shipped: LoadedModel, photo: Image
         assert 0.9 * gaussian < bits < gaussian
 
 
+@pytest.mark.slow
 def test_precision_costs_next_to_nothing() -> None:
     # in a smaller picture a few symbols that fall to the other side are more than that, to the better or worse
     with Image.open(DATA / "kodim23.png") as image:

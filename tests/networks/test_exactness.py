@@ -65,6 +65,8 @@ def run_worker(setting: str, *arguments: str) -> dict[str, str]:
     return result
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_files_travel_between_all_settings(tmp_path: Path, photo: Image.Image) -> None:
     photo.save(tmp_path / "photo.png")
     for number, setting in enumerate(SETTINGS):

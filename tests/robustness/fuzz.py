@@ -32,7 +32,7 @@ from lcomp.errors import LcompError
 
 CRASHERS = Path(__file__).parent / "attacks" / "crashers"
 SECONDS = 5.0
-"""What takes longer is a crasher."""
+"""Processor time of a file; what takes longer is a crasher."""
 
 PATIENCE = 120.0
 """A process is ended where it stays at one file for so many seconds."""
@@ -65,7 +65,7 @@ def place_of(error: Exception) -> str:
 
 def attempt(data: bytes, salvage: bool) -> Outcome:
     """Decode a file, and ask for its header."""
-    started = time.perf_counter()
+    started = time.process_time()  # a busy machine is no crasher
     outcome = Outcome("decoded")
     for action in (lcomp.info, lambda data: lcomp.decode(data, "cpu", salvage=salvage, max_pixels=MAX_PIXELS)):
         try:
@@ -74,7 +74,7 @@ def attempt(data: bytes, salvage: bool) -> Outcome:
             outcome = Outcome(type(error).__name__)
         except Exception as error:
             return Outcome("crash", f"{type(error).__name__} at {place_of(error)}")
-    if time.perf_counter() - started > SECONDS:
+    if time.process_time() - started > SECONDS:
         return Outcome("slow", f"slow: over {SECONDS:.0f} s")
     return outcome
 

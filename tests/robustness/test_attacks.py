@@ -47,9 +47,10 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 
 @contextmanager
 def quickly() -> Iterator[None]:
-    started = time.perf_counter()
+    """By the processor's time: a busy machine is no failure."""
+    started = time.process_time()
     yield
-    assert time.perf_counter() - started < SECONDS
+    assert time.process_time() - started < SECONDS
 
 
 def decode(data: bytes, **options: object) -> Image.Image:
@@ -69,6 +70,7 @@ def loaded() -> None:
             lcomp.decode(data, "cpu")
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_an_attack_ends_as_it_must(attack: Attack) -> None:
     data = attack.file()
@@ -83,6 +85,7 @@ def test_an_attack_ends_as_it_must(attack: Attack) -> None:
     assert len(str(caught.value).splitlines()) == 1
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_salvage_ends_in_a_picture_or_our_error(attack: Attack) -> None:
     data = attack.file()
@@ -138,6 +141,8 @@ def written(folder: Path, attacks: list[Attack]) -> dict[str, Path]:
     return paths
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_no_attack_takes_much_memory(tmp_path: Path) -> None:
     pytest.importorskip("resource")
     for name, data in bases().items():
@@ -220,6 +225,7 @@ def test_what_the_fuzzer_found_is_mended() -> None:
             assert not fuzz.attempt(path.read_bytes(), salvage).problem, path.name
 
 
+@pytest.mark.slow
 def test_two_hundred_files_of_the_fuzzer() -> None:
     fuzz = pytest.importorskip("fuzz")
     outcomes = [fuzz.attempt(fuzz.mutated(0, number), fuzz.salvages(number)) for number in range(200)]

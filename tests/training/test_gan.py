@@ -74,6 +74,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_texture_trains_resumes_and_is_exported(sr_info: ModelInfo, pictures: Path, tmp_path: Path) -> None:
     shutil.copytree(sr_info.source.parent.parent, tmp_path / "zoo")
     source, run = tmp_path / "zoo" / "models" / sr_info.source.name, tmp_path / "run"

@@ -148,6 +148,7 @@ def test_energy_features_see_only_what_exceeds_the_step(model_file: Path) -> Non
     assert torch.allclose(transform @ transform.T, torch.eye(len(transform)), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_training_starts_as_a_transform_codec(model_file: Path, pictures: Path) -> None:
     model = Hyperprior(read_model(model_file).architecture)
     pool = Pool(find_pictures(pictures).train, torch.device("cpu"))
@@ -158,6 +159,7 @@ def test_training_starts_as_a_transform_codec(model_file: Path, pictures: Path) 
     assert model.scale.std[0] > 5
 
 
+@pytest.mark.slow
 def test_train_resumes_exports_and_the_result_codes_pictures(model_file: Path, pictures: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     arguments = [
@@ -194,6 +196,7 @@ def test_train_resumes_exports_and_the_result_codes_pictures(model_file: Path, p
     assert resumed.step > 0
 
 
+@pytest.mark.slow
 def test_a_context_model_and_a_decoder_train_beside_their_backbone(
     model_file: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,6 +244,7 @@ def test_a_context_model_and_a_decoder_train_beside_their_backbone(
     assert decode_tiles(codec, tiles, 4000, grid, Coder.CONSTRICTION, grid.picture).pixels.shape == pixels.shape
 
 
+@pytest.mark.slow
 def test_a_decoder_trains_on_frozen_latents(sr_info: ModelInfo, pictures: Path, tmp_path: Path) -> None:
     zoo = tmp_path / "zoo"
     shutil.copytree(sr_info.source.parent.parent, zoo)
@@ -294,6 +298,7 @@ def test_eigenbases_turn_gradients_there_and_back(monkeypatch: pytest.MonkeyPatc
     assert half == (difference > 1e-4)
 
 
+@pytest.mark.slow
 def test_checkpoints_of_other_models_are_errors(model_file: Path, pictures: Path, tmp_path: Path) -> None:
     config, run = read_model(model_file).architecture, tmp_path / "run"
     setting = Setting(read_recipe(model_file), pictures, run, CPU, compiled=False)
@@ -314,6 +319,7 @@ def test_checkpoints_of_other_models_are_errors(model_file: Path, pictures: Path
         trained_family(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", METRICS)
 def test_training_lowers_the_cost(
     metric: str, model_file: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,0 +1,52 @@
+"""Golden files decode to the latents, pixels and metadata that they were made with."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+import lcomp
+from helpers.golden import METADATA, colours_psnr, latents, latents_sha256
+from helpers.models import require_coder
+from helpers.paths import GOLDEN
+from lcomp.format import container
+from lcomp.format.container import Coder, Mode
+from lcomp.model.loaded import LoadedModel
+from lcomp.zoo.registry import all_models, model_by_name
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.lic")), ids=lambda path: path.stem)
+def test_golden_files_decode_to_their_latents_and_pixels(path: Path) -> None:
+    expected = json.loads(path.with_suffix(".json").read_text())
+    data = path.read_bytes()
+    file = container.read(data)
+    require_coder(file.coder)
+    assert latents_sha256(file, expected["model"]) == expected["latents_sha256"]
+    decoded = lcomp.decode(data, device="cpu")
+    with Image.open(path.with_name(expected["original"])) as image:
+        assert (decoded.mode, decoded.size) == (image.mode, image.size)
+        assert colours_psnr(decoded, image) == pytest.approx(expected["psnr"], abs=0.02)
+        if decoded.mode == "RGBA":
+            assert decoded.getchannel("A").tobytes() == image.getchannel("A").tobytes()
+    assert {name: decoded.info[name].hex() for name in METADATA if name in decoded.info} == expected["metadata"]
+
+
+def test_there_are_golden_files() -> None:
+    files = [container.read(path.read_bytes()) for path in GOLDEN.glob("*.lic")]
+    assert {model.number for model in all_models()} == {file.header.model for file in files}
+    assert {file.coder for file in files} == set(Coder)
+    assert {file.header.mode for file in files} == set(Mode)
+    for start in (b"RIFF", b"\x89PNG"):
+        assert any((file.alpha or b"").startswith(start) for file in files)
+    assert all(any(getattr(file, name) for file in files) for name in ("icc", "exif", "xmp"))
+    assert {file.coder for file in files if len(file.tiles) > 1} == set(Coder)
+    assert any(file.header.half for file in files)
+
+
+def test_a_golden_file_has_escapes() -> None:
+    codec = LoadedModel(model_by_name("autoregressive"), torch.device("cpu"))
+    [tile] = latents(container.read((GOLDEN / "escapes.lic").read_bytes()), codec)
+    radius = torch.tensor([table.radius for table in codec.tile.tables])
+    assert (tile.symbols.abs() > radius[tile.parameters.scales.int()]).any()
