@@ -86,7 +86,7 @@ GAIN = 0.9562382616834844
 POLYNOMIAL = (2.326765642916932, -0.020884521182843837, 6.248496625763138e-05)
 """From the weighted sum to the distortion: coefficients of its powers 1 to 3."""
 
-LEAST_POWER = 1e-24
+LEAST_POWER = 1e-32
 """Fourth-power means below this count as this."""
 
 EXPONENT = 0.6276336467831387
