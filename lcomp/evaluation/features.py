@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.transforms import Analysis
-from lcomp.options import DEFAULT_MODEL
 from lcomp.types import Pixels
 from lcomp.zoo.registry import model_by_name
 from lcomp.zoo.weights import load_weights
@@ -20,6 +19,9 @@ SIDE = 256
 MOST = 64
 """Patches of one picture, evenly chosen where it has more."""
 
+BACKBONE = "hyperprior"
+"""The model whose encoder finds the features."""
+
 QUALITY = 8.0
 """Quality that the encoder is set to."""
 
@@ -29,8 +31,8 @@ Features = NDArray[np.float64]
 
 @cache
 def encoder() -> Analysis:
-    """The g_a of the default model's backbone."""
-    return load_weights(model_by_name(DEFAULT_MODEL).lineage[-1], torch.device("cpu")).networks.g_a
+    """The g_a of BACKBONE."""
+    return load_weights(model_by_name(BACKBONE), torch.device("cpu")).networks.g_a
 
 
 def patches(pixels: Pixels) -> list[Pixels]:
@@ -59,7 +61,7 @@ def features(pixels: Pixels) -> Features:
 
 def mark() -> str:
     """What the encoder's weights are told by."""
-    return model_by_name(DEFAULT_MODEL).lineage[-1].sha256[:8]
+    return model_by_name(BACKBONE).sha256[:8]
 
 
 def packed(values: Features) -> str:
