@@ -12,20 +12,21 @@ from PIL import Image
 
 import lcomp
 from lcomp.encoding.distortion import psnr
-from lcomp.options import MSE
+from lcomp.options import DEFAULT_MODEL, MSE
 from lcomp.pictures.reading import PICTURE_SUFFIXES
-from lcomp.zoo.registry import decoder_names
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--every", type=int, default=1, help="take every n-th picture")
-    parser.add_argument("--model", default="autoregressive")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("-q", "--qualities", default="1,2,3,4,5,6,7,8")
     arguments = parser.parse_args()
     files = sorted(path for path in arguments.pictures.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
-    codec, names = lcomp.Codec(arguments.model), decoder_names()
+    codec = lcomp.Codec(arguments.model)
+    fitting = [model for model in lcomp.models() if model.lineage[-1] == codec.model.lineage[-1]]
+    names = [MSE, *(model.name for model in fitting if model.decoder)]
     seconds: dict[str, list[float]] = {name: [] for name in names}
     gains: dict[str, list[float]] = {name: [] for name in names}
     for quality in map(float, arguments.qualities.split(",")):
