@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from lcomp.encoding.distortion import psnr
+from lcomp.encoding.ssimulacra2 import SMALLEST_SIDE
 from lcomp.errors import LcompError
 from lcomp.evaluation import metrics
 from lcomp.evaluation.codecs import Adapter, open_adapter
@@ -98,12 +99,14 @@ def measure_row(row: Row, path: Path, adapter: Adapter, plan: Plan) -> Row:
 def finished(row: Row, plan: Plan, journal: Journal) -> Row | None:
     """The row of an earlier run, if it has all that this one is to measure; without what this one is not to."""
     earlier = journal.rows.get(row.key)
-    if (
-        earlier is None
-        or (plan.timed and earlier.encode_seconds is None)
-        or (plan.perceptual and not is_current(earlier.features or ""))
-        or (plan.perceptual and earlier.haarpsi is None and metrics.has_piq())
-    ):
+    if earlier is None or (plan.timed and earlier.encode_seconds is None):
+        return None
+    side = min(earlier.width or 0, earlier.height or 0)
+    if earlier.ssimulacra2 is None and side >= SMALLEST_SIDE:
+        return None
+    if plan.perceptual and not is_current(earlier.features or ""):
+        return None
+    if plan.perceptual and earlier.haarpsi is None and side >= metrics.PIQ_SIDE and metrics.has_piq():
         return None
     earlier = replace(earlier, picture=row.picture)
     if not plan.timed:
