@@ -7,6 +7,7 @@ import torch
 from lcomp.errors import LcompError, ModelError
 from lcomp.log import log
 from lcomp.model.decoders import Decoder, EnhancedDecoder
+from lcomp.model.forking import keep_forks_from_hanging
 from lcomp.model.loaded import LoadedModel
 from lcomp.networks.enhancer import Enhancer
 from lcomp.options import AUTO, MSE
@@ -18,6 +19,7 @@ from lcomp.zoo.registry import ModelInfo, decoder_names, inventive_decoders, mod
 def load_model(model: ModelInfo, device: torch.device, precision: str = AUTO) -> LoadedModel:
     """A model without a decoder of its own on a device, loaded once per process."""
     log.debug("  loading %s on %s", model.name, device)
+    keep_forks_from_hanging()
     # whatever mode the caller is in: a search needs gradients
     with torch.inference_mode(False):
         return LoadedModel(model, device, precision)
