@@ -173,8 +173,4 @@ def meet(
         rate = -floored(-8 * smallest / pixels, 3)
         kept = f", {fixed} of them header, metadata and alpha" if 2 * fixed > smallest else ""
         raise LcompError(f"no quality fits into {limit} bytes: q = 0 takes {smallest} bytes{kept}, {rate} bpp")
-    if high is None and target.bpp is not None:
-        largest = 8 * len(file(HIGHEST)) / pixels
-        if largest < 0.98 * target.bpp:
-            raise LcompError(f"no quality reaches {target.bpp:g} bpp: q = 8 takes {floored(largest, 3)} bpp")
     return file(low.quality)
