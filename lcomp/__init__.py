@@ -4,7 +4,7 @@
     data = lcomp.encode(image, quality=4)   # Pillow image -> .lic bytes
     image = lcomp.decode(data)
 
-Names are loaded on first use, so that importing the package stays cheap.
+Functions and `Codec` are imported lazily, on first use, so that `import lcomp` stays cheap.
 """
 
 import importlib
@@ -58,7 +58,7 @@ __all__ = [
 LAZY = dict.fromkeys(("Codec", "decode", "encode", "open", "save"), "lcomp.api") | dict.fromkeys(
     ("info", "models"), "lcomp.about"
 )
-"""Where the names are that take longer to import."""
+"""Modules of the lazily imported names."""
 
 
 def __getattr__(name: str) -> object:

@@ -9,9 +9,10 @@ from lcomp.errors import InterruptError
 
 
 def main() -> None:
-    """Run the command line; an interrupt is quiet even while modules are still being imported.
+    """Run the command line; Ctrl-C leaves no traceback, even while modules are still being imported.
 
-    After it the process ends by it, which shells show as 130: else a loop in a script would go on.
+    After an interrupt the process kills itself with SIGINT, which shells report as 130: with a plain exit code, a loop
+    in a shell script would go on.
     """
     code: str | int | None = 0
 
@@ -20,7 +21,7 @@ def main() -> None:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGINT)
 
-    atexit.register(end)  # the first to be registered is the last to be called
+    atexit.register(end)  # atexit handlers run in reverse order of registration: this one runs last
     try:
         from lcomp.cli.app import main as run
 

@@ -1,4 +1,4 @@
-"""What can be said of files and models without running a network."""
+"""`info` and `models`: what needs no network, and so no torch."""
 
 from lcomp.files import Source, read_source
 from lcomp.format import container
@@ -7,12 +7,15 @@ from lcomp.zoo.registry import ModelInfo, all_models
 
 
 def info(source: Source) -> Header:
-    """The header of a `.lic` file, all its checksums verified; raises as `lcomp.format.container.read` does."""
+    """The header of a `.lic` file, after verifying all its checksums.
+
+    Raises OSError where the file cannot be read, and what `lcomp.format.container.read` raises.
+    """
     return container.read(read_source(source)).header
 
 
 def models() -> tuple[ModelInfo, ...]:
-    """The installed models, by number.
+    """The installed models, in order of their numbers; raises ModelError where a model's TOML is damaged.
 
     >>> [model.name for model in models()][:2]
     ['hyperprior', 'autoregressive']

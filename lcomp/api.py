@@ -1,4 +1,4 @@
-"""Pictures to `.lic` files and back: `Codec`, and the functions of the package."""
+"""`Codec` and the functions of the package: pictures to `.lic` files and back."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from lcomp.zoo.registry import model_by_name, model_by_number
 
 
 class Codec:
-    """Encodes and decodes many pictures with models that stay loaded.
+    """Encoder and decoder whose models stay loaded from one picture to the next.
 
     >>> from PIL import Image
     >>> codec = Codec("hyperprior", device="cpu")
@@ -47,8 +47,9 @@ class Codec:
     ) -> None:
         """Choose the model and entropy coder to encode with, and the device and precision for everything.
 
-        `precision` (`auto`, `fp32` or `bf16`) is that of the networks' convolutions; the latents decode alike with any.
-        Raises LcompError for an unknown coder, device or precision and ModelError for an unknown model.
+        `precision` (`auto`, `fp32` or `bf16`) is that of the float networks' convolutions; the decoded latents are
+        identical with any. Raises LcompError for an unknown coder, precision or device, or a device that does not work,
+        and ModelError for an unknown model.
         """
         if precision not in PRECISIONS:
             raise LcompError(f"unknown precision '{precision}': use {', '.join(PRECISIONS)}")
@@ -69,11 +70,11 @@ class Codec:
     ) -> LicFile:
         """Encode a picture, with its alpha, ICC profile, EXIF and XMP.
 
-        Below a quality of 1 it is also tried at half its size, and the better file of the two taken.
-        `progress` is told how many pixels of how many are done.
+        Below quality 1 it is also coded at half size, and the better of the two files is returned. `progress` is
+        called with the number of pixels done and in total.
 
-        Raises LcompError for a target that cannot be met or a frame that is not there, LimitError beyond
-        `max_pixels` and UnsupportedError for pictures that cannot be coded.
+        Raises LcompError for a rate target that cannot be met or a frame that does not exist, ImageError for a damaged
+        picture, LimitError beyond `max_pixels` and UnsupportedError for pictures that cannot be coded.
         """
         with memory_errors():
             picture = to_picture(image, options.frame, options.max_pixels)
@@ -87,10 +88,10 @@ class Codec:
     ) -> Image.Image:
         """Decode a `.lic` file; metadata is in the image's `info` (`icc_profile`, `exif`, `xmp`).
 
-        `progress` is told how many pixels of how many are done. What salvage could not save is logged.
+        `progress` is called with the number of pixels done and in total. With `salvage`, what is lost is logged.
 
         Raises FormatError, TruncatedError, ChecksumError, UnsupportedError, LimitError or ModelError, and LcompError
-        for a crop that is not within the picture or a realism that has no meaning.
+        for a crop that is not within the picture or a realism for a decoder that has none.
         """
         data = read_source(source)
         limit = options.max_pixels
@@ -122,7 +123,7 @@ class Codec:
 
 
 def report_losses(sections: tuple[str, ...], tiles: tuple[Rectangle, ...], grid: Grid) -> None:
-    """Log in one line each what `salvage` could not save."""
+    """Log the sections and the tiles that `salvage` could not recover, in one line each."""
     if sections:
         log.error("damaged and left out: %s", ", ".join(sections))
     if tiles:
@@ -180,7 +181,7 @@ def decode(
 
 
 def open(path: Source) -> Image.Image:
-    """The picture of a `.lic` file, as the decoder that it was made for shows it; raises as `decode` does."""
+    """Decode a `.lic` file with the decoder that it was made for; raises as `decode` does."""
     return decode(path)
 
 
@@ -192,10 +193,10 @@ def save(
     model: str | None = None,
     force: bool = False,
 ) -> None:
-    """Encode a picture and put the file in place when it is complete.
+    """Encode a picture to a file, which is written atomically: never in part.
 
-    Raises OutputExistsError where a file stands there and `force` is not given, OSError where it cannot be written,
-    and what `Codec.encode` raises.
+    Raises OutputExistsError where `path` exists and `force` is not given, OSError where it cannot be written, and what
+    `Codec.encode` raises.
     """
     path = Path(path)
     if path.exists() and not force:

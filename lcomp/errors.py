@@ -61,7 +61,7 @@ class ImageError(LcompError):
 
 
 class OutputExistsError(LcompError):
-    """A file stands where an output was to be written, and may not be replaced."""
+    """The output exists and may not be replaced."""
 
 
 class ModelError(LcompError):
@@ -71,6 +71,6 @@ class ModelError(LcompError):
 
 
 class InterruptError(LcompError):
-    """The user stopped what was being done."""
+    """The user interrupted the work, with Ctrl-C for example."""
 
     exit_code = 130

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 Source = bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO
-"""Data itself, the path of a file that holds it, or an open file or pipe."""
+"""The data itself, the path of its file, or an open binary file or pipe."""
 
 MAC_ATTRIBUTES = "._"
-"""Prefix of the files in which a Mac keeps attributes beside pictures on other systems' disks."""
+"""Prefix of AppleDouble files, in which macOS keeps a file's extended attributes on foreign file systems."""
 
 
 class Walk(NamedTuple):
@@ -37,7 +37,7 @@ def read_source(source: Source) -> bytes:
 
 
 def is_special(path: Path) -> bool:
-    """Whether a path is known to be no regular file: a device or pipe, or a folder."""
+    """Whether a path is known to be something other than a regular file: a device, a pipe or a folder."""
     try:
         return path.exists() and not path.is_file()
     except OSError:
@@ -47,7 +47,7 @@ def is_special(path: Path) -> bool:
 def walk(folder: Path, suffixes: frozenset[str]) -> Walk:
     """The regular files below a folder that have one of the suffixes (lower case, with the dot).
 
-    Links to folders are not followed: they may lead back to where they are.
+    Symbolic links to folders are not followed, because they may form cycles.
     """
     errors: list[OSError] = []
     paths = (
@@ -60,9 +60,9 @@ def walk(folder: Path, suffixes: frozenset[str]) -> Walk:
 
 
 def write_all(stream: BinaryIO, data: bytes) -> None:
-    """Write everything; raises OSError where that fails.
+    """Write everything, in a loop over short writes; raises OSError where that fails.
 
-    With PYTHONUNBUFFERED stdout is a raw file, whose write may be partial.
+    With PYTHONUNBUFFERED stdout is a raw file, whose `write` may write less than it is given.
     """
     rest = memoryview(data)
     while rest:
@@ -78,30 +78,30 @@ def sync(file: BinaryIO) -> None:
     try:
         os.fsync(file.fileno())
     except OSError as error:
-        # not all file systems know that
+        # some file systems do not support fsync
         if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
             raise
 
 
 @contextlib.contextmanager
 def temporary_beside(path: Path) -> Iterator[Path]:
-    """A new empty file in the folder of `path`, removed at the end unless it was renamed."""
+    """A new empty file in the folder of `path`, so that renaming it is atomic; removed at the end unless renamed."""
     handle, name = tempfile.mkstemp(prefix=".lcomp-", suffix=".part", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
-        with contextlib.suppress(OSError):  # some file systems know no modes
-            temporary.chmod(stat.S_IRUSR | stat.S_IWUSR)  # whatever the umask
+        with contextlib.suppress(OSError):  # some file systems have no permissions
+            temporary.chmod(stat.S_IRUSR | stat.S_IWUSR)  # even under a umask that forbids it
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def put_in_place(temporary: Path, path: Path) -> None:
-    """Rename a temporary file to `path`, with the mode of the file it replaces, or that of any new file."""
+    """Rename a temporary file to `path`, with the mode of the file it replaces, or that which the umask gives."""
     mask = os.umask(0)
     os.umask(mask)
-    writable = 0 if os.name == "posix" else stat.S_IWUSR  # elsewhere a read-only file cannot be renamed
+    writable = 0 if os.name == "posix" else stat.S_IWUSR  # Windows cannot rename a read-only file
     with contextlib.suppress(OSError):
         temporary.chmod(stat.S_IMODE(path.stat().st_mode) | writable if path.exists() else 0o666 & ~mask)
     temporary.replace(path)
@@ -109,9 +109,9 @@ def put_in_place(temporary: Path, path: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A stream whose content takes the place of `path` when the block ends without an error, never in part.
+    """Write `path` atomically: a stream whose content replaces it when the block ends without an error.
 
-    Missing folders above it are made. Raises OSError where it cannot be written.
+    Missing parent folders are created. Raises OSError where it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with temporary_beside(path) as temporary:
@@ -123,6 +123,6 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a whole file, or leave what was there; raises OSError where that fails."""
+    """Write a whole file or, where that fails, leave the old one as it was; raises OSError."""
     with replacing(path) as file:
         write_all(file, data)

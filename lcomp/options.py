@@ -1,6 +1,6 @@
-"""What a picture is encoded and decoded with: every option once, with its range and what is said beyond it.
+"""Options of encoding and decoding: each defined once, with its range and the error beyond it.
 
-Needs neither torch nor Pillow: the command line, `lcomp.Codec` and the functions of the package all build these.
+Shared by the command line, `lcomp.Codec` and the functions of the package; needs neither torch nor Pillow.
 """
 
 import math
@@ -34,20 +34,20 @@ UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "kib": 2**10, "mib": 2**20}
 
 @dataclass(frozen=True)
 class EncodeOptions:
-    """How one picture is encoded; raises LcompError for values out of range and targets that exclude each other.
+    """How one picture is encoded; raises LcompError for values out of range and for several rate targets.
 
     >>> EncodeOptions(size=parse_size("50kB"), effort=3).has_target
     True
     """
 
-    quality: float = DEFAULT_QUALITY  # does not matter where there is a target
-    effort: int = DEFAULT_EFFORT  # how long to look for better symbols, 0 .. 9; decoding takes no longer for it
-    size: int | None = None  # target: bytes that the file does not exceed
-    bpp: float | None = None  # target: bits per pixel that the file does not exceed
-    psnr: float | None = None  # target: dB that the picture does not miss
-    ssimulacra2: float | None = None  # target: score that the picture does not miss
-    strip: bool = False  # leaves EXIF and XMP out; the ICC profile stays, because it decides the colours
-    frame: int | None = None  # of an animation or document, from 0
+    quality: float = DEFAULT_QUALITY  # ignored where there is a rate target
+    effort: int = DEFAULT_EFFORT  # 0 .. 9: how long to search for better symbols; does not slow decoding down
+    size: int | None = None  # rate target: largest file, in bytes
+    bpp: float | None = None  # rate target: largest bits per pixel of the file
+    psnr: float | None = None  # rate target: lowest PSNR, in dB
+    ssimulacra2: float | None = None  # rate target: lowest SSIMULACRA2 score
+    strip: bool = False  # drops EXIF and XMP; the ICC profile stays, because it decides the colours
+    frame: int | None = None  # frame of an animation or page of a document, from 0
     max_pixels: int = MAX_PIXELS  # larger pictures are refused
 
     def __post_init__(self) -> None:
@@ -62,12 +62,12 @@ class EncodeOptions:
 
     @property
     def has_target(self) -> bool:
-        """Whether the quality is to be searched for."""
+        """Whether the quality is searched for, to meet a rate target."""
         return any(target is not None for target in self.targets)
 
     @property
     def targets(self) -> tuple[float | None, ...]:
-        """All targets, of which one at most is given."""
+        """All rate targets, of which at most one is given."""
         return self.size, self.bpp, self.psnr, self.ssimulacra2
 
 
@@ -77,8 +77,8 @@ class DecodeOptions:
 
     decoder: str | None = None  # what makes the pixels; by default the one that the file was made for
     realism: float | None = None  # how much the `gan` decoder invents, 0 .. 1
-    crop: tuple[int, int, int, int] | None = None  # x, y, width, height: decodes only the tiles that this area needs
-    salvage: bool = False  # fills damaged tiles in instead of failing
+    crop: tuple[int, int, int, int] | None = None  # x, y, width, height in pixels: decodes only the tiles it needs
+    salvage: bool = False  # fills in damaged tiles instead of failing
     max_pixels: int = MAX_PIXELS  # larger pictures are refused
 
     def __post_init__(self) -> None:

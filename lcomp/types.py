@@ -12,7 +12,7 @@ Plane = NDArray[np.uint8]
 """Alpha [H, W], 0 transparent .. 255 opaque."""
 
 Progress = Callable[[int, int], None]
-"""Told how many pixels of how many are done."""
+"""Callback with the number of pixels done and in total."""
 
 QUALITY_STEPS = 1000
 """Quality is stored in thousandths."""

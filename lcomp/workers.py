@@ -1,4 +1,4 @@
-"""Processes that work beside this one: the pool, and what commands at once must know of each other."""
+"""The one pool of processes, which leave Ctrl-C to their parent, end with it and share the processors."""
 
 import itertools
 import multiprocessing
@@ -18,17 +18,17 @@ Result = TypeVar("Result")
 
 @contextmanager
 def starting_workers() -> Iterator[None]:
-    """Block interrupts in this thread, whose children inherit that: processes started meanwhile never get any.
+    """Block SIGINT in this thread while workers start: they inherit the signal mask, so Ctrl-C never reaches them.
 
-    An interrupt from a terminal reaches every process of its group, and one that is still starting answers it with a
-    traceback. This process gets its own as ever, afterwards at the latest.
+    A terminal sends SIGINT to its whole foreground process group, and a Python process that is still starting answers
+    with a traceback. For this process the signal stays pending until the mask is restored, at the latest.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
     from multiprocessing import resource_tracker
 
-    # started together with the first process otherwise, and some versions of it let interrupts through then
+    # otherwise started with the first worker, and some versions of Python unblock SIGINT as they start it
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -38,24 +38,24 @@ def starting_workers() -> Iterator[None]:
 
 
 def give_way() -> None:
-    """Have threads of torch that wait for each other soon leave their processor to whatever else wants to run.
+    """Shorten the spin-wait of OpenMP, so that waiting threads of torch soon yield their processor.
 
-    Else two commands at once on two processors take nine times as long as one (`python benchmarks/together.py`). To be
-    called before torch is imported; what the environment already says of it stays.
+    Otherwise two commands at once on two processors take nine times as long as one (`python benchmarks/together.py`).
+    Call this before torch is imported; settings in the environment take precedence.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def processors() -> int:
-    """How many processors this process may use."""
+    """Number of processors that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def end_with_parent() -> None:
-    """End this process as soon as the one that started it is gone, which may have had no time to say so."""
+    """Exit as soon as the parent is gone: if it was killed, it could not terminate its workers."""
     parent = multiprocessing.parent_process()
     assert parent is not None, "a worker has a parent"
     parent.join()
@@ -63,9 +63,9 @@ def end_with_parent() -> None:
 
 
 def set_up_worker(jobs: int) -> None:
-    """In a worker: share the processors with `jobs - 1` others, and leave interrupts to the parent, who terminates."""
+    """In a worker: take one of `jobs` shares of the processors, and ignore SIGINT: the parent terminates workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "SIGHUP"):  # as when a terminal is closed
+    if hasattr(signal, "SIGHUP"):  # sent when the terminal is closed
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     import torch
 
@@ -73,14 +73,14 @@ def set_up_worker(jobs: int) -> None:
 
 
 class Done(NamedTuple, Generic[Item, Result]):
-    """What became of an item."""
+    """An item and its result."""
 
     item: Item
-    result: Result | None  # None where the process died over it
+    result: Result | None  # None where the worker died
 
 
 def serve(pipe: Connection, work: Callable[[Item], Result], jobs: int) -> None:
-    """In a worker: do items from a pipe until it is closed."""
+    """Main loop of a worker: receive items and send their results until the pipe is closed."""
     Thread(target=end_with_parent, daemon=True).start()
     set_up_worker(jobs)
     while True:
@@ -88,7 +88,7 @@ def serve(pipe: Connection, work: Callable[[Item], Result], jobs: int) -> None:
             item = pipe.recv()
         except (EOFError, ConnectionResetError):
             return
-        # only an item has something to clean up
+        # run clean-up handlers on SIGTERM only while there may be something to clean up
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         result = work(item)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -99,10 +99,10 @@ def serve(pipe: Connection, work: Callable[[Item], Result], jobs: int) -> None:
 
 
 class Worker(Generic[Item, Result]):
-    """A process that does one item at a time."""
+    """A process that works on one item at a time."""
 
     def __init__(self, work: Callable[[Item], Result], jobs: int) -> None:
-        """`work` is sent to the process once; it shares the processors with `jobs - 1` others."""
+        """Start the process and send it `work`, once; `jobs` workers share the processors."""
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(target=serve, args=(theirs, work, jobs), daemon=True)
@@ -112,7 +112,7 @@ class Worker(Generic[Item, Result]):
         self.item: Item | None = None
 
     def start(self, item: Item) -> None:
-        """Begin an item."""
+        """Send an item to the worker."""
         self.item = item
         try:
             self.pipe.send(item)
@@ -120,13 +120,13 @@ class Worker(Generic[Item, Result]):
             return  # noticed when the result is read
 
     def done(self) -> Done[Item, Result]:
-        """The result of the item, once there is one."""
+        """Wait for the result of the item."""
         assert self.item is not None
         item, self.item = self.item, None
         try:
             result: Result = self.pipe.recv()
         except (EOFError, ConnectionResetError):
-            self.process.join()  # its pipe may be closed before it is gone
+            self.process.join()  # the pipe may close before the process has exited
             return Done(item, None)
         return Done(item, result)
 
@@ -138,9 +138,9 @@ class Worker(Generic[Item, Result]):
 
 
 def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], jobs: int) -> Iterator[Done[Item, Result]]:
-    """Do items in as many processes as `jobs`; results come as they are ready, items are taken as they are needed.
+    """Map `work` over items in `jobs` processes; results come as they are ready, items are drawn as they are needed.
 
-    A process that dies over an item is replaced. `work` and the items can be pickled.
+    A worker that dies is replaced, and the result of its item is None. `work` and the items must be picklable.
     """
     waiting = iter(items)
     workers: list[Worker[Item, Result]] = []
@@ -163,7 +163,7 @@ def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], jobs: in
                         workers.append(worker := Worker(work, jobs))
                     worker.start(following)
     finally:
-        for worker in workers:  # all of them, before one is waited for: there may be no time for that
+        for worker in workers:  # signal all of them before joining any: there may be no time to join
             worker.process.terminate()
         for worker in workers:
             worker.close()

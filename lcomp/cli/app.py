@@ -38,7 +38,7 @@ app.command("train", epilog=EPILOG)(train.train)
 
 
 def show_version(wanted: bool) -> None:
-    """Print the version and leave."""
+    """Print the version and exit."""
     if wanted:
         typer.echo(f"lcomp {__version__}")
         raise typer.Exit
@@ -54,12 +54,12 @@ def options(
 
 
 def terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    """Leave on a signal by way of the clean-up handlers, so that no partial file stays."""
+    """Turn a signal into SystemExit, so that clean-up handlers run and no partial file stays."""
     sys.exit(128 + signum)
 
 
 def finish_stdout() -> None:
-    """Write what stdout still holds; raises OSError where that fails, and gives it up."""
+    """Flush stdout; where that fails, gives it up and raises OSError."""
     if sys.stdout is None:
         return
     try:
@@ -70,11 +70,11 @@ def finish_stdout() -> None:
 
 
 def run() -> str | int | None:
-    """TrainingRun a command and return its exit code; every error becomes one line on stderr."""
+    """Run a command and return its exit code; every error becomes one line on stderr."""
     try:
         app(standalone_mode=True)
     except SystemExit as end:
-        if end.code == InterruptError.exit_code:  # what Typer makes of an interrupt
+        if end.code == InterruptError.exit_code:  # Typer turns Ctrl-C into this
             say("lcomp: interrupted")
         return end.code
     except LcompError as error:
@@ -93,14 +93,14 @@ def run() -> str | int | None:
 
 
 def main() -> str | int | None:
-    """TrainingRun the command line and return its exit code."""
-    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):  # the last is Windows' own, which lacks the second
+    """Run the command line and return its exit code."""
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):  # SIGBREAK is Windows' own, which lacks SIGHUP
         number = getattr(signal, name, None)
         if number and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, terminate)
-    if sys.stderr is None:  # closed: messages go nowhere, least of all to stdout, which print would take instead
+    if sys.stderr is None:  # closed: drop messages, which print would write to stdout instead
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
-    # names of files need not be text
+    # file names need not be valid Unicode
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

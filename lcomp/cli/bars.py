@@ -1,4 +1,4 @@
-"""Progress bars on stderr; imported only when one may be shown, because rich takes as long as our own code."""
+"""Progress bars on stderr; imported lazily, because importing rich takes as long as all of our own code."""
 
 from rich.console import Console
 from rich.progress import (
@@ -14,10 +14,10 @@ from rich.progress import (
 
 
 def batch_bar(verb: str) -> Progress:
-    """A bar with one task, which is gone when the work is done; it leaves stdout to the payload."""
+    """A transient bar with one task; stdout is left to the payload."""
     columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn()
-    console = Console(stderr=True, soft_wrap=True)  # lines may be copied: they are not cut into several
-    # a round of a search may take minutes: all of them tell how long the rest will
+    console = Console(stderr=True, soft_wrap=True)  # soft wrap, so that messages can be copied as one line
+    # estimate the speed over the whole run, because one round of a search may take minutes
     bar = Progress(*columns, console=console, transient=True, redirect_stdout=False, speed_estimate_period=86400)
     bar.add_task(verb, total=None)
     return bar
@@ -31,6 +31,6 @@ def counting_bar(quiet: bool) -> Progress:
 
 
 def training_bar(console: Console) -> Progress:
-    """A bar of time, shown on terminals only."""
+    """A bar of the minutes trained, shown on terminals only."""
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()
     return Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal)

@@ -26,10 +26,10 @@ from lcomp.types import Progress
 from lcomp.workers import give_way, side_by_side
 
 Work = Callable[[str, str, Progress], str]
-"""Turns an input into an output and returns the line to show; can be pickled."""
+"""Turns an input into an output and returns the line to show; must be picklable."""
 
 Advance = Callable[[float], None]
-"""Told how many inputs are done, fractions included."""
+"""Callback with the number of inputs done, fractions included."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,17 @@ class Manner:
     verbose: bool
     quiet: bool
     jobs: int = 1  # processes
-    skip_existing: bool = False  # whether inputs are left out whose output exists
+    skip_existing: bool = False  # whether to skip inputs whose output exists
 
 
 class Outcome(NamedTuple):
-    """What became of one input."""
+    """The outcome of one input."""
 
     job: Job
     line: str
     code: int = 0  # exit code of a failure
-    messages: tuple[str, ...] = ()  # of a process of its own
-    exists: bool = False  # that is the failure: another run may have made the output meanwhile
+    messages: tuple[str, ...] = ()  # logged in a worker, for this process to print
+    exists: bool = False  # failed because the output exists, which another run may have made meanwhile
 
 
 def shown(job: Job) -> str:
@@ -59,7 +59,7 @@ def shown(job: Job) -> str:
 
 
 def attempt(work: Work, job: Job, progress: Progress) -> Outcome:
-    """TrainingRun one job; every error is an outcome."""
+    """Run one job; every error becomes an outcome."""
     try:
         if job.problem:
             raise LcompError(job.problem)
@@ -73,17 +73,17 @@ def attempt(work: Work, job: Job, progress: Progress) -> Outcome:
         return Outcome(job, str(error.strerror or error), 1)
     except MemoryError:
         return Outcome(job, "not enough memory", 1)
-    except Exception as error:  # whatever a library may raise: the other pictures are not its business
+    except Exception as error:  # whatever a library may raise must not stop the other pictures
         return Outcome(job, unexpected(error), 1)
 
 
 def is_done(job: Job) -> bool:
-    """Whether the output of a job is there."""
+    """Whether the output of a job exists already."""
     return (job.is_output or not job.problem) and job.output != STREAM and is_file(Path(job.output))
 
 
 def in_a_row(work: Work, jobs: list[Job], advance: Advance) -> Iterator[Outcome]:
-    """TrainingRun the jobs one after the other in this process."""
+    """Run the jobs one after the other in this process."""
     for number, job in enumerate(jobs):
 
         def progress(done: int, total: int, number: int = number) -> None:
@@ -95,7 +95,7 @@ def in_a_row(work: Work, jobs: list[Job], advance: Advance) -> Iterator[Outcome]
 
 @dataclass
 class KeptAttempt:
-    """Runs jobs in another process and keeps what is noted about them for this one."""
+    """Runs jobs in a worker process and returns their log messages with the outcome."""
 
     work: Work
     manner: Manner
@@ -122,9 +122,9 @@ def in_processes(work: Work, jobs: list[Job], manner: Manner, advance: Advance) 
 
 
 def run(work: Work, jobs: list[Job], manner: Manner) -> None:
-    """TrainingRun all jobs, printing the line of each; after an error the rest is still tried.
+    """Run all jobs, printing a line for each; an error does not stop the rest.
 
-    Leaves with the exit code of the failures where they agree on it, else with 1.
+    Exits with the exit code of the failures where they agree on it, else with 1.
     """
     give_way()
     pending = [job for job in jobs if not (manner.skip_existing and is_done(job))]
@@ -146,7 +146,7 @@ def run(work: Work, jobs: list[Job], manner: Manner) -> None:
         bar.update(bar.task_ids[0], description=text, completed=done, total=len(pending))
 
     with bar or nullcontext():
-        # another process has no stdin of ours
+        # a worker cannot read our stdin
         if manner.jobs > 1 and len(pending) > 1 and all(job.source != STREAM for job in pending):
             outcomes = in_processes(work, pending, manner, advance)
         else:

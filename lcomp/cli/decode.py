@@ -39,14 +39,14 @@ LIC_SUFFIXES = frozenset({".lic"})
 
 
 def output_format(name: str, wanted: str | None, known: dict[str, str]) -> str:
-    """Pillow's name of the format to write: `--format`, else by the suffix of the output, else PNG."""
+    """Pillow's name of the format to write: that of `--format`, else of the output's suffix, else PNG."""
     if wanted is not None:
         return known[wanted]
     return known.get(Path(name).suffix.lower().removeprefix("."), "PNG")
 
 
 def parse_crop(text: str) -> tuple[int, int, int, int]:
-    """The four numbers of `--crop`."""
+    """Parse `--crop`: x, y, width and height in pixels."""
     try:
         x, y, width, height = map(int, text.split(","))
     except ValueError as error:
@@ -56,7 +56,7 @@ def parse_crop(text: str) -> tuple[int, int, int, int]:
 
 @dataclass(frozen=True)
 class DecodeWork:
-    """Decodes one file; can be sent to another process."""
+    """Decodes one file; picklable, for worker processes."""
 
     device: str
     precision: str
@@ -66,10 +66,10 @@ class DecodeWork:
     verbose: bool
 
     def __call__(self, source: str, output: str, progress: Progress) -> str:
-        """Write the picture and say what it is like."""
+        """Write the picture and return the line to show."""
         destination = Destination(output, source, self.force)
         data = read_input(source, self.options.max_pixels, MAGIC)
-        started = time.perf_counter()  # a pipe may have taken its time
+        started = time.perf_counter()  # reading is not timed: a pipe may be slow
         from lcomp import Codec
 
         codec = Codec(device=self.device, precision=self.precision)
@@ -137,7 +137,7 @@ def decode(
 ) -> None:
     """Decode .lic files to pictures.
 
-    img.lic becomes img.png beside it. With - the file is read from stdin and the picture written to stdout.
+    By default img.lic becomes img.png beside it. With - the file is read from stdin and the picture written to stdout.
     """
     set_up_messages(verbose, quiet)
     try:

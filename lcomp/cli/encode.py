@@ -43,7 +43,7 @@ from lcomp.types import QUALITY_STEPS, Progress
 
 @dataclass(frozen=True)
 class EncodeWork:
-    """Encodes one picture; can be sent to another process."""
+    """Encodes one picture; picklable, for worker processes."""
 
     model: str
     device: str
@@ -54,10 +54,10 @@ class EncodeWork:
     verbose: bool
 
     def __call__(self, source: str, output: str, progress: Progress) -> str:
-        """Write the file and say what it is like."""
+        """Write the file and return the line to show."""
         destination = Destination(output, source, self.force)
         picture = read_input(source, self.options.max_pixels)
-        started = time.perf_counter()  # a pipe may have taken its time
+        started = time.perf_counter()  # reading is not timed: a pipe may be slow
         from lcomp import Codec
 
         codec = Codec(self.model, self.device, self.coder, self.precision)
@@ -134,7 +134,7 @@ def encode(
 ) -> None:
     """Encode pictures as .lic files.
 
-    img.png becomes img.lic beside it. With - the picture is read from stdin and the file written to stdout.
+    By default img.png becomes img.lic beside it. With - the picture is read from stdin and the file written to stdout.
     """
     set_up_messages(verbose, quiet)
     if sum(value is not None for value in (quality, size, bpp, psnr, ssimulacra2)) > 1:

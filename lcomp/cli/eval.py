@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lcomp.evaluation.results import Results, Row, Skipped
 
 PIPE_WIDTH = 120
-"""Columns of the tables where stdout is no terminal."""
+"""Width of the tables, in characters, where stdout is not a terminal."""
 
 
 def names(text: str) -> list[str]:
@@ -31,7 +31,7 @@ def names(text: str) -> list[str]:
 
 
 def parsed_qualities(text: str) -> tuple[float, ...]:
-    """Qualities in increasing order; usage errors for what are none."""
+    """Qualities in increasing order; raises a usage error for anything else."""
     try:
         qualities = sorted({float(part) for part in names(text)})
     except ValueError as error:
@@ -63,7 +63,7 @@ def chosen_adapters(
 def measured_rows(
     dataset: "Dataset", adapters: "list[Adapter]", plan: "Plan", output: Path | None, bar: "Progress"
 ) -> "list[Row]":
-    """All rows in the order of pictures, codecs and settings; each picture's and codec's first error is told."""
+    """All rows, sorted by picture, codec and setting; prints the first error of each picture and codec."""
     from lcomp.evaluation.journal import Journal
     from lcomp.evaluation.measure import measure
 
@@ -95,7 +95,7 @@ def measured_rows(
 
 
 def write_outputs(output: Path, results: "Results", dataset: "Dataset", adapters: "list[Adapter]") -> None:
-    """Write everything that is derived from the rows, each file by way of a temporary one."""
+    """Write everything that is derived from the rows, each file atomically."""
     from rich.console import Console
 
     from lcomp.evaluation.crops import comparisons
@@ -183,9 +183,9 @@ def evaluate(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure models and other codecs: real files, SSIMULACRA2, PSNR, MS-SSIM, BD-rate and speed.
+    """Measure models and other codecs on real files: SSIMULACRA2, PSNR, MS-SSIM, BD-rate and speed.
 
-    With -o an interrupted evaluation goes on where it stopped, and a report is written.
+    With -o a report is written, and an interrupted evaluation resumes where it stopped.
     """
     from lcomp.evaluation.codecs import BASELINES, USUAL
 

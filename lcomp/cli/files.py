@@ -1,4 +1,4 @@
-"""Files and pipes of the commands: messages, reading an input, writing an output."""
+"""Input and output of the commands: messages, files and pipes."""
 
 import contextlib
 import errno
@@ -22,16 +22,16 @@ STREAM = "-"
 """Stands for stdin or stdout."""
 
 PART = 2**22
-"""Bytes that are read at a time."""
+"""Bytes to read at a time."""
 
 
 def printable(text: str) -> str:
-    """A text in one line that no terminal obeys: names of files may hold anything."""
+    """Escape control characters, line breaks included: file names may hold any, and terminals obey them."""
     return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda match: repr(match[0])[1:-1], text)
 
 
 def unexpected(error: Exception) -> str:
-    """What is said of an error that some library raised and nothing here expects."""
+    """Message for an error that some library raised and nothing here expects."""
     return f"unexpected {type(error).__name__}: {error}"
 
 
@@ -41,9 +41,9 @@ def common_code(codes: list[int]) -> int:
 
 
 def give_up(stream: TextIO) -> None:
-    """Let what is written to a stream from now on, or what it still holds, go nowhere.
+    """Redirect a broken stream to the null device, with what is left in its buffer.
 
-    Else the interpreter would try once more when it ends, complain in lines of its own and leave with 120.
+    Otherwise the interpreter would flush it again at exit, print lines of its own and exit with 120.
     """
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
@@ -51,7 +51,7 @@ def give_up(stream: TextIO) -> None:
 
 
 def say(text: str) -> None:
-    """Print a line on stderr; where that cannot be written, the work goes on all the same."""
+    """Print a line on stderr; a broken stderr does not stop the work."""
     try:
         print(printable(text), file=sys.stderr, flush=True)
     except OSError:
@@ -76,7 +76,7 @@ def show(text: str) -> None:
 
 
 class Messages(logging.Handler):
-    """Prints to whatever stderr is at that moment, so that lines appear above a progress bar."""
+    """Looks `sys.stderr` up for every record: a progress bar replaces it, to print lines above itself."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
@@ -88,7 +88,7 @@ def set_up_messages(verbose: bool, quiet: bool, handler: logging.Handler | None 
 
     Stages with `verbose`, notes by default, only errors with `quiet`.
     """
-    # Pillow warns about pictures that it still reads: one line each; how many pixels there may be is our own business
+    # Pillow warns about pictures that it still reads: one line each; the limit on pixels is our own (--max-pixels)
     Image.MAX_IMAGE_PIXELS = None
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     warnings.showwarning = lambda message, *_: logger.warning("%s", message)
@@ -100,7 +100,7 @@ def set_up_messages(verbose: bool, quiet: bool, handler: logging.Handler | None 
 
 @contextlib.contextmanager
 def messages_about(name: str) -> Iterator[None]:
-    """Put the name of an input in front of what is noted about it meanwhile; stages are shown without."""
+    """Prefix warnings and errors with the name of the input they are about; stages are shown without."""
 
     def prefix(record: logging.LogRecord) -> bool:
         if record.levelno >= logging.WARNING:
@@ -116,7 +116,7 @@ def messages_about(name: str) -> Iterator[None]:
 
 
 class KeptMessages(logging.Handler):
-    """Keeps messages for another process to print."""
+    """Collects messages for another process to print."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,9 +128,9 @@ class KeptMessages(logging.Handler):
 
 
 def read_from(stream: BinaryIO, start: bytes, most: int | None) -> bytes:
-    """All bytes of a stream, but no more than a few of one that does not start as it should.
+    """Read a stream to its end, or just far enough to see that it does not begin with `start`.
 
-    Raises LimitError beyond `most` bytes and BlockingIOError where a stream does not wait for what is not there yet.
+    Raises LimitError beyond `most` bytes and BlockingIOError where a non-blocking stream has no data yet.
     """
     read = io.BytesIO()
     wanted = len(start) or PART
@@ -150,9 +150,9 @@ def read_from(stream: BinaryIO, start: bytes, most: int | None) -> bytes:
 def read_input(name: str, max_pixels: int, start: bytes = b"") -> bytes:
     """All bytes of a file, or of stdin for '-'; raises LcompError where it cannot be read.
 
-    What does not begin with `start` is not read on, nor what holds more than a picture of `max_pixels` pixels can
-    take, at 16 bits and with what comes with it: a pipe or device may never end, a file may be one long hole. Files
-    that may begin with anything are read: the picture may be one page of many.
+    Reading is bounded, because a pipe or device may never end and a sparse file may be huge: it stops where the data
+    does not begin with `start`, and beyond what `max_pixels` pixels can take at 16 bits, metadata included. Regular
+    files are read whole where `start` is empty: the picture may be one page of many.
     """
     most = 8 * max_pixels + 2**28
     try:
@@ -184,10 +184,10 @@ class Destination:
         return "stdout" if self.name == STREAM else self.name
 
     def check(self) -> None:
-        """Raise OutputExistsError where a file may not be replaced, LcompError for what else forbids to write it."""
+        """Raise OutputExistsError where a file may not be replaced, LcompError where it cannot be written."""
         try:
             self.check_path(Path(self.name))
-        except RuntimeError as error:  # what Python before 3.13 raises for links in a circle
+        except RuntimeError as error:  # Python before 3.13 raises this for symbolic links in a circle
             raise LcompError(f"cannot write {self.name}: {os.strerror(errno.ELOOP)}") from error
         except OSError as error:
             raise LcompError(f"cannot write {self.name}: {error.strerror}") from error
@@ -200,21 +200,21 @@ class Destination:
             raise LcompError(f"output {self.name} is a directory")
         if self.source != STREAM and path.exists() and source.exists() and path.samefile(source):
             raise LcompError(f"output {self.name} is the input itself")
-        if folder is None:  # a drive that is not there
+        if folder is None:  # a drive that does not exist
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        # on Windows this says nothing of folders
+        # os.access says nothing about folders on Windows
         if os.name == "posix" and not is_special(path) and not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        # a link may lead nowhere, or to a pipe like /dev/stdout
+        # a symbolic link may dangle, or lead to a pipe like /dev/stdout
         there = path.is_file()
         if (there or (path.is_symlink() and not path.exists())) and not self.force:
             kind = OutputExistsError if there else LcompError
             raise kind(f"output {self.name} exists: use -f to overwrite it")
 
     def write(self, data: bytes) -> None:
-        """Write everything: to stdout or a device directly, to a file by way of a temporary one beside it."""
+        """Write everything: directly to stdout or a device, atomically to a file."""
         named = Path(self.name)
         try:
             if self.name == STREAM:
@@ -225,7 +225,7 @@ class Destination:
                 return
             with replacing(named.resolve()) as file:
                 write_all(file, data)
-                self.check()  # what may have come there meanwhile
+                self.check()  # again: another process may have made the output meanwhile
         except BrokenPipeError:
             raise
         except OSError as error:

@@ -30,11 +30,11 @@ class Facts:
     model: str
     model_number: int
     fingerprint: str
-    decoder: str  # the one it was made for
+    decoder: str  # the one that the file was made for
     inventive: bool  # whether that one invents detail
     decodable: bool  # the installed weights are the ones the file was written with
     coder: str
-    coded_width: int  # half the width, where that is better at a very low rate
+    coded_width: int  # half the width where it is coded at half size
     coded_height: int
     tiles: int
     tile_width: int  # of all but the last of a row
@@ -87,7 +87,7 @@ def read_facts(name: str) -> Facts:
 
 
 def as_text(facts: Facts) -> str:
-    """Facts in lines."""
+    """Facts as text, one per line."""
     lines = [f"{key.replace('_', ' '):14} {printable(str(value))}" for key, value in asdict(facts).items()]
     if facts.inventive:
         lines.append(f"{facts.decoder} invents plausible detail: its pictures are no evidence of what was there")
@@ -98,9 +98,9 @@ def info(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help=".lic files; - is stdin.", show_default=False)],
     as_json: Json = False,
 ) -> None:
-    """Show what .lic files say about themselves, and verify their checksums.
+    """Show what .lic files contain, and verify their checksums.
 
-    With --json each of several files is one line.
+    With --json, each of several files is one line.
     """
     check_names(files)
     codes = []

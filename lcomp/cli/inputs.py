@@ -1,4 +1,4 @@
-"""Which files a command works on, and what its outputs are called."""
+"""The inputs of a command, and the names of its outputs."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ class Job(NamedTuple):
     source: str
     output: str
     problem: str = ""  # why it cannot be done
-    is_output: bool = False  # that is what an earlier run has made
+    is_output: bool = False  # the problem: it is the output of an earlier run
 
 
 class InputFile(NamedTuple):
@@ -33,11 +33,11 @@ class InputFile(NamedTuple):
     name: str
     below: Path | None = None  # its place in the folder it was found in
     problem: str = ""  # why it cannot be worked on
-    is_output: bool = False  # that is what an earlier run has made
+    is_output: bool = False  # the problem: it is the output of an earlier run
 
 
 def is_file(path: Path) -> bool:
-    """Whether a path is known to be a file; it is not where a folder above it cannot be searched."""
+    """Whether a path is known to be a file; False where a folder above it cannot be searched."""
     try:
         return path.is_file()
     except OSError:
@@ -45,7 +45,7 @@ def is_file(path: Path) -> bool:
 
 
 def is_folder(name: str) -> bool:
-    """Whether a name is known to be that of a folder."""
+    """Whether a name is known to be that of a folder; False where that cannot be found out."""
     try:
         return Path(name).is_dir()
     except OSError:
@@ -105,21 +105,18 @@ def output_name(found: InputFile, output: str | None, suffix: str, several: bool
 
 
 def real(name: str) -> str:
-    """A name that all names of a file have in common."""
+    """The canonical name of a file, with symbolic links resolved."""
     return os.path.normcase(os.path.realpath(name))
 
 
 def landing(name: str) -> str:
-    """A name that all names of an output have in common; disks of a Mac seldom tell case or composition apart."""
+    """The canonical name of an output; file systems of macOS usually ignore case and Unicode composition."""
     name = real(name)
     return unicodedata.normalize("NFC", name).casefold() if sys.platform == "darwin" else name
 
 
 def without_repetitions(found: list[InputFile], outputs: list[str]) -> Iterator[tuple[InputFile, str]]:
-    """Inputs with their outputs; one that is reached twice, with the same output, is left out the second time.
-
-    One that is its own output is a problem.
-    """
+    """Pairs of inputs and outputs without duplicates; an input that is its own output is a problem."""
     seen = set()
     for one, output in zip(found, outputs, strict=True):
         place = real(one.name), real(output)
@@ -134,7 +131,7 @@ def without_repetitions(found: list[InputFile], outputs: list[str]) -> Iterator[
 
 
 def told_apart(names: list[str], full: list[str]) -> list[str]:
-    """Names of outputs, or their full names where these tell apart what would be the same otherwise."""
+    """Names of outputs; those that collide give way to their full names, where these differ."""
     sharing: defaultdict[str, list[int]] = defaultdict(list)
     for number, name in enumerate(names):
         sharing[landing(name)].append(number)
@@ -147,7 +144,7 @@ def told_apart(names: list[str], full: list[str]) -> list[str]:
 
 
 def is_lic(path: Path) -> bool:
-    """Whether a file begins like a .lic file."""
+    """Whether a file begins with the magic number of .lic files."""
     try:
         with path.open("rb") as file:
             return file.read(len(MAGIC)) == MAGIC
@@ -156,7 +153,7 @@ def is_lic(path: Path) -> bool:
 
 
 def without_outputs(found: list[InputFile], suffix: str, suffixes: frozenset[str]) -> list[InputFile]:
-    """Inputs of which those are a problem that earlier runs have made, as they are among all files of a folder."""
+    """Mark inputs that are outputs of earlier runs as problems: a shell's `*` finds them in the same folder."""
 
     def is_output(one: InputFile) -> bool:
         path = Path(one.name)
@@ -168,7 +165,7 @@ def without_outputs(found: list[InputFile], suffix: str, suffixes: frozenset[str
 
 
 def check_names(names: list[str]) -> None:
-    """Raise a usage error for names that are empty, and for stdin twice."""
+    """Raise a usage error for empty names, and where stdin is given twice."""
     if "" in names:
         raise typer.BadParameter("a name is empty")
     if names.count(STREAM) > 1:
@@ -176,9 +173,9 @@ def check_names(names: list[str]) -> None:
 
 
 def refuse_two_names(inputs: list[str], suffixes: frozenset[str], results: frozenset[str]) -> None:
-    """Refuse the name of an output in the place of an input, as other codecs have it: another file would be written.
+    """Refuse `IN OUT`, as the tools of other codecs have it: OUT would be taken for an input, another file written.
 
-    What is there may be one of all files of a folder, if it is what the input before it becomes.
+    An existing OUT is accepted where it is what IN becomes: a shell's `*` may have found both.
     """
     first, last = Path(inputs[0]), Path(inputs[-1])
     if len(inputs) < 2 or is_folder(inputs[-1]):
@@ -203,11 +200,11 @@ def plan(
     recursive: bool = False,
     results: frozenset[str] = frozenset({LIC}),
 ) -> list[Job]:
-    """All jobs; usage errors for inputs and outputs that cannot go together, LcompError where there is no input.
+    """Plan all jobs; raises a usage error for inputs and outputs that do not fit, LcompError where there is no input.
 
-    `suffixes` are those of inputs, `results` those of outputs, of which `suffix` is used. Inputs that differ in their
-    suffix only keep it. Where a file of a folder shares an output all the same, that is no usage error: the second is a
-    job with a problem.
+    `suffixes` are those of inputs, `results` those that outputs may have, `suffix` the one that they get. The outputs
+    of inputs that differ only in their suffix keep it. Where a file found in a folder still shares its output with
+    another, that is no usage error: the second is a job with a problem.
     """
     check_names(inputs)
     if output == "":

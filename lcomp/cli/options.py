@@ -13,14 +13,14 @@ from lcomp.options import MSE
 
 
 def known_device(name: str) -> str:
-    """Refuse what can never be a device; whether it exists is seen when it is used."""
+    """Refuse names that no device has; whether it exists is checked when it is used."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise typer.BadParameter(f"unknown device '{name}': use auto, cpu, cuda or cuda:N")
     return name
 
 
 def a_number(value: float | None) -> float | None:
-    """Refuse what lies within no range and outside none."""
+    """Refuse NaN, which passes every check of a range."""
     if value is not None and math.isnan(value):
         raise typer.BadParameter("nan is not a number")
     return value
@@ -47,7 +47,7 @@ def refuse_forced_skips(force: bool, skip_existing: bool) -> None:
 
 
 MOST_JOBS = 60 if sys.platform == "win32" else None
-"""How many processes a process can wait for."""
+"""Limit on processes: Windows can wait for about that many at once."""
 
 Inputs = Annotated[
     list[str],

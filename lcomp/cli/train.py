@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def watch(trainer: "Trainer", name: str, every: float, console: "Console") -> None:
-    """Train to the end, with a bar, lines on stderr and in the run's log; an interrupted run is saved."""
+    """Train to the end, with a bar and reports on stderr and in the run's log; an interrupt saves a checkpoint."""
     from lcomp.cli.bars import training_bar
 
     with training_bar(console) as bar:
@@ -70,8 +70,9 @@ def train(
 ) -> None:
     """Train a model and export its weights.
 
-    An interrupted run goes on from its checkpoint. At the end the averaged weights are written to the weights/ folder
-    beside the model's TOML, whose digest is updated; so are those of what was trained beside a backbone.
+    An interrupted run resumes from its checkpoint.
+    At the end the averaged weights go to the weights/ folder beside that of the TOML, whose digest is updated.
+    So do the weights of models trained jointly with a backbone.
     """
     set_up_messages(verbose=False, quiet=False)
     try:

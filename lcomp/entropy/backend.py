@@ -1,4 +1,4 @@
-"""What an entropy coder must do: code runs of symbols that share one frequency table."""
+"""Interface of an entropy coder, which codes runs of symbols that share one frequency table."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""The order in which latents are coded, found on the device where they are."""
+"""The coding order of symbols, computed on the device where they are."""
 
 import numpy as np
 import torch
@@ -9,29 +9,29 @@ from lcomp.entropy.tables import TABLES
 
 
 class Order:
-    """The coding order of n latents: by their tables (uint8 [n]), in row-major order for each of these."""
+    """The coding order of n symbols: a stable sort by table (uint8 [n]), in row-major order within each."""
 
     def __init__(self, tables: Tensor) -> None:
         if tables.device.type == "cpu":
-            # a radix sort, several times faster than that of torch
+            # NumPy sorts bytes by radix, several times faster than torch
             self.places = torch.from_numpy(np.argsort(tables.numpy(), kind="stable"))
         else:
             self.places = torch.argsort(tables, stable=True)
         edges = torch.arange(TABLES + 1, dtype=torch.uint8, device=tables.device)
         self.counts = torch.searchsorted(tables.index_select(0, self.places), edges, out_int32=True).diff()
-        """How many latents [TABLES] each table has, int32."""
+        """Number of symbols of each table, int32 [TABLES]."""
 
     def arrange(self, symbols: Tensor) -> Tensor:
         """Symbols [n] in coding order."""
         return symbols.index_select(0, self.places)
 
     def restore(self, arranged: Tensor) -> Tensor:
-        """Symbols [n] in row-major order again."""
+        """Inverse of `arrange`: symbols [n] in row-major order."""
         return torch.empty_like(arranged).scatter_(0, self.places, arranged)
 
 
 class Transfer:
-    """Tensors of int16 on their way to the CPU together; a device is waited for once, when they are needed."""
+    """Asynchronous copy of int16 tensors to the CPU, in one piece; waits only when they are needed."""
 
     def __init__(self, *tensors: Tensor) -> None:
         self.sizes = [tensor.numel() for tensor in tensors]
@@ -44,7 +44,7 @@ class Transfer:
             self.sent = torch.cuda.current_stream(device).record_event()
 
     def arrays(self) -> list[NDArray[np.int16]]:
-        """The tensors as flat arrays."""
+        """The tensors as flat arrays, once they have arrived."""
         if self.sent is not None:
             self.sent.synchronize()
         return np.split(self.everything.cpu().numpy(), np.cumsum(self.sizes)[:-1])

@@ -16,24 +16,24 @@ MAX_SYMBOL = 2**15 - 1
 """Symbols are clamped to -MAX_SYMBOL .. MAX_SYMBOL."""
 
 UNIFORM = np.full(256, 1, np.int64)
-"""Table of raw bytes, which escaped symbols are written in; it follows the scale tables."""
+"""Uniform table for the bytes of escaped symbols; its index follows those of the scale tables."""
 
 Counts = NDArray[np.int32]
 """How many symbols of a group each table has."""
 
 
 class SymbolGroup(NamedTuple):
-    """Symbols that are coded without what comes after them, arranged by their tables."""
+    """Symbols whose tables do not depend on one another, so that they are coded at once; in coding order."""
 
     symbols: Symbols  # [n]; those of scale 0, which are zero and not coded, come first
     counts: Counts
 
 
 class TableRun(NamedTuple):
-    """Symbols of one table."""
+    """The symbols of a group that share a table."""
 
     table: int
-    places: slice  # in the arranged symbols
+    places: slice  # in coding order
 
 
 def coder_tables(tables: tuple[Table, ...]) -> list[NDArray[np.int64]]:
@@ -66,7 +66,7 @@ def encode_symbols(encoder: StreamEncoder, tables: tuple[Table, ...], group: Sym
 
 
 def decode_symbols(decoder: StreamDecoder, tables: tuple[Table, ...], counts: Counts) -> Symbols:
-    """Inverse of `encode_symbols`: the arranged symbols of a group; raises FormatError beyond MAX_SYMBOL."""
+    """Inverse of `encode_symbols`: symbols [n] of a group in coding order; raises FormatError beyond MAX_SYMBOL."""
     symbols = np.zeros(counts.sum(), np.int16)
     escaped = []
     for table, places in runs(counts):
@@ -80,7 +80,7 @@ def decode_symbols(decoder: StreamDecoder, tables: tuple[Table, ...], counts: Co
         everywhere = np.concatenate(escaped)
         raw = decoder.get(len(tables), 2 * len(everywhere))
         values = raw.astype(np.uint8).view("<i2")
-        if values.min() < -MAX_SYMBOL:  # it has no magnitude in 16 bits
+        if values.min() < -MAX_SYMBOL:  # -32768 has no magnitude in 16 bits
             raise FormatError("impossible symbol")
         symbols[everywhere] = values
     return symbols
@@ -113,7 +113,7 @@ class LatentDecoder:
         self.decoder = decoder
 
     def decode(self, counts: Counts) -> Symbols:
-        """The next group's arranged symbols, of which each table has so many."""
+        """The next group's symbols in coding order, given the number of symbols of each table."""
         return decode_symbols(self.decoder, self.tables, counts)
 
     def finish(self) -> None:

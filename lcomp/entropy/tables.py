@@ -23,7 +23,7 @@ PRECISION = 16
 """Frequencies of a table sum to 2^PRECISION."""
 
 ESCAPE_BITS = 16
-"""Bits of a symbol that a table does not hold, besides those of its escape."""
+"""Bits of an escaped symbol, besides those of the escape itself."""
 
 MAX_RADIUS = 1023
 """Largest magnitude of a symbol that a table holds; beyond it, symbols are escaped."""
@@ -49,9 +49,9 @@ def gaussian_masses(sigma: float, radius: int) -> NDArray[np.float64]:
 
 
 def table_of_masses(masses: NDArray[np.float64]) -> Table:
-    """Table of symbols with the probabilities -radius .. radius; what they lack to 1 goes to the escape."""
+    """Quantise the probabilities of the symbols -radius .. radius; what is missing to 1 goes to the escape."""
     masses = np.append(masses, max(1 - masses.sum(), 0.0))
-    # every symbol gets at least 1; what rounding leaves over goes to the largest remainders
+    # largest remainder method, with at least 1 for every symbol
     exact = masses * (2**PRECISION - len(masses))
     frequencies = np.floor(exact).astype(np.int64) + 1
     largest = np.argsort(frequencies - exact, kind="stable")
@@ -68,7 +68,7 @@ def gaussian_table(sigma: float) -> Table:
 
 
 def gaussian_tables() -> tuple[Table, ...]:
-    """The tables of all scales, for y and again for z, if nothing is known but these.
+    """Gaussian tables of all scales, for y and again for z, before any are fitted to symbols.
 
     Decoding uses the integers stored with the weights.
     """

@@ -27,7 +27,7 @@ SLICE = 2**23
 @contextlib.contextmanager
 def silent_stdout() -> Iterator[None]:
     """Drop what this process and its children write to file descriptor 1."""
-    if sys.stdout is None:  # closed: what has that number now is none of our business
+    if sys.stdout is None:  # closed: file descriptor 1 may be another file by now
         yield
         return
     sys.stdout.flush()

@@ -19,7 +19,7 @@ class Curve(NamedTuple):
 
 
 def efficient(curve: Curve) -> Curve:
-    """The points by rate, without those that a cheaper one equals or beats."""
+    """The Pareto front: points in order of rate, without those that a cheaper one equals or beats."""
     points: list[tuple[float, float]] = []
     for bpp, quality in sorted(zip(*curve, strict=True)):
         if math.isfinite(quality) and (not points or (quality > points[-1][1] and bpp > points[-1][0])):
@@ -28,9 +28,9 @@ def efficient(curve: Curve) -> Curve:
 
 
 def clipped(curve: Curve, low: float, high: float) -> Curve:
-    """The part of a curve between two qualities, which begins and ends there where it reaches them.
+    """Clip a curve to a range of qualities, with end points interpolated where it goes beyond.
 
-    In between points it is the piecewise cubic of the logarithm of the rate that BD-rates are made of.
+    As in BD-rates, the interpolation is a piecewise cubic of the logarithm of the rate over the quality.
     """
     curve = efficient(curve)
     if len(curve.bpp) < 2:

@@ -45,10 +45,10 @@ class Adapter:
 
     name: str
     title: str
-    version: str  # of the library; of lcomp, the weights and the device
-    settings: tuple[float, ...]  # that are measured, from small files to large ones
+    version: str  # of the library; for lcomp of code, weights, device and precision
+    settings: tuple[float, ...]  # measured ones, from small files to large ones
     smallest: float  # setting of the smallest file
-    step: float  # of the setting, where one is searched for
+    step: float  # resolution of a search for the setting
     encode: Encode
     decode: Decode
     learned: bool = False
@@ -64,7 +64,7 @@ def library(module: str, package: str) -> ModuleType:
 
 
 def pillow_version(feature: str, name: str) -> str:
-    """Versions of Pillow and of the library below it; raises MissingLibraryError where it was built without."""
+    """Versions of Pillow and of the library it wraps; raises MissingLibraryError where it was built without that."""
     if not features.check(feature):
         raise MissingLibraryError(f"this build of Pillow has no {name}")
     return f"Pillow {PIL.__version__}, {name} {features.version(feature)}"
@@ -107,7 +107,7 @@ def avif(name: str = "avif", tune: str = "iq", speed: int = 4) -> Adapter:
 
     def encode(image: Image.Image, setting: float) -> bytes:
         stream = io.BytesIO()
-        # the files of one thread and of several differ by about 1 %: they must not depend on the machine
+        # a fixed number of threads: files differ by about 1 % with it, and must not depend on the machine
         options = {"subsampling": "4:4:4", "speed": speed, "max_threads": 2, "advanced": {"tune": tune}}
         image.save(stream, "AVIF", quality=round(setting), **options)
         return stream.getvalue()
@@ -169,7 +169,7 @@ def heic() -> Adapter:
 
 @cache
 def code_mark() -> str:
-    """What the code of the codec is told by: its encoder may choose other symbols than that of another state."""
+    """CRC-32 of the codec's source files, part of its version: another encoder may choose other symbols."""
     package = Path(__file__).parent.parent
     apart = {"cli", "evaluation", "training"}
     files = [path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in apart]
@@ -215,7 +215,7 @@ BASELINES: dict[str, Callable[[], Adapter]] = {
 """The codecs to compare with, by the names `--codecs` takes."""
 
 USUAL = tuple(name for name in BASELINES if not name.startswith("avif-"))
-"""Those that are measured by default: AVIF as it comes, not tuned for one metric (the slowest of all)."""
+"""Those measured by default: AVIF with its default tuning only; tuned for one metric, it is the slowest of all."""
 
 
 @lru_cache

@@ -16,7 +16,7 @@ from lcomp.evaluation.results import Row
 
 PICTURES = 3
 SIZE = (448, 336)
-"""Width and height of a crop at most."""
+"""Largest width and height of a crop."""
 QUALITY = 2.0
 """Quality of lcomp's files, whose size the other codecs are held to."""
 
@@ -44,13 +44,13 @@ class Comparison:
 
 
 def spread(names: list[str]) -> list[str]:
-    """A few names from all over a list."""
+    """Up to PICTURES names, evenly spaced in a list."""
     count = min(PICTURES, len(names))
     return [names[(2 * index + 1) * len(names) // (2 * count)] for index in range(count)]
 
 
 def cut(image: Image.Image) -> bytes:
-    """The middle of a picture as lossless WebP."""
+    """The centre crop of a picture, as lossless WebP."""
     width, height = min(SIZE[0], image.width), min(SIZE[1], image.height)
     left, top = (image.width - width) // 2, (image.height - height) // 2
     stream = io.BytesIO()
@@ -59,9 +59,9 @@ def cut(image: Image.Image) -> bytes:
 
 
 def largest_setting(adapter: Adapter, image: Image.Image, rows: list[Row], limit: int) -> float:
-    """The setting whose file is the largest of at most `limit` bytes; the smallest one where none is.
+    """The setting of the largest file of at most `limit` bytes; `smallest` where there is none.
 
-    Starts from the measured rows of the picture, between two of which it searches by bisection.
+    Bisects between the two measured settings of the picture whose files enclose the limit.
     """
     low, high = adapter.smallest, adapter.settings[-1]
     for setting in adapter.settings:
@@ -84,7 +84,7 @@ def largest_setting(adapter: Adapter, image: Image.Image, rows: list[Row], limit
 
 
 def render(adapter: Adapter, image: Image.Image, setting: float) -> list[Crop]:
-    """What a codec makes of a picture, in all the ways that its file can be shown."""
+    """What a codec makes of a picture, in every view of its file."""
     data = adapter.encode(image, setting)
     crops = []
     for view in (View(adapter.title, adapter.decode), *adapter.views):

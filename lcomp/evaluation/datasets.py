@@ -1,4 +1,4 @@
-"""Pictures to evaluate on: the Kodak set, found or fetched and always verified, or any folder."""
+"""Pictures to evaluate on: the Kodak set, found or downloaded and always verified, or any folder."""
 
 import hashlib
 import http.client
@@ -16,7 +16,7 @@ from lcomp.pictures.reading import pictures_below
 KODAK = "kodak"
 KODAK_URL = "https://r0k.us/graphics/kodak/kodak/"
 TIMEOUT = 30
-"""Seconds to wait for the server."""
+"""Socket timeout in seconds."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,16 @@ def kodak_digests() -> list[tuple[str, str]]:
 
 
 def cache_folder() -> Path:
-    """Where fetched Kodak pictures are kept: below XDG_CACHE_HOME, else below ~/.cache."""
+    """Where downloaded Kodak pictures are kept: below XDG_CACHE_HOME, else below ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lcomp" / KODAK
 
 
 def find_dataset(name: str, data: Path | None, exclude: Path | None, fetched: Callable[[int, int], None]) -> Dataset:
     """The data set `kodak`, or the pictures below the folder `name` but not below `exclude`.
 
-    Kodak is looked for in `data`, in LCOMP_DATA/kodak and in the user's cache, where missing pictures are fetched;
-    `fetched` is told the number of files there and wanted. Raises LcompError for what is missing or not the original.
+    Kodak is looked for in `data`, in LCOMP_DATA/kodak and in the user's cache, to which what is missing is downloaded;
+    `fetched` is called with the number of files done and in total. Raises LcompError for what is missing or not the
+    original.
     """
     if name != KODAK:
         if data is not None:
@@ -87,7 +88,7 @@ def verified(file: Path, digest: str) -> Path:
 
 
 def fetch_kodak(folder: Path, fetched: Callable[[int, int], None]) -> None:
-    """Fetch the Kodak pictures that a folder lacks; raises LcompError where they cannot be had."""
+    """Download the Kodak pictures that a folder lacks; raises LcompError where that fails."""
     wanted = [(name, digest) for name, digest in kodak_digests() if not (folder / name).is_file()]
     for count, (name, digest) in enumerate(wanted):
         fetched(count, len(wanted))

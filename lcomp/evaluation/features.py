@@ -1,4 +1,4 @@
-"""Frechet distance of our encoder's features on patches: how far pictures, all together, are from looking original."""
+"""Frechet distance of our encoder's features on patches, as in FID: how natural pictures look, as a set."""
 
 import base64
 from functools import cache
@@ -14,16 +14,16 @@ from lcomp.zoo.registry import model_by_name
 from lcomp.zoo.weights import load_weights
 
 SIDE = 256
-"""Side of the patches."""
+"""Side of the patches, in pixels."""
 
 MOST = 64
-"""Patches of one picture, evenly chosen where it has more."""
+"""Limit on the patches of one picture, evenly chosen where it has more."""
 
 BACKBONE = "hyperprior"
-"""The model whose encoder finds the features."""
+"""The model whose g_a computes the features."""
 
 QUALITY = 8.0
-"""Quality that the encoder is set to."""
+"""Quality that g_a is conditioned on."""
 
 Features = NDArray[np.float64]
 """Features [N, F] of N patches."""
@@ -36,7 +36,7 @@ def encoder() -> Analysis:
 
 
 def patches(pixels: Pixels) -> list[Pixels]:
-    """Patches side by side from the top left, and others half a side further (Mentzer 2020, HiFiC)."""
+    """Patches of a grid from the top left, and of one shifted by half a patch, as in HiFiC (Mentzer 2020)."""
     height, width = pixels.shape[:2]
     corners = [
         (top, left)
@@ -50,7 +50,7 @@ def patches(pixels: Pixels) -> list[Pixels]:
 
 @torch.inference_mode()
 def features(pixels: Pixels) -> Features:
-    """Mean magnitudes of what g_a finds at 1/8 of the resolution, for the patches of a picture; none for small ones."""
+    """Mean magnitudes of g_a's features at 1/8 of the resolution, for the patches of a picture; none for small ones."""
     g_a, w = encoder(), quality_weights(torch.tensor([QUALITY]))
     rows = []
     for patch in patches(pixels):
@@ -60,7 +60,7 @@ def features(pixels: Pixels) -> Features:
 
 
 def mark() -> str:
-    """What the encoder's weights are told by."""
+    """Identifies the weights of the encoder, by the start of their SHA-256."""
     return model_by_name(BACKBONE).sha256[:8]
 
 
@@ -81,7 +81,7 @@ def unpacked(text: str) -> Features:
 
 
 def frechet_distance(ours: Features, originals: Features) -> float:
-    """Squared Frechet distance of two sets (Heusel 2017), in units of the originals' deviations."""
+    """Squared Frechet distance of two sets of features (Heusel 2017), in units of the originals' deviations."""
     unit = originals.std(0) + 1e-6
     ours, originals = ours / unit, originals / unit
     first, second = (np.cov(values, rowvar=False, bias=True) for values in (ours, originals))

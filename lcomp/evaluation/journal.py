@@ -1,4 +1,4 @@
-"""The rows of an evaluation on disk, one JSON line each, so that an interrupted one goes on where it stopped."""
+"""The rows of an evaluation on disk, one JSON line each, so that an interrupted one resumes where it stopped."""
 
 import json
 from dataclasses import asdict
@@ -11,7 +11,7 @@ NAME = "rows.jsonl"
 
 
 def claim(folder: Path, force: bool) -> None:
-    """Make the folder of an evaluation; raises LcompError where it holds other files and is not forced."""
+    """Create the folder of an evaluation; raises LcompError where it holds other files, unless `force` is given."""
     if folder.exists() and not folder.is_dir():
         raise LcompError(f"output {folder} is a file: an evaluation needs a folder")
     folder.mkdir(parents=True, exist_ok=True)
@@ -30,12 +30,12 @@ class Journal:
             for line in text.splitlines():
                 self.recall(line)
             if text and not text.endswith("\n"):
-                # a torn last line is ended, so that the next row begins its own
+                # terminate a torn last line, so that the next row starts on its own
                 with self.path.open("a", encoding="utf-8") as stream:
                     stream.write("\n")
 
     def recall(self, line: str) -> None:
-        """Take in a line of an earlier run; torn lines and errors are measured again."""
+        """Load a line of an earlier run; torn lines and errors are dropped, to be measured again."""
         try:
             row = Row(**json.loads(line))
             if row.codec and not row.error:

@@ -1,4 +1,4 @@
-"""The measurement: every codec at every setting on every picture, by way of real files."""
+"""The measurement: every codec at every setting on every picture, with real files."""
 
 import hashlib
 import tempfile
@@ -26,7 +26,7 @@ from lcomp.pictures.reading import open_image, to_picture
 from lcomp.workers import side_by_side
 
 WARM_UP = (768, 512)
-"""Largest picture that codecs warm up with."""
+"""Largest width and height that codecs warm up with, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Plan:
 
     @property
     def timed(self) -> bool:
-        """Whether times mean anything: not where processes compete for the processor."""
+        """Whether times are meaningful, which they are not where processes compete for the processor."""
         return self.jobs == 1
 
 
@@ -51,14 +51,14 @@ def open_rgb(path: Path) -> Image.Image:
 
 
 def message(error: Exception) -> str:
-    """What an exception says, in one line."""
+    """The message of an exception, in one line."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def measure_row(row: Row, path: Path, adapter: Adapter, plan: Plan) -> Row:
-    """`row` filled in with what `adapter` does to a picture, or with the error it makes."""
+    """Measure `adapter` at the row's setting on a picture; returns `row` filled in, with the error where it fails."""
     assert row.setting is not None
     setting = row.setting
     image = open_rgb(path)
@@ -97,7 +97,7 @@ def measure_row(row: Row, path: Path, adapter: Adapter, plan: Plan) -> Row:
 
 
 def finished(row: Row, plan: Plan, journal: Journal) -> Row | None:
-    """The row of an earlier run, if it has all that this one is to measure; without what this one is not to."""
+    """The row of an earlier run, if it has all that `plan` measures; what `plan` does not measure is removed."""
     earlier = journal.rows.get(row.key)
     if earlier is None or (plan.timed and earlier.encode_seconds is None):
         return None
@@ -115,7 +115,7 @@ def finished(row: Row, plan: Plan, journal: Journal) -> Row | None:
 
 
 def warm_up(adapter: Adapter, image: Image.Image) -> None:
-    """Load what a codec loads once; errors show when it is measured."""
+    """Encode and decode once, so that no loading is timed; errors show when the codec is measured."""
     box = (0, 0, min(image.width, WARM_UP[0]), min(image.height, WARM_UP[1]))
     try:
         adapter.decode(adapter.encode(image.crop(box), adapter.settings[len(adapter.settings) // 2]))
@@ -132,15 +132,15 @@ class RowTask(NamedTuple):
 
 
 def measure_task(task: RowTask) -> Row:
-    """Measure a row in this process, whatever was set up here before."""
+    """Measure a row in a worker process, which has nothing of the parent's set-up."""
     Image.MAX_IMAGE_PIXELS = None
-    warnings.simplefilter("ignore")  # what Pillow has to say of a picture was said when the parent read it
+    warnings.simplefilter("ignore")  # the parent showed Pillow's warnings when it read the picture
     adapter = open_adapter(task.row.codec, task.plan.qualities, task.plan.device)
     return measure_row(task.row, task.path, adapter, task.plan)
 
 
 def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Journal) -> Iterator[Row]:
-    """Measure what the journal lacks, picture by picture, and add it there.
+    """Measure what the journal lacks, picture by picture, and append it there.
 
     Yields every row, those of earlier runs and those of unreadable pictures included. Raises LcompError where a
     process died.
@@ -160,7 +160,7 @@ def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Jour
                 told.extend(row for _, wish in wanted if (row := finished(wish, plan, journal)))
                 missing = [(adapter, row) for adapter, row in wanted if not finished(row, plan, journal)]
                 if missing:
-                    open_rgb(path)  # one error for all codecs
+                    open_rgb(path)  # an unreadable picture is one error, not one per codec
             except (LcompError, OSError, MemoryError) as error:
                 told.append(Row(name, digest, error=message(error)))
                 continue

@@ -1,4 +1,4 @@
-"""Perceptual measures of 8-bit RGB pictures."""
+"""Perceptual metrics of 8-bit RGB pictures [H, W, 3] against their originals."""
 
 import importlib
 import importlib.util
@@ -13,7 +13,7 @@ from lcomp.encoding.objective import MS_SSIM_SIDE
 from lcomp.types import Pixels
 
 PIQ_SIDE = 32
-"""Least side in pixels for which the metrics of piq are asked."""
+"""Smallest side in pixels for which piq's metrics are computed."""
 
 
 @torch.inference_mode()
@@ -21,7 +21,7 @@ def ms_ssim(ours: Pixels, original: Pixels) -> float | None:
     """Multi-scale structural similarity in [0, 1] (Wang 2003), mean of the channels; None where too small for it."""
     if min(original.shape[:2]) < MS_SSIM_SIDE:
         return None
-    # channels last: four times as fast
+    # channels-last memory format: four times as fast
     x, y = (torch.from_numpy(pixels.copy())[None].permute(0, 3, 1, 2).float() for pixels in (ours, original))
     return library_ms_ssim(x, y, data_range=255).item()
 
@@ -49,12 +49,12 @@ def haarpsi(ours: Pixels, original: Pixels) -> float | None:
 
 @torch.inference_mode()
 def gmsd(ours: Pixels, original: Pixels) -> float | None:
-    """GMSD, 0 for a copy (Xue 2014); None where it is not defined or piq is not installed."""
+    """GMSD, 0 for an exact copy (Xue 2014); None where it is not defined or piq is not installed."""
     return library_metric("gmsd", ours, original)
 
 
 def library_metric(name: str, ours: Pixels, original: Pixels) -> float | None:
-    """A metric of piq, of pictures that are large enough for all of them."""
+    """A metric of piq; None for pictures too small for any of its metrics, and where piq is not installed."""
     if min(original.shape[:2]) < PIQ_SIDE or not has_piq():
         return None
     x, y = (torch.from_numpy(pixels.copy())[None].permute(0, 3, 1, 2) / 255 for pixels in (ours, original))
@@ -64,7 +64,7 @@ def library_metric(name: str, ours: Pixels, original: Pixels) -> float | None:
 
 @torch.inference_mode()
 def detail(ours: Pixels, original: Pixels) -> float | None:
-    """Energy of the finest band in relation to the original's; None where the original has none."""
+    """Energy of the finest band relative to the original's; None where the original has none."""
     if min(original.shape[:2]) < 2:
         return None
     energies = []

@@ -14,9 +14,9 @@ from lcomp.evaluation.results import Metric, Results, curve_of
 
 DPI = 110
 COLOURS = 96
-"""Colours of the palette, which makes the file several times smaller."""
+"""Colours of the PNG's palette, which makes the file several times smaller."""
 RATES = (0.1, 0.2, 0.5, 1, 2, 3)
-"""Bits per pixel that the axis names."""
+"""Ticks of the rate axis, in bits per pixel."""
 GREYS = ("#222222", "#555555", "#888888", "#aaaaaa")
 """Colours of the published curves."""
 
@@ -36,7 +36,7 @@ AXES = {
     Metric.MS_SSIM: "MS-SSIM, dB: -10 log10(1 - MS-SSIM)",
     Metric.HAARPSI: "HaarPSI, dB: -10 log10(1 - HaarPSI)",
 }
-"""What the axis of quality says."""
+"""Labels of the quality axis."""
 
 
 def published_curve(published: Published, metric: Metric) -> Curve | None:
@@ -47,7 +47,7 @@ def published_curve(published: Published, metric: Metric) -> Curve | None:
 
 
 def lines(results: Results, metric: Metric) -> list[Line]:
-    """Everything measured and, where BD-rates against them hold, a few published curves."""
+    """All measured curves and, where the results have BD-rates against them, a few published ones."""
     found = []
     for codec in results.codecs:
         means = results.means_of(codec.name)
@@ -74,7 +74,7 @@ def draw(axes: Axes, shown: list[Line]) -> None:
             axes.plot(*line.curve, ".-", linewidth=1.2, markersize=5, label=line.title)
     measured = [line for line in shown if not line.published]
     if measured:
-        # the axes show what was measured; published curves may leave them
+        # the axes fit what was measured; published curves may extend beyond them
         rates = [bpp for line in measured for bpp in line.curve.bpp]
         qualities = [quality for line in measured for quality in line.curve.quality]
         margin = 0.03 * (max(qualities) - min(qualities)) or 0.5

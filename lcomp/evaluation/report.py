@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs no network."""
+"""The report: one self-contained HTML file."""
 
 import base64
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from lcomp.evaluation.table import columns, number, percent, pictures_line, rate
 
 
 class Anchor(NamedTuple):
-    """A line of the BD-rate table: what is compared with, and the rates of each of lcomp's models."""
+    """A row of the BD-rate table: an anchor, and the rates of each of lcomp's models against it."""
 
     title: str
     source: str
@@ -27,7 +27,7 @@ class PictureRows(NamedTuple):
 
 
 def data_uri(data: bytes, kind: str) -> str:
-    """An image that is part of the document."""
+    """An image as a data URI, embedded in the document."""
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 

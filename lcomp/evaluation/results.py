@@ -1,4 +1,4 @@
-"""What an evaluation yields: rows, means, BD-rates; as JSON and CSV."""
+"""The results of an evaluation: rows, means and BD-rates, as JSON and CSV."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from lcomp.evaluation.bdrate import Curve, clipped
 from lcomp.evaluation.metrics import decibels
 
 FEATURES = "features"
-"""The field of a row that stays in the journal."""
+"""Field of a row that is kept in the journal alone."""
 
 
 class Metric(Enum):
@@ -26,7 +26,7 @@ class Metric(Enum):
 
 
 SCORES = (30.0, 90.0)
-"""SSIMULACRA2 of BD-rates: from low quality to visually lossless."""
+"""Range of SSIMULACRA2 scores in BD-rates: from low quality to visually lossless."""
 
 
 class Key(NamedTuple):
@@ -56,7 +56,7 @@ class Row:
     ssimulacra2: float | None = None
     haarpsi: float | None = None
     gmsd: float | None = None
-    detail: float | None = None  # energy of the finest band in relation to the original's
+    detail: float | None = None  # energy of the finest band relative to the original's
     features: str | None = None  # of patches, see `features.packed`; not part of results
     encode_seconds: float | None = None  # none where several processes measured
     decode_seconds: float | None = None
@@ -81,8 +81,8 @@ class Mean:
     ssimulacra2: float | None
     haarpsi: float | None
     gmsd: float | None
-    detail: float | None  # energy of the finest band in relation to the original's
-    frechet: float | None  # distance of the encoder's features on patches
+    detail: float | None  # energy of the finest band relative to the original's
+    frechet: float | None  # Frechet distance of the encoder's features on patches
     encode_mp_s: float | None  # megapixels per second
     decode_mp_s: float | None
 
@@ -172,7 +172,7 @@ def ms_ssim_curve(means: list[Mean]) -> Curve:
 
 
 def ssimulacra2_curve(means: list[Mean]) -> Curve:
-    """Rate and SSIMULACRA2 of a codec, between the scores that people care for; may be empty."""
+    """Rate and SSIMULACRA2 of a codec, clipped to the range of SCORES; may be empty."""
     points = [(mean.bpp, mean.ssimulacra2) for mean in means if mean.ssimulacra2 is not None]
     return clipped(Curve(tuple(bpp for bpp, _ in points), tuple(value for _, value in points)), *SCORES)
 

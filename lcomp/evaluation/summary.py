@@ -1,4 +1,4 @@
-"""Rows to means, BD-rates and the whole of the results."""
+"""From rows to results: means, BD-rates and speeds."""
 
 import datetime
 import os
@@ -58,7 +58,7 @@ def decode_speed(rows: list[Row]) -> float | None:
 
 
 def machine() -> str:
-    """What was measured on."""
+    """The machine: its system, architecture and usable processors."""
     total = os.cpu_count() or 1
     return f"{platform.system()} {platform.machine()}, {processors()} of {total} processors"
 
@@ -94,7 +94,7 @@ def mean_frechet(rows: list[Row], originals: Features) -> float:
 def original_features(dataset: Dataset, common: set[str], rows: list[Row]) -> Features | None:
     """Features of the pictures that all codecs measured; None where rows have none or there are too few patches.
 
-    In the precision of the journal, so that an exact copy is at a distance of 0.
+    Rounded to the precision of the journal, so that an exact copy has a distance of 0.
     """
     if not rows or any(row.features is None for row in rows):
         return None
@@ -104,13 +104,13 @@ def original_features(dataset: Dataset, common: set[str], rows: list[Row]) -> Fe
 
 
 def rounded_rate(curve: Curve, anchor: Curve | None) -> float | None:
-    """BD-rate to a sensible number of decimals."""
+    """BD-rate with DIGITS decimals; None where there is none."""
     rate = bd_rate(curve, anchor) if anchor else None
     return None if rate is None else round(rate, DIGITS)
 
 
 def all_rates(means: dict[str, list[Mean]], published: bool) -> list[Rate]:
-    """BD-rates of every codec against every other and, where they hold, against the published curves."""
+    """BD-rates of every codec against every other and, with `published`, against the published curves."""
     rates = []
     for name, ours in means.items():
         psnr, ms_ssim = psnr_curve(ours), ms_ssim_curve(ours)
@@ -128,7 +128,7 @@ def all_rates(means: dict[str, list[Mean]], published: bool) -> list[Rate]:
 
 
 def summarise(dataset: Dataset, adapters: list[Adapter], skipped: list[Skipped], rows: list[Row]) -> Results:
-    """Results of the rows of an evaluation, errors among them."""
+    """Summarise the rows of an evaluation, errors among them."""
     wanted = sum(len(adapter.settings) for adapter in adapters)
     measured: dict[str, list[Row]] = {}
     for row in rows:

@@ -19,7 +19,7 @@ COLUMNS = (
     (Metric.MS_SSIM, AVIF),
     (Metric.MS_SSIM, VTM),
 )
-"""BD-rates that summaries show: the metric and what a codec is compared with."""
+"""Columns of BD-rates in summaries: metric and anchor."""
 
 
 class Column(NamedTuple):
@@ -31,7 +31,7 @@ class Column(NamedTuple):
 
 
 def columns(results: Results) -> list[Column]:
-    """The columns of COLUMNS whose anchors there are and that were measured."""
+    """The columns of COLUMNS whose anchor and metric were measured."""
     titles = {codec.name: codec.title for codec in results.codecs}
     if any(rate.published for rate in results.rates):
         titles[VTM] = "VTM"

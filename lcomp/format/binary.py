@@ -35,7 +35,7 @@ class Reader:
         return self.data[self.position - count : self.position]
 
     def varint(self, what: str) -> int:
-        """The next LEB128 integer: below 2^35, and written in as few bytes as possible."""
+        """The next LEB128 integer, below 2^35; raises FormatError for more bytes than it needs."""
         value = 0
         for index in range(5):
             byte = self.take(1, what)[0]
@@ -47,7 +47,7 @@ class Reader:
         raise FormatError(f"invalid integer in the {what}")
 
     def check(self, start: int, what: str) -> None:
-        """Compare the CRC-32 of everything since `start` with the four bytes that follow."""
+        """Verify the CRC-32 of everything since `start`, which follows in four bytes; raises ChecksumError."""
         expected = zlib.crc32(self.data[start : self.position])
         if int.from_bytes(self.take(4, what), "little") != expected:
             raise ChecksumError(f"file is damaged: wrong checksum of the {what}")

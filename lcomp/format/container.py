@@ -50,7 +50,7 @@ CODERS = {coder.name.lower(): coder for coder in Coder}
 
 
 class Tag(IntEnum):
-    """Tags of the sections that stand at most once."""
+    """Tags of the sections that occur at most once."""
 
     ICC = 16
     EXIF = 17
@@ -72,7 +72,7 @@ class Header:
     quality: int  # thousandths: 0 .. 8000
     model: int  # stable number of the model
     fingerprint: int  # CRC-32 of the tensors that decide the bitstream
-    half: bool = False  # whether the picture was coded at half its size; the decoder doubles it
+    half: bool = False  # whether it was coded at half size; the decoder enlarges it by two
 
     @property
     def grid(self) -> Grid:
@@ -93,7 +93,7 @@ class LicFile:
 
     header: Header
     coder: Coder
-    tiles: tuple[Encoded | None, ...]  # row by row; None for a lost one, which only `lcomp.format.salvage` lets pass
+    tiles: tuple[Encoded | None, ...]  # row by row; None for a lost tile, which only `lcomp.format.salvage` accepts
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
@@ -106,7 +106,7 @@ class LicFile:
 
     @cached_property
     def data(self) -> bytes:
-        """The file as it is written, serialised once; raises as `write` does."""
+        """The serialised file, computed once; raises as `write` does."""
         return write(self)
 
     def __len__(self) -> int:
@@ -200,20 +200,20 @@ def read_header(reader: Reader, max_pixels: int | None = None) -> Header:
 
 
 def counts(section: Section) -> bool:
-    """Whether a section is more than an addition that older versions may skip."""
+    """Whether a section counts: known and critical ones do, other unknown ones are skipped."""
     return section.tag in KNOWN_TAGS or bool(section.tag & CRITICAL)
 
 
 def most_sections(header: Header) -> int:
-    """How many sections that count a file may have: `build` raises for any more of them, so no more need be read."""
+    """Upper bound on the sections that count: `build` refuses more, so that reading may stop one beyond it."""
     return header.grid.count + len(Tag)
 
 
 def build(header: Header, sections: list[Section | None]) -> LicFile:
-    """A file of its sections in their order, where None stands for the lost section of a tile.
+    """Assemble a file from its sections in order, where None stands for the lost section of a tile.
 
-    Raises FormatError where they contradict each other or the header, and UnsupportedError for critical sections that
-    are not known.
+    Raises FormatError where they contradict each other or the header, TruncatedError where tiles are missing,
+    LimitError for metadata that is too large and UnsupportedError for unknown critical sections.
     """
     once: dict[int, bytes] = {}
     coders: set[Coder] = set()

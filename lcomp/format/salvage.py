@@ -1,4 +1,4 @@
-"""What is left of a damaged `.lic` file: its intact sections, and which tiles are lost. Needs no torch."""
+"""Salvage: finds the intact sections of a damaged `.lic` file, and which tiles are lost. Needs no torch."""
 
 import re
 from typing import NamedTuple
@@ -23,18 +23,18 @@ ONCE = {int(tag): tag.name for tag in Tag}
 UNKNOWN = "a section of unknown kind"
 """A section whose tag was damaged, or one of a newer version."""
 SEARCH = 16
-"""The search for the next section hashes at most this many times the bytes of the file."""
+"""Bound on the bytes hashed in search of sections, in file sizes: crafted files would otherwise take quadratic time."""
 TRIAL = 256
-"""Bytes that could be hashed in the time that a candidate takes which fails at once."""
+"""Cost of a candidate that is rejected without hashing it, as the bytes hashed in the same time."""
 SPARE = 2**20
-"""Bytes that may be hashed besides: small files are searched through."""
+"""Bytes that may be hashed in addition, so that small files are searched completely."""
 
 
 class Damage(NamedTuple):
     """Bytes that belong to no intact section."""
 
     tag: int  # their first byte
-    framed: bool  # their own length leads to what comes after them: they are one section
+    framed: bool  # their length field leads to the next section or the end: they are one section
 
 
 class Recovered(NamedTuple):
@@ -45,14 +45,14 @@ class Recovered(NamedTuple):
 
 
 class Scanner:
-    """Walks through sections of which some are damaged."""
+    """Cursor over the sections of a damaged file, which resynchronises at the next intact one."""
 
     def __init__(self, data: bytes, position: int) -> None:
         self.data, self.position = data, position
         self.budget = SEARCH * len(data) + SPARE
 
     def section_at(self, position: int) -> tuple[Section, int] | None:
-        """The intact section that stands at a position, and where it ends."""
+        """The intact section at a position and where it ends; None where there is none."""
         reader = Reader(self.data)
         reader.position = position
         try:
@@ -61,7 +61,7 @@ class Scanner:
             return None
 
     def end_at(self, position: int) -> int:
-        """Where the section at a position ends if its length is right; beyond the data where it cannot be."""
+        """End of the section at a position by its length field; beyond the data where that is invalid."""
         reader = Reader(self.data)
         reader.position = position
         try:
@@ -71,12 +71,12 @@ class Scanner:
             return len(self.data) + 1
 
     def stands(self, position: int) -> bool:
-        """Whether the data ends here or goes on with an intact section that is known."""
+        """Whether a section may end at a position: so does the data, or an intact section of a known kind follows."""
         if position >= len(self.data):
             return position == len(self.data)
         self.budget -= TRIAL
         end = self.end_at(position)
-        # most candidates fail by what follows them, without being hashed
+        # the cheap test first: most candidates are rejected by the tag that would follow them, without hashing
         if end > len(self.data) or (end < len(self.data) and self.data[end] not in KNOWN_TAGS):
             return False
         self.budget -= end - position
@@ -96,7 +96,7 @@ class Scanner:
         return Damage(self.data[start], framed)
 
     def search(self, position: int) -> int:
-        """Where the next intact section of a known kind stands, or the end."""
+        """Start of the next intact section of a known kind, or the end of the data."""
         for match in TAGS.finditer(self.data, position):
             if self.budget < 0:
                 break
@@ -119,18 +119,18 @@ def recover(data: bytes, max_pixels: int | None = None) -> Recovered:
         part = scanner.next()
         if isinstance(part, Damage) or counts(part):
             parts.append(part)
-        # each place may be damaged, and so may what follows it
+        # every section may have damage before it, and the last one after it
         if len(parts) > 2 * most + 1:
             raise FormatError("damaged in more places than it can have")
 
-    # the missing tiles belong to the damaged places: one to each, and what is left over to the last one whose extent
-    # is unknown, or to the end; should that be wrong, the checksums of the symbols tell
+    # attribute the missing tiles to the damage: one to each damaged place, the rest to the last one whose extent is
+    # unknown, or to the end; a wrong guess is caught by the symbols' CRC-32, which starts from the tile's number
     found = sum(isinstance(part, Section) and part.tag in LATENTS_TAGS for part in parts)
     missing = max(header.grid.count - found, 0)
     damage = {place: part for place, part in enumerate(parts) if isinstance(part, Damage)}
     likely = [place for place in damage if damage[place].tag not in ONCE]
     if all(damage[place].framed for place in likely):
-        # nothing but a damaged tag explains what is still missing
+        # what is still missing must be tiles whose own tags were damaged
         likely += [place for place in damage if place not in likely][: max(missing - len(likely), 0)]
     likely = likely[max(len(likely) - missing, 0) :]
     share = dict.fromkeys(likely, 1)
@@ -141,7 +141,7 @@ def recover(data: bytes, max_pixels: int | None = None) -> Recovered:
     for place, part in enumerate(parts):
         sections += [part] if isinstance(part, Section) else [None] * share.get(place, 0)
     sections += [None] * share.get(len(parts), 0)
-    # what takes the share of a tile may have held what its tag names besides, or be a tile with a damaged tag: it is
-    # better named in vain than not
+    # damage that counts as a tile is still reported as the section that its tag names: either may be true, and a false
+    # report is better than none
     lost = {ONCE.get(part.tag, UNKNOWN) for place, part in damage.items() if part.tag in ONCE or place not in share}
     return Recovered(build(header, sections), tuple(sorted(lost)))

@@ -1,4 +1,4 @@
-"""Which tiles a picture has, and which of them an area touches: integers only, part of the file format.
+"""The grid of tiles of a picture, and which tiles an area overlaps: integers only, part of the file format.
 
 Along each axis a picture has ceil(size / TILE) tiles of one size, rounded up to whole hyper-latents; the last one takes
 what is left. Tiles are numbered row by row.
@@ -46,7 +46,7 @@ class Rectangle(NamedTuple):
         return self.width > self.height
 
     def shared(self, other: "Rectangle") -> "Rectangle | None":
-        """What both cover, None where they do not overlap."""
+        """The intersection of the two; None where they do not overlap."""
         x, y = max(self.x, other.x), max(self.y, other.y)
         width, height = min(self.right, other.right) - x, min(self.bottom, other.bottom) - y
         return Rectangle(x, y, width, height) if width > 0 and height > 0 else None
@@ -60,7 +60,7 @@ class Rectangle(NamedTuple):
         return Rectangle(2 * self.x, 2 * self.y, 2 * self.width, 2 * self.height)
 
     def aligned(self, unit: int) -> "Rectangle":
-        """The smallest one around it that starts and ends at multiples of `unit`."""
+        """The smallest rectangle around it that starts and ends at multiples of `unit`."""
         x, y = self.x // unit * unit, self.y // unit * unit
         return Rectangle(x, y, -(-self.right // unit) * unit - x, -(-self.bottom // unit) * unit - y)
 
@@ -70,7 +70,7 @@ class Rectangle(NamedTuple):
         return slice(y, y + self.height), slice(x, x + self.width)
 
     def latents(self) -> "Rectangle":
-        """The rectangle of latents that stand for it; it starts at a multiple of STRIDE."""
+        """The rectangle of the latents that cover it, in latents; it must start at multiples of STRIDE."""
         right, bottom = -(-self.right // STRIDE), -(-self.bottom // STRIDE)
         x, y = self.x // STRIDE, self.y // STRIDE
         return Rectangle(x, y, right - x, bottom - y)
@@ -121,12 +121,12 @@ class Grid:
         return tile_side(self.height, self.tile)
 
     def rectangle(self, number: int) -> Rectangle:
-        """Where a tile stands."""
+        """The rectangle of a tile."""
         row, column = divmod(number, self.columns)
         return self.block(row, column, 1)
 
     def block(self, row: int, column: int, tiles: int) -> Rectangle:
-        """What up to `tiles` by `tiles` tiles cover from a row and column on."""
+        """The rectangle of up to `tiles` by `tiles` tiles, the first of which is in the given row and column."""
         x, y = column * self.tile_width, row * self.tile_height
         width, height = tiles * self.tile_width, tiles * self.tile_height
         return Rectangle(x, y, min(width, self.width - x), min(height, self.height - y))
@@ -144,9 +144,9 @@ class Grid:
         return [r * self.columns + c for r, c in places if 0 <= r < self.rows and 0 <= c < self.columns]
 
     def windows(self, area: Rectangle, tiles: int) -> Iterator[Rectangle]:
-        """The parts of an area in blocks of `tiles` by `tiles` tiles, row by row, or where it is wide column by column.
+        """Split an area into windows of `tiles` by `tiles` tiles, row by row, or column by column where it is wide.
 
-        Along its shorter side little has to be kept of one row until the next one.
+        Along the shorter side, less has to be kept of one row or column of windows for the halo of the next.
         """
         places = product(range(0, self.rows, tiles), range(0, self.columns, tiles))
         for row, column in sorted(places, key=itemgetter(1)) if area.wide else places:

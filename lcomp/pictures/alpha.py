@@ -1,4 +1,4 @@
-"""The alpha plane as an image of its own, coded without loss by Pillow: WebP, or PNG for large ones."""
+"""The alpha plane, coded losslessly by Pillow as an image of its own: WebP, or PNG where it is large."""
 
 import io
 import struct
@@ -25,7 +25,7 @@ PNG_HEAD = struct.Struct(">8sI4sIIBBBBB")
 
 
 def write_alpha(plane: Plane) -> bytes:
-    """The plane as lossless WebP, which is smaller, or as PNG beyond what WebP can hold or do in reasonable time."""
+    """The plane as lossless WebP, which is smaller, or as PNG where it exceeds WEBP_SIDE or WEBP_PIXELS."""
     image, buffer = Image.fromarray(plane), io.BytesIO()
     if max(image.size) <= WEBP_SIDE and plane.size <= WEBP_PIXELS:
         image.save(buffer, "WEBP", lossless=True)
@@ -35,7 +35,7 @@ def write_alpha(plane: Plane) -> bytes:
 
 
 def open_alpha(payload: bytes, width: int, height: int) -> Image.Image:
-    """The image of a plane whose head says what it must; nothing is allocated before that is known."""
+    """Open the image of a plane, its header checked before Pillow allocates anything; raises FormatError."""
     if payload[:4] == b"RIFF" and len(payload) > WEBP_HEAD.size:
         *names, _, mark, sizes = WEBP_HEAD.unpack_from(payload)
         fits = names[2:] == [b"WEBP", b"VP8L"] and mark == 0x2F and width * height <= WEBP_PIXELS
@@ -52,7 +52,7 @@ def read_alpha(payload: bytes, width: int, height: int) -> Plane:
     """The plane of a picture of the given size; raises FormatError for anything else."""
     try:
         image = open_alpha(payload, width, height)
-        # a second head may stand behind the first
+        # a second header may contradict the first
         if image.size != (width, height) or image.mode not in ("L", "RGB"):
             raise FormatError("alpha plane is not an image of the picture's size")
         image.load()

@@ -1,4 +1,4 @@
-"""Samples of other than 8 bits: what a file says of them, which Pillow forgets as it decodes, and their reduction."""
+"""Samples of other than 8 bits: their properties, which Pillow drops as it decodes, and the reduction to 8 bits."""
 
 from typing import NamedTuple
 
@@ -14,35 +14,35 @@ FULL = 65535
 DEEP = "more than 8 bits per channel reduced to 8"
 
 PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
-"""TIFF tag of what samples mean, and the value for negatives; Pillow turns those of up to 8 bits."""
+"""TIFF tag PhotometricInterpretation, and its value for negatives; Pillow inverts those of up to 8 bits only."""
 
 BITS, TWELVE = 258, (12,)
-"""TIFF tag of bits per sample, and its value for 12-bit grey."""
+"""TIFF tag BitsPerSample, and its value for 12-bit grey."""
 
 REMEMBERED = "_lcomp_samples"
-"""Attribute of an image whose samples have been looked at."""
+"""Attribute of an image in which its `Samples` are cached."""
 
 STRETCH = {"L;2": 85, "L;4": 17}
-"""What samples become 255 with that have so few bits."""
+"""Factors that scale samples of 2 and 4 bits to 0 .. 255, by raw mode."""
 
 
 class Samples(NamedTuple):
-    """What Pillow forgets of the samples of a picture as it decodes them."""
+    """Properties of a picture's samples that Pillow drops as it decodes them."""
 
-    reduced: bool  # whether it reduces colours to 8 bits
+    reduced: bool  # whether Pillow reduces colours to 8 bits
     top: int  # the largest value of samples in a 16-bit mode
     negative: bool  # whether 0 is white in a 16-bit mode
-    stretch: int  # what it multiplies grey samples of few bits in PNG with, but not the one that is transparent
+    stretch: int  # factor that Pillow applies to grey PNG samples of 2 or 4 bits, but not to the transparent one
 
 
 def modes_of(image: Image.Image) -> list[str]:
-    """How a picture that is not decoded yet has its samples, in Pillow's words."""
+    """Raw modes of a picture that is not decoded yet, from the arguments of Pillow's decoders."""
     parts = (tile.args if isinstance(tile.args, tuple) else (tile.args,) for tile in getattr(image, "tile", []))
     return [str(argument) for arguments in parts for argument in arguments]
 
 
 def samples_of(image: Image.Image) -> Samples:
-    """What the file of a picture says of its samples, remembered on the image for when it is decoded."""
+    """The `Samples` of a picture, cached on the image, because they cannot be read once it is decoded."""
     frame = image.tell()
     known: dict[int, Samples] = getattr(image, REMEMBERED, {})
     if getattr(image, "tile", []) or frame not in known:
@@ -52,8 +52,8 @@ def samples_of(image: Image.Image) -> Samples:
 
 
 def read_samples(image: Image.Image) -> Samples:
-    """What the file of a picture that is not decoded yet says of its samples."""
-    bits = image.info.get("bit_depth")  # pillow-heif says so; a text of that name does not
+    """Read the `Samples` of a picture that is not decoded yet."""
+    bits = image.info.get("bit_depth")  # int from pillow-heif; str from a PNG text of that name
     reduced = isinstance(bits, int) and bits > 8
     reduced |= any(";16" in mode and mode != "BGR;16" for mode in modes_of(image))
     for tile in getattr(image, "tile", []):
@@ -70,10 +70,10 @@ def read_samples(image: Image.Image) -> Samples:
 
 
 def reduce_depth(image: Image.Image, kind: str | None, samples: Samples) -> tuple[NDArray[np.uint8], str]:
-    """Integers or floats beyond 8 bits as 8 bits, and how that was done.
+    """Reduce integers or floats of more than 8 bits to 8 bits [H, W], with a note on how.
 
-    Sixteen-bit files are taken at their full range; elsewhere the range is the smallest usual one that holds all
-    values, or else theirs. What is not a number becomes the least value. Raises UnsupportedError where nothing is one.
+    16-bit files are scaled from their full range, others from the smallest usual range that holds all values, else from
+    minimum to maximum. NaN becomes the minimum. Raises UnsupportedError where no value is finite.
     """
     values = np.array(image, np.float32)
     finite = np.isfinite(values)

@@ -1,4 +1,4 @@
-"""Pillow's pixel modes to 8-bit RGB or grey, with the alpha plane apart. Every loss is noted."""
+"""Conversion of Pillow's pixel modes to 8-bit RGB or grey and a separate alpha plane; every loss is noted."""
 
 import io
 from typing import NamedTuple
@@ -34,7 +34,7 @@ def from_profile(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image
 
 
 def from_cmyk(image: Image.Image) -> tuple[Image.Image, str]:
-    """CMYK to sRGB through the embedded profile, or by Pillow's formula where there is none that can be used."""
+    """CMYK to sRGB through the embedded profile, or by Pillow's formula without a usable one; with a note on which."""
     profile = image.info.get("icc_profile")
     if not profile:
         return image.convert("RGB"), "CMYK without a colour profile converted to RGB by Pillow's formula"
@@ -56,9 +56,9 @@ def with_alpha(image: Image.Image, samples: Samples) -> Image.Image:
 
 
 def convert(image: Image.Image, kind: str | None, samples: Samples) -> Converted:
-    """The pixels of a loaded picture that was read from the format `kind` and had such samples there.
+    """Convert a decoded picture that was read from the format `kind`, where it had these samples.
 
-    Raises UnsupportedError for what has no meaning as a picture.
+    Raises UnsupportedError for modes that are not supported and for pictures without a finite value.
     """
     notes = [DEEP] if samples.reduced else []
     alpha: Plane | None = None

@@ -1,4 +1,4 @@
-"""Pictures in: what Pillow opens becomes 8-bit pixels, an alpha plane where it has one, and its ICC profile, EXIF, XMP.
+"""Reading of pictures: 8-bit pixels, alpha plane, ICC profile, EXIF and XMP of whatever Pillow opens.
 
 Every conversion of the pixels leaves a note. Other metadata (resolution, comments) is not kept.
 """
@@ -23,7 +23,7 @@ from lcomp.pictures.pixels import convert
 from lcomp.types import Pixels, Plane
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm"})
-"""Files that count as pictures in a folder."""
+"""Suffixes of the files that count as pictures in a data set."""
 
 
 READABLE_SUFFIXES = (
@@ -31,7 +31,7 @@ READABLE_SUFFIXES = (
     | {".apng", ".dib", ".gif", ".heic", ".heif", ".ico", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe", ".jpx", ".pbm"}
     | {".pcx", ".pfm", ".pgm", ".pnm", ".psd", ".sgi", ".tga"}
 )
-"""Files in a folder that are worth an attempt to encode them."""
+"""Suffixes of the files in a folder that are tried as pictures to encode."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class Picture:
 
 
 def pictures_below(folder: Path) -> list[Path]:
-    """The files below a folder that count as pictures, by name; links to folders are not followed.
+    """The files below a folder that count as pictures, sorted by name; links to folders are not followed.
 
-    Raises LcompError where a folder cannot be read: what is measured or trained on must not depend on that.
+    Raises LcompError where a folder cannot be read: a data set must not silently be smaller.
     """
 
     found = walk(folder, PICTURE_SUFFIXES)
@@ -60,7 +60,7 @@ def pictures_below(folder: Path) -> list[Path]:
 
 
 class Upright(NamedTuple):
-    """A decoded picture that has been turned, and metadata that say so."""
+    """A decoded picture turned upright, and its metadata without the orientation."""
 
     image: Image.Image
     exif: bytes | None
@@ -77,7 +77,7 @@ class Loaded(NamedTuple):
 
 
 SRGB_GAMMA = 0.45455
-"""What PNG files of ordinary pictures say."""
+"""Value of the gAMA chunk in PNG files of ordinary pictures."""
 
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
@@ -85,15 +85,15 @@ SEVERAL_VIEWS = ("MPO", "HEIF")
 """Formats of photographs that may hold previews or other views beside the picture itself."""
 
 PROGRAMS = ("EPS", "WMF")
-"""Formats that Pillow hands to Ghostscript or Windows, whatever the file is called: they may do and print anything."""
+"""Formats that Pillow has Ghostscript or Windows draw, whatever the suffix: those may do and print anything."""
 
 PLAIN = (b"P1", b"P2", b"P3")
 COMMENT = re.compile(rb"#[^\r\n]*")
-"""Of PNM files whose pixels are text."""
+"""Magic numbers and comments of plain PNM files, whose pixels are text."""
 
 JPEG = b"\xff\xd8"
 EXIF_SEGMENTS = 1024
-"""Most segments of EXIF in a JPEG: Pillow takes the square of their number."""
+"""Limit on the EXIF segments of a JPEG: Pillow takes time quadratic in their number."""
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -104,21 +104,21 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What is done to a picture of an orientation other than 1."""
+"""How to turn a picture upright, by EXIF orientation (1 is upright)."""
 
 EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/"
 
 TILE_WIDTH, TILE_LENGTH = 322, 323
 LARGE_TILE = 2**22
-"""Pixels that a TIFF's tile may have, however small the picture."""
+"""Pixels that a TIFF's tile may always have, however small the picture or the limit."""
 
 
 @contextlib.contextmanager
 def pixel_limit(max_pixels: int) -> Iterator[None]:
-    """Have Pillow raise LimitError for what a file turns out to hold: another frame, a picture within the picture.
+    """Set Pillow's guard against decompression bombs, for embedded pictures and other frames; raises LimitError.
 
-    Its own guard only warns up to twice as many pixels as it is told; `check_pixels` sees to those. Metadata in PNG may
-    be as large as in a `.lic`.
+    The guard only warns up to twice its limit, where `check_pixels` takes over. The limit on PNG texts becomes
+    MAX_METADATA, so that PNG may hold as much metadata as a `.lic`.
     """
     before = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK
     Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = max_pixels, MAX_METADATA
@@ -143,9 +143,9 @@ def open_heic(data: bytes) -> Image.Image:
 
 
 def without_comments(data: bytes) -> bytes:
-    """A PNM file whose pixels are text without its comments: each of them would cost Pillow a copy of the rest.
+    """Strip the comments of a plain PNM file: Pillow copies the rest of the file for each, in quadratic time.
 
-    A comment ends a number, as it does where netpbm reads it.
+    A comment ends a number, as in netpbm.
     """
     if not data.startswith(PLAIN):
         return data
@@ -158,7 +158,10 @@ def without_comments(data: bytes) -> bytes:
 
 
 def open_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Open any picture Pillow or pillow-heif reads, its pixels not decoded yet; raises ImageError or LimitError."""
+    """Open any picture that Pillow or pillow-heif reads, without decoding its pixels.
+
+    Raises ImageError, LimitError beyond `max_pixels`, or UnsupportedError for formats that other programs draw.
+    """
     if data.startswith(JPEG) and data.count(exif.HEADER) > EXIF_SEGMENTS:
         raise ImageError(f"damaged picture: more than {EXIF_SEGMENTS} segments of EXIF")
     try:
@@ -176,7 +179,7 @@ def open_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
 
 
 def as_bytes(payload: object) -> bytes | None:
-    """Metadata as bytes, in whatever form a caller or a file has put it into an image's `info`, or None."""
+    """Metadata from an image's `info` as bytes, whatever type it has there; None for nothing or another type."""
     if isinstance(payload, Image.Exif):
         return payload.tobytes()
     if isinstance(payload, str):
@@ -185,9 +188,10 @@ def as_bytes(payload: object) -> bytes | None:
 
 
 def pick_frame(image: Image.Image, frame: int | None) -> list[str]:
-    """Go to a frame, counted from 0, and say what is left out; raises UnsupportedError where one must be named.
+    """Seek to a frame, counted from 0; returns notes on what is left out.
 
-    Frames are not counted: that takes Pillow the square of their number in a TIFF.
+    Raises UnsupportedError where a frame must be chosen, LcompError where it does not exist. Frames are not counted,
+    because that takes Pillow quadratic time in a TIFF.
     """
     if frame is not None:
         try:
@@ -212,7 +216,7 @@ def check_tiles(image: Image.Image, max_pixels: int) -> None:
 
 
 def exif_of(image: Image.Image) -> bytes | None:
-    """The EXIF of a picture as bytes, from wherever its format has it."""
+    """The EXIF of a picture as bytes, from wherever its format stores it."""
     if image.format == "TIFF":
         return exif.of_tiff(image)
     raw = image.info.get(exif.RAW_PROFILE)
@@ -220,7 +224,7 @@ def exif_of(image: Image.Image) -> bytes | None:
 
 
 def turned_upright(image: Image.Image) -> Upright:
-    """The picture as its EXIF or XMP orientation asks, not a copy where nothing is to be done."""
+    """Apply the orientation of EXIF or XMP; without one the image itself is returned, not a copy."""
     known, xmp = exif_of(image), as_bytes(image.info.get("xmp"))
     orientation = image.getexif().get(exif.ORIENTATION)
     if xmp and orientation is not None:
@@ -231,9 +235,9 @@ def turned_upright(image: Image.Image) -> Upright:
 
 
 def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
-    """The upright picture, its pixels decoded, and notes on what that lost.
+    """Decode a picture and turn it upright, with notes on what that lost.
 
-    Raises ImageError, UnsupportedError, or LimitError beyond `max_pixels`.
+    Raises ImageError, UnsupportedError, LcompError for a frame that does not exist, or LimitError beyond `max_pixels`.
     """
     with pixel_limit(max_pixels):
         notes = pick_frame(image, frame)
@@ -244,15 +248,15 @@ def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
     samples = samples_of(image)
     with pixel_limit(max_pixels):
         image.load()
-    check_pixels(image.width, image.height, max_pixels)  # some formats only say now
+    check_pixels(image.width, image.height, max_pixels)  # some formats reveal their size only now
     gamma = image.info.get("gamma", SRGB_GAMMA)
-    # a text of that name is no gamma
+    # str where it is a PNG text of that name
     if isinstance(gamma, float) and abs(gamma - SRGB_GAMMA) > 0.01 and not image.info.get("icc_profile"):
         notes.append("PNG gamma ignored")
     if any(segment.startswith(EXTENDED_XMP) for _, segment in getattr(image, "applist", [])):
         notes.append("extended XMP left out")
     kind = image.format
-    if isinstance(image.info.get("transparency"), str):  # nor is it a sample
+    if isinstance(image.info.get("transparency"), str):  # a PNG text of that name
         image = image.copy()
         del image.info["transparency"]
     try:
@@ -266,8 +270,8 @@ def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
 def to_picture(image: Image.Image, frame: int | None = None, max_pixels: int = MAX_PIXELS) -> Picture:
     """Pixels and metadata of a Pillow image, of its frame `frame` (counted from 0) where it has several.
 
-    Raises ImageError for damaged pictures, LimitError for those of more than `max_pixels` pixels and UnsupportedError
-    for those that cannot be coded.
+    Raises ImageError for damaged pictures, LimitError for those of more than `max_pixels` pixels, UnsupportedError for
+    those that cannot be coded and LcompError for a frame that does not exist.
     """
     try:
         loaded = load(image, frame, max_pixels)

@@ -1,4 +1,4 @@
-"""Decoded pixels as Pillow images, and their files in other formats."""
+"""Writing of pictures: decoded pixels as Pillow images, and those as files of other formats."""
 
 import io
 from typing import Any, BinaryIO
@@ -30,13 +30,13 @@ METADATA = ("icc_profile", "exif", "xmp")
 KEEPS_METADATA = {"PNG", "WEBP", "TIFF", "JPEG", "AVIF"}
 
 AS_RGB = {("WEBP", "L"), ("WEBP", "LA"), ("AVIF", "LA")}
-"""Formats and modes of grey that become RGB in them: a profile of grey pictures does not belong there."""
+"""Grey modes that a format stores as RGB, so that a grey ICC profile does not fit any more."""
 
 KEEPS_ALPHA = {"PNG", "WEBP", "TIFF", "AVIF"}
 
 JPEG_SEGMENT = 65000
 JPEG_LIMITS = {"icc_profile": 255 * 65519, "exif": JPEG_SEGMENT, "xmp": JPEG_SEGMENT}
-"""Largest metadata that fit into one segment of a JPEG, header included, and into the most that a profile may have."""
+"""Bytes of metadata that fit into a JPEG: EXIF and XMP into one segment, header included, a profile into 255."""
 
 LOSSLESS_OPTIONS: dict[str, dict[str, object]] = {
     "WEBP": {"lossless": True, "exact": True},
@@ -62,15 +62,15 @@ def to_image(pixels: NDArray[np.uint8], mode: Mode, alpha: Plane | None = None) 
 
 
 def flatten(image: Image.Image) -> Image.Image:
-    """A picture with alpha on white."""
+    """Composite a picture with alpha onto white."""
     opaque = Image.new("L" if image.mode == "LA" else "RGB", image.size, "white")
     opaque.paste(image.convert(opaque.mode), mask=image.getchannel("A"))
     return opaque
 
 
 def save_tiff(image: Image.Image, stream: BinaryIO, exif: bytes | None, xmp: bytes | None, icc: bytes | None) -> None:
-    """Write a TIFF with its metadata; raises what Pillow raises where that has odd tags."""
-    # libtiff, whose compressors cannot write directories, ends the process over some tags of other types than theirs
+    """Write a TIFF with its metadata; raises whatever Pillow raises over odd tags."""
+    # compression means libtiff, which cannot write sub-IFDs and aborts the process over some tags of unexpected types
     compression = None if exif else "tiff_adobe_deflate"
     image.save(stream, "TIFF", compression=compression, exif=as_tiff(exif, xmp), icc_profile=icc)
 
@@ -107,7 +107,7 @@ def save_image(image: Image.Image, stream: BinaryIO, kind: str) -> list[str]:
         if not fits(name, payload, kind, image.mode):
             lost.append(name.removesuffix("_profile").upper())
             if name == "icc_profile":
-                kept[name] = None  # else Pillow may take the picture's
+                kept[name] = None  # overrides the image's own, which Pillow would write
         elif name == "xmp" and kind == "PNG":
             chunks = PngInfo()
             chunks.add_itxt("XML:com.adobe.xmp", payload.decode("utf-8", "replace"))
@@ -115,7 +115,7 @@ def save_image(image: Image.Image, stream: BinaryIO, kind: str) -> list[str]:
         elif name == "exif" and kind == "JPEG" and not payload.startswith(HEADER):
             kept[name] = HEADER + payload
         elif name == "exif" and kind == "AVIF":
-            kept[name] = upright(payload)  # Pillow would write it anew for that
+            kept[name] = upright(payload)  # with an orientation, Pillow would write it anew
         else:
             kept[name] = payload
     try:
