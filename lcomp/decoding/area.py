@@ -43,8 +43,8 @@ def decode_tiles(
 
     Encoded -- TileCodec.decode, Decoder.gather --> LatentCanvas -- Transforms.synthesize --> pixels
 
-    `decoder` makes the pixels, by default the backbone's own. What was coded at `half` its size has twice as many rows
-    and columns as the area. Raises as `TileCodec.decode` does, unless `salvage` asks for damaged tiles to be filled in.
+    `decoder` makes the pixels, by default the backbone's own. A picture coded at `half` size has twice as many rows and
+    columns as the area. Raises as `TileCodec.decode` does, unless `salvage` asks for damaged tiles to be filled in.
     """
     decoder = decoder or model.transforms.mse
 
@@ -80,7 +80,7 @@ def decode_tiles(
 
 
 def halved(area: Rectangle) -> Rectangle:
-    """The smallest area of the picture at half its size that holds an area."""
+    """The smallest area of the picture at half size that covers an area of the picture."""
     x, y = area.x // 2, area.y // 2
     return Rectangle(x, y, -(-area.right // 2) - x, -(-area.bottom // 2) - y)
 

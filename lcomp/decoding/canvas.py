@@ -1,4 +1,4 @@
-"""The latents of a picture, put together from tiles that are decoded when they are first needed."""
+"""The latents of a picture, put together from tiles that are decoded lazily."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from lcomp.model.loaded import DecodeTile, MapTiles
 
 
 class LatentCanvas:
-    """The latents of a picture as a decoder wants them; holds only tiles that were asked for and not yet forgotten."""
+    """What a decoder gathers of a picture's latents; holds only tiles that were asked for and not yet forgotten."""
 
     def __init__(
         self,
@@ -56,7 +56,10 @@ class LatentCanvas:
         return known
 
     def forget(self, around: Rectangle, wide: bool) -> None:
-        """Free the tiles above a window's surroundings, or in a `wide` area, whose columns come first, left of them."""
+        """Free the tiles that no later window needs: above its surroundings, or left of them in a `wide` area.
+
+        Windows are walked row by row, in a wide area column by column.
+        """
         for number in list(self.tiles):
             tile = self.grid.rectangle(number)
             if tile.right <= around.x if wide else tile.bottom <= around.y:

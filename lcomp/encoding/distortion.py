@@ -1,4 +1,4 @@
-"""Distortion between RGB pictures, and what is fine in a picture."""
+"""Distortion between RGB pictures, and the finest band of a picture's Laplacian pyramid."""
 
 import math
 
@@ -9,13 +9,13 @@ from torch.nn import functional as F
 from lcomp.types import Pixels
 
 ROWS = 256
-"""Rows whose differences are held at a time."""
+"""Rows whose differences are held in memory at a time."""
 
 
 def psnr(ours: Pixels, original: Pixels) -> float:
     """Peak signal-to-noise ratio in dB, over all samples.
 
-    An exact copy counts as one with a single sample wrong by one, so that means stay finite.
+    An exact copy counts as if a single sample were wrong by one, so that means over pictures stay finite.
     """
     squares = 0
     for row in range(0, len(original), ROWS):
@@ -25,11 +25,14 @@ def psnr(ours: Pixels, original: Pixels) -> float:
 
 
 def squared_error(x_hat: Tensor, x: Tensor) -> Tensor:
-    """Mean squared errors [B] of pictures [B, 3, H, W] in [-1, 1], in grey levels."""
+    """Mean squared errors [B] of pictures [B, 3, H, W] in [-1, 1], in squared grey levels (of 255)."""
     return ((x_hat - x) * 127.5).square().mean((1, 2, 3))
 
 
 def finest_band(x: Tensor) -> Tensor:
-    """The finest band of the Laplacian pyramid (Burt and Adelson 1983) of pictures [B, C, H, W], odd rests left out."""
+    """The finest band of the Laplacian pyramid (Burt and Adelson 1983) of pictures [B, C, H, W].
+
+    A last odd row or column is left out.
+    """
     x = x[..., : x.shape[2] // 2 * 2, : x.shape[3] // 2 * 2]
     return x - F.interpolate(F.avg_pool2d(x, 2), scale_factor=2, mode="bilinear")

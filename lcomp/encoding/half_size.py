@@ -1,6 +1,6 @@
-"""Very low rates: a picture coded at half its size, whose decoder doubles it (super-resolution).
+"""Half size: at very low rates, a picture coded at half its width and height and upsampled by the decoder.
 
-Below a quality of 1 the encoder tries both, at equal bytes, and keeps what comes nearer to the original.
+Below q = 1 the encoder tries both, at equal bytes, and keeps what comes nearer to the original.
 """
 
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from lcomp.encoding.rate_target import LOWEST, SIZE_TOLERANCE, File, bracket, co
 from lcomp.types import Pixels
 
 HIGHEST = 4000
-"""Quality in thousandths that no picture of half the size needs to be as large as a plain one below q = 1."""
+"""Upper end of the search, in thousandths: at half size no picture needs more to match the bytes of q = 1."""
 
 
 def halve(pixels: Pixels) -> Pixels:
-    """A picture [H, W, 3] at half its size, odd sides rounded up."""
+    """A picture [H, W, 3] at half its size, by Lanczos resampling; odd sides are rounded up."""
     height, width = pixels.shape[:2]
     even = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     size = even.shape[1] // 2, even.shape[0] // 2
@@ -24,10 +24,10 @@ def halve(pixels: Pixels) -> Pixels:
 
 
 def better(plain: File, encode_half: Callable[[int], File], nearness: Callable[[File], float], fixed: int) -> File:
-    """The plain file, or the one of half the size that is not larger, whichever comes nearer to the picture.
+    """The plain file, or the half-size file of at most as many bytes, whichever comes nearer to the picture.
 
-    `encode_half` makes the latter at a quality in thousandths, `nearness` decodes and measures a file. `fixed` bytes of
-    both are header, metadata and alpha.
+    `encode_half` makes the latter at a quality in thousandths; `nearness` decodes and measures a file, more is better.
+    `fixed` bytes of both are header, metadata and alpha.
     """
     files: dict[int, File] = {}
 

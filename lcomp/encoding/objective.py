@@ -15,15 +15,15 @@ MS_SSIM_SIDE = 161
 """Smallest side for which the five scales of MS-SSIM are defined with its 11x11 window."""
 
 STEP_BITS = 14.0
-"""Bits that a squared error of one step is worth where nothing but the bits tells how fine the steps are.
+"""Bits that a squared error of one step is worth under a metric that has no closed-form estimate of it.
 
-In a model that is tuned for the squared error, where it can be told, it is worth about as much in all channels that are
-not nearly always zero (docs/lab/LOG.md): steps are as fine as the bits allow, whatever the distortion is.
+In a model trained for squared error, where there is one, it comes to about as much in every channel that is not nearly
+always zero (docs/lab/LOG.md): the learned steps are as fine as the bits allow, whatever the distortion is.
 """
 
 
 class Objective(ABC):
-    """A distortion, and how it is traded for bits."""
+    """The distortion term of the rate-distortion cost, and its exchange rate in bits."""
 
     @abstractmethod
     def lmbda(self, q: Tensor) -> Tensor:
@@ -39,18 +39,18 @@ class Objective(ABC):
 
 
 class SquaredError(Objective):
-    """255^2 times the mean squared error: PSNR."""
+    """Mean squared error in grey levels (255^2 times the MSE of [0, 1]), which PSNR measures."""
 
     def lmbda(self, q: Tensor) -> Tensor:
         """The eight CompressAI points, log-linear in between."""
         return lmbda(q)
 
     def distortion(self, x_hat: Tensor, x: Tensor) -> Tensor:
-        """Mean squares, in grey levels."""
+        """Mean squared errors [B], in squared grey levels."""
         return squared_error(x_hat, x)
 
     def error_weight(self, gain: Tensor, q: Tensor, distortion_weight: float = DISTORTION_WEIGHT) -> Tensor:
-        """As if the synthesis were orthonormal (`lcomp.encoding.rdoq`)."""
+        """Derived from the gain, as if g_s were orthonormal (`lcomp.encoding.rdoq`)."""
         return error_weight(gain, lmbda(q)[:, None, None, None], distortion_weight)
 
 
@@ -62,8 +62,8 @@ class MsSsim(Objective):
         return log_linear(q, 2.4, 220.0)
 
     def distortion(self, x_hat: Tensor, x: Tensor) -> Tensor:
-        """One minus MS-SSIM, the mean of the channels; smaller pictures are continued to MS_SSIM_SIDE."""
-        # imported where it is needed: few commands do
+        """One minus MS-SSIM [B], averaged over channels; smaller pictures are padded by replication to MS_SSIM_SIDE."""
+        # lazy import: few commands need it
         from pytorch_msssim import ms_ssim
 
         ours, theirs = x_hat.float() + 1, x + 1
@@ -79,18 +79,18 @@ class MsSsim(Objective):
 
 
 STRUCTURE_SHARE, SQUARED_ERROR_SHARE = 150.0, 0.015
-"""What 1 - MS-SSIM and a squared grey level are worth beside the distortion of SSIMULACRA2 (docs/lab/LOG.md)."""
+"""Weights of 1 - MS-SSIM and of the squared error, relative to the distortion of SSIMULACRA2 (docs/lab/LOG.md)."""
 
 
 class Visual(Objective):
-    """The distortion of SSIMULACRA2, with MS-SSIM and a little squared error against what it does not see."""
+    """The distortion of SSIMULACRA2, with MS-SSIM and a little squared error against artefacts that it is blind to."""
 
     def lmbda(self, q: Tensor) -> Tensor:
-        """0.012 to 0.6, log-linear in between: rates as those of the other models."""
+        """0.012 to 0.6, log-linear in between: chosen for the same rates as the other models'."""
         return log_linear(q, 0.012, 0.6)
 
     def distortion(self, x_hat: Tensor, x: Tensor) -> Tensor:
-        """The weighted sum of the three."""
+        """The weighted sum [B] of the three."""
         structure = STRUCTURE_SHARE * MsSsim().distortion(x_hat, x)
         return ssimulacra2_distortion(x_hat, x) + structure + SQUARED_ERROR_SHARE * squared_error(x_hat, x)
 

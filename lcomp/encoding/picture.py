@@ -1,4 +1,4 @@
-"""The files that a picture may become, and how near to it they come."""
+"""The candidate files of a picture, how near they come to it, and the one that the options ask for."""
 
 from collections.abc import Callable
 from functools import partial
@@ -25,17 +25,17 @@ from lcomp.types import QUALITY_STEPS, Pixels, Progress
 from lcomp.zoo.registry import ModelInfo
 
 GUESS, FEW, SEVERAL = 1 / 16, 1 / 2, 1 / 4
-"""What part of all that is left an attempt takes: a quick one, one of about two, one of about seven."""
+"""Share of the remaining progress that one attempt is given: a quick guess, one of about two, one of about seven."""
 
 
 class Attempts:
-    """Progress of one or of an unknown number of attempts."""
+    """Progress over attempts whose number is not known in advance."""
 
     def __init__(self, progress: Progress | None, total: int) -> None:
         self.progress, self.total, self.left = progress, total, 1.0
 
     def next(self, part: float) -> Progress | None:
-        """What the next attempt, a part of all that is left, tells its progress to."""
+        """The progress callback of the next attempt, which is given a part of all that is left."""
         told = self.progress
         if told is None:
             return None
@@ -45,7 +45,7 @@ class Attempts:
 
 
 class PictureEncoder:
-    """The files of a picture in a model, at any quality."""
+    """Makes the files of a picture with one model, at any quality."""
 
     def __init__(
         self,
@@ -67,28 +67,28 @@ class PictureEncoder:
         self.attempts, self.part = Attempts(progress, self.width * self.height), 1.0
 
     def header(self, quality: int, half: bool) -> Header:
-        """The header of the file of a quality in thousandths, coded at `half` its size or not."""
+        """The header of the file of a quality in thousandths, coded at `half` size or not."""
         model = self.model
         return Header(self.width, self.height, self.picture.mode, quality, model.number, model.fingerprint, half)
 
     def pack(self, header: Header, tiles: tuple[Encoded, ...]) -> LicFile:
-        """A file of coded tiles, with all that goes with them."""
+        """A file of coded tiles, with the alpha plane and the metadata."""
         picture = self.picture
         exif, xmp = (None, None) if self.options.strip else (picture.exif, picture.xmp)
         return LicFile(header, self.coder, tiles, picture.icc, exif, xmp, self.alpha)
 
     def file(self, quality: int, half: bool, effort: int) -> LicFile:
-        """The file of a quality in thousandths, coded at `half` its size or not; made once."""
+        """The file of a quality in thousandths, coded at `half` size or not; cached."""
         key = quality, half, effort
         if key not in self.made:
             self.made[key] = self.code(quality, half, effort)
         return self.made[key]
 
     def code(self, quality: int, half: bool, effort: int) -> LicFile:
-        """What `file` returns."""
+        """Make what `file` returns."""
         header = self.header(quality, half)
         pixels = halve(self.picture.pixels) if half else self.picture.pixels
-        # a search works for the decoder that shows the picture, but knows neither invented detail nor doubling
+        # the search optimises for the decoder that will show the file, but not through noise or upsampling
         served = None
         if LEVELS[effort].rounds and not half and not self.model.inventive:
             served = load_decoder(self.model.decoder_name, self.model, self.loaded)
@@ -98,7 +98,7 @@ class PictureEncoder:
         )
 
     def shown(self, file: LicFile) -> Pixels:
-        """A file as the decoder that it is made for shows it."""
+        """The pixels of a file [H, W, 3], as shown by the decoder that it is made for."""
         whole = Rectangle(0, 0, self.width, self.height)
         decoder = load_decoder(self.model.decoder_name, self.model, self.loaded)
         decoded = decode_area(self.loaded, file, whole, decoder)
@@ -115,12 +115,12 @@ class PictureEncoder:
         return ssimulacra2(self.shown(file), self.picture.pixels)
 
     def nearness(self, file: LicFile) -> float:
-        """How near a file comes to the picture, by what its model is tuned for: more is better."""
+        """How near a file comes to the picture, by the metric of its model (SSIMULACRA2 or PSNR): more is better."""
         visual = self.model.metric == "visual" and min(self.width, self.height) >= SMALLEST_SIDE
         return self.ssimulacra2(file) if visual else self.psnr(file)
 
     def best(self, quality: int, effort: int) -> LicFile:
-        """The better of the files of a quality in thousandths, coded at half the size or not."""
+        """The better of the files of a quality in thousandths, coded at half size or not."""
         plain = self.file(quality, half=False, effort=effort)
         if quality >= QUALITY_STEPS:
             return plain

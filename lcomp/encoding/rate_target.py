@@ -1,4 +1,4 @@
-"""Search for the quality that meets a target: a size that is not exceeded, a PSNR or score that is not missed."""
+"""Rate control: search for the quality that meets a target, a size not exceeded or a PSNR or score not missed."""
 
 import math
 from collections.abc import Callable, Sized
@@ -11,27 +11,27 @@ from lcomp.options import EncodeOptions
 from lcomp.types import QUALITY_STEPS
 
 File = TypeVar("File", bound=Sized)
-"""A file that was made, whose length is its bytes."""
+"""A file whose length is its size in bytes."""
 
 LOWEST, USUAL, HIGHEST = 0, QUALITY_STEPS, 8 * QUALITY_STEPS
 """Qualities in thousandths; below the usual ones encoding takes several attempts (`lcomp.encoding.half_size`)."""
 
 SIZE_TOLERANCE = 0.005
-"""Share of the bytes left to the picture that may stay unused."""
+"""Share of the bytes left to the picture that may stay unused; the search stops there."""
 
 
 @dataclass(frozen=True)
 class Floor:
-    """A quality that is not to be missed."""
+    """A PSNR or score that is not to be missed."""
 
     least: float
-    tolerance: float  # by which it may be exceeded, beyond what is kept to spare
-    spare: float  # that another machine's decoder may lose: bf16 takes less
-    words: str  # how it is said
+    tolerance: float  # by which it may be exceeded, on top of `spare`
+    spare: float  # margin for what another machine's decoder may lose: bf16 costs less
+    words: str  # how messages say it
 
     @property
     def levels(self) -> tuple[float, float]:
-        """What is looked for first, and what will do."""
+        """The levels to accept in this order: with the margin, without it."""
         return self.least + self.spare, self.least
 
 
@@ -45,7 +45,7 @@ def floor_of(options: EncodeOptions) -> Floor | None:
 
 
 CORRECTIONS = 3
-"""Attempts to get from what a guess meets to what is asked for."""
+"""Attempts to correct the offset between guesses and real files before the search goes on without guesses."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ class Trial:
     """One quality that was tried."""
 
     quality: int  # thousandths
-    value: float  # of what is searched for; rises with the quality
+    value: float  # of the function searched; rises with the quality
 
 
 def between(low: Trial, high: Trial, goal: float) -> int:
-    """The quality strictly between two trials where a straight line meets the goal, not too close to either end."""
+    """Regula falsi: the quality strictly between two trials where their secant meets the goal, kept off either end."""
     share = (goal - low.value) / max(high.value - low.value, 1e-9)
     share = min(max(share, 0.1), 0.9)
     return min(max(round(low.quality + share * (high.quality - low.quality)), low.quality + 1), high.quality - 1)
@@ -98,7 +98,7 @@ def corrected(
 ) -> Trial | None:
     """A trial in (goal - tolerance, goal] found by few calls of `value`, None where that does not lead there.
 
-    `guess` is as of `value`, but for something that changes little from one quality to the next.
+    `guess` stands in for `value`, up to an offset that changes little from one quality to the next.
     """
     offset = 0.0
     for _ in range(CORRECTIONS):
@@ -113,17 +113,17 @@ def corrected(
 
 
 def floored(value: float, places: int) -> float:
-    """A value to be shown, rounded down: what is said to be reachable must be."""
+    """A value for a message, rounded down, because what is said to be reachable must be."""
     return math.floor(value * 10**places) / 10**places
 
 
 def bytes_within(bpp: float, pixels: int) -> int:
-    """Bytes of a rate; what is a whole number of them but for the rounding of floats is one."""
+    """Whole bytes within a rate in bits per pixel; rounded first, so that float error cannot cost a byte."""
     return math.floor(round(bpp * pixels / 8, 6))
 
 
 def coded_size(size: int, fixed: int) -> float:
-    """Logarithm of the bytes that the quality decides, where `fixed` ones are the same at any."""
+    """Logarithm of the bytes that depend on the quality: all but `fixed` ones."""
     return math.log(max(size - fixed, 0.5))
 
 
@@ -138,7 +138,7 @@ def meet(
     """The file of the highest quality within a size or rate, or of the lowest one that reaches a PSNR or score.
 
     `encode` makes the file of a quality in thousandths, of which `fixed` bytes (header, metadata, alpha) do not depend
-    on it; `measure` decodes one and says its PSNR or score. `guess` makes files that are similar, but in less time.
+    on it; `measure` decodes one and says its PSNR or score. `guess` makes similar files in less time.
     Raises LcompError where no quality will do, with what is reachable.
     """
     file, floor = cache(encode), floor_of(target)

@@ -1,4 +1,4 @@
-"""What the encoder's search looks at: a picture as a decoder makes it, and what its distortion is worth."""
+"""The synthesis in analysis by synthesis: a decoder's picture of the latents, its distortion and the gradient."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from lcomp.model.transforms import Transforms, as_qualities
 from lcomp.types import STRIDE
 
 SMALLEST = 128
-"""Least side in pixels of a part of a picture that is taken for typical."""
+"""Smallest side in pixels of a part that may speak for a whole window."""
 
 
 @contextlib.contextmanager
 def deterministic() -> Iterator[None]:
-    """Have cuDNN give the same gradient every time, and so the same file."""
+    """Make cuDNN deterministic, so that the same picture gives the same gradient, and the same file, every time."""
     before = torch.backends.cudnn.deterministic
     torch.backends.cudnn.deterministic = True
     try:
@@ -29,16 +29,16 @@ def deterministic() -> Iterator[None]:
 
 
 class Reconstruction:
-    """An area of the picture as a decoder sees it: how its distortion, in bits, depends on the symbols."""
+    """An area of the picture as a decoder makes it: its distortion in bits, as a function of the symbols."""
 
     def __init__(
         self, transforms: Transforms, decoder: Decoder, objective: Objective, x: Tensor, place: Rectangle, quality: int
     ) -> None:
-        """X [1, 3, H, W] in [-1, 1], at a quality in thousandths."""
+        """`x` [1, 3, H, W] in [-1, 1] are the original pixels at `place`; the quality is in thousandths."""
         self.transforms, self.decoder, self.objective, self.x, self.place = transforms, decoder, objective, x, place
         self.quality = quality
         self.w = transforms.quality_weights(quality)
-        # bits for a distortion of one
+        # bits that a distortion of one is worth in the whole area
         self.worth = objective.lmbda(as_qualities(quality, x.device)) * (x.shape[2] * x.shape[3])
 
     def middle(self) -> Rectangle | None:
@@ -49,19 +49,19 @@ class Reconstruction:
         return Rectangle(self.place.x + across, self.place.y + down, 2 * across, 2 * down)
 
     def part(self, area: Rectangle) -> "Reconstruction":
-        """A part of the area, which starts at a multiple of STRIDE, on its own."""
+        """A part of the area on its own; it starts at a multiple of STRIDE."""
         x = self.x[(..., *area.within(self.place))]
         return Reconstruction(self.transforms, self.decoder, self.objective, x, area, self.quality)
 
     def synthesize(self, latents: Latents) -> Tensor:
-        """What the decoder makes of latents, cut to the size of x."""
+        """The decoder's picture [1, 3, H, W] of latents, cropped to the size of x."""
         known = self.decoder.gather(*latents).contiguous(memory_format=torch.channels_last)
         with self.transforms.autocast():
             x_hat = self.decoder.synthesize(known, self.place, self.w, half=False)
         return x_hat[..., : self.x.shape[2], : self.x.shape[3]]
 
     def distortion(self, latents: Latents) -> Tensor:
-        """The distortion in bits."""
+        """The distortion, weighted by lmbda, in bits."""
         return (self.worth * self.objective.distortion(self.synthesize(latents), self.x)).sum()
 
     def slope(self, latents: Latents) -> Tensor:

@@ -1,9 +1,9 @@
-"""SSIMULACRA2 (Sneyers 2023) in differentiable form: the metric that follows people's ratings best without a network.
+"""Differentiable SSIMULACRA2 (Sneyers 2023), the metric without a network that agrees best with human ratings.
 
-The pictures, in linear light, are halved five times. At each of the six scales their XYB planes are compared by
-structural similarity and by the strength of their edges: more than in the original is ringing or blocking, less is
-blur. Of each map the mean and the fourth-power mean count, with weights fitted to people's ratings. The numbers are
-those of the reference implementation (cloudinary/ssimulacra2, BSD-3-Clause).
+The pictures, in linear light, are halved five times. At each of the six scales their XYB planes are compared by SSIM
+and by the strength of their edges: more than in the original is ringing or blocking, less is blur. Each map is pooled
+by its mean and its fourth-power mean (4-norm), with weights fitted to human ratings. The constants are those of the
+reference implementation (cloudinary/ssimulacra2, BSD-3-Clause).
 """
 
 from collections.abc import Callable
@@ -18,16 +18,16 @@ from lcomp.types import Pixels
 SCALES = 6
 
 SMALLEST_SIDE = 8
-"""Side in pixels below which a scale does not count."""
+"""Side in pixels below which a scale is left out."""
 
 SIGMA, RADIUS = 1.5, 5
-"""Of the Gaussian window, in pixels of a scale."""
+"""Standard deviation and radius of the Gaussian window, in pixels of a scale."""
 
 STABILITY = 0.0009
-"""Added to the variances (C2 of SSIM)."""
+"""Added to covariance and variances (C2 of SSIM)."""
 
 BIAS = 0.0037930732552754493
-"""Of the cone responses, before their cube root."""
+"""Added to the cone responses before their cube root."""
 
 OPSIN = (
     (0.3, 0.622, 0.078),
@@ -79,7 +79,7 @@ WEIGHTS = (
         (0.0, 0.0, 0.0, 0.0005130064588990679, 0.0, 0.00010854057858411537),
     ),
 )
-"""Of the statistics, by plane and scale."""
+"""Weights of the six statistics, by plane and scale."""
 
 GAIN = 0.9562382616834844
 
@@ -87,22 +87,22 @@ POLYNOMIAL = (2.326765642916932, -0.020884521182843837, 6.248496625763138e-05)
 """From the weighted sum to the distortion: coefficients of its powers 1 to 3."""
 
 LEAST_POWER = 1e-32
-"""Fourth-power means below this count as this."""
+"""Floor of the mean fourth powers, before their root."""
 
 EXPONENT = 0.6276336467831387
-"""Of the distortion in the score, 100 - 10 * distortion ** EXPONENT."""
+"""Exponent of the distortion in the score, 100 - 10 * distortion ** EXPONENT."""
 
 
 Blur = Callable[[Tensor], Tensor]
-"""Means in Gaussian windows, in one way or another at the borders."""
+"""A Gaussian blur, with one treatment of the borders or another."""
 
 
 class Views(NamedTuple):
-    """One scale of a picture, as it is compared."""
+    """One scale of a picture, with the local moments that SSIM compares."""
 
     xyb: Tensor  # [B, 3, H, W]
-    mean: Tensor  # of the Gaussian window around each place
-    square: Tensor  # mean square in the window
+    mean: Tensor  # local mean, in the Gaussian window around each place
+    square: Tensor  # local mean square
 
 
 def to_linear(x: Tensor) -> Tensor:
@@ -121,20 +121,20 @@ def to_xyb(linear: Tensor) -> Tensor:
 
 
 def blurred_inside(planes: Tensor) -> Tensor:
-    """Means [B, C, H, W] in Gaussian windows, of what lies within the picture: crops have no border of their own."""
+    """Gaussian blur of planes [B, C, H, W], normalised to what lies within them: the edge of a crop is no border."""
     height, width = planes.shape[2:]
     ones = planes.new_ones(1, 1, height, width)
     return gaussian(planes, RADIUS, RADIUS) / gaussian(ones, RADIUS, RADIUS)
 
 
 def blurred(planes: Tensor) -> Tensor:
-    """Means [B, C, H, W] in Gaussian windows with the borders of the reference: mirrored rows, columns of zeros."""
+    """Gaussian blur of planes [B, C, H, W] with the borders of the reference: mirrored rows, columns of zeros."""
     mirrored = torch.cat([planes[:, :, :RADIUS].flip(2), planes, planes[:, :, -RADIUS:].flip(2)], 2)
     return gaussian(mirrored, 0, RADIUS)
 
 
 def gaussian(planes: Tensor, rows: int, columns: int) -> Tensor:
-    """Planes [B, C, H, W] weighted by the Gaussian window, with so many rows and columns of zeros around them."""
+    """Separable Gaussian filter of planes [B, C, H, W], zero-padded by so many rows and columns on each side."""
     channels = planes.shape[1]
     offsets = torch.arange(-RADIUS, RADIUS + 1, device=planes.device)
     window = (-0.5 * (offsets / SIGMA).square()).exp()
@@ -149,9 +149,9 @@ def views(planes: Tensor, blur: Blur) -> Views:
 
 
 def norms(difference: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and fourth-power mean [B, 3] of what is more than 0 of maps [B, 3, H, W]."""
+    """Mean and fourth-power mean [B, 3] of the positive part of maps [B, 3, H, W]."""
     positive = difference.clamp_min(0)
-    # where nothing differs the gradient of a root would be infinite: there it is zero
+    # the clamp makes the gradient zero where nothing differs: that of the root would be infinite
     return positive.mean((2, 3)), positive.square().square().mean((2, 3)).clamp_min(LEAST_POWER) ** 0.25
 
 
@@ -169,7 +169,7 @@ def compare(ours: Views, theirs: Views, blur: Blur) -> Tensor:
 def weights_of(scales: int, reference: bool) -> Tensor:
     """WEIGHTS [3, scales, 6] of a picture that has so many scales.
 
-    Where it has fewer than SCALES, the reference takes the numbers in their order, whatever they were fitted to.
+    Where it has fewer than SCALES, the reference takes the weights in flat order, whatever they were fitted to.
     """
     weights = torch.tensor(WEIGHTS)
     return weights.flatten()[: 18 * scales].view(3, scales, 6) if reference else weights[:, :scales]

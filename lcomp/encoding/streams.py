@@ -14,7 +14,7 @@ WINDOW = 2
 """Tiles per side of the windows that g_a runs in: more memory, less halo."""
 
 SEARCH_WINDOW = 1
-"""The same for a search, where a gradient needs what was computed of every pixel."""
+"""The same where symbols are searched for: backpropagation keeps the activations of every pixel."""
 
 
 def encode_tiles(
@@ -31,7 +31,7 @@ def encode_tiles(
 
     pixels -- Transforms.latents --> y -- SymbolSearch.choose --> symbols -- TileCodec.send, encode --> Encoded
 
-    `decoder` is the one that a search works for, by default the backbone's own.
+    `decoder` is the one that a search optimises for, by default the backbone's own.
     """
     model.watch.start()
     search = SymbolSearch(model, effort, decoder)

@@ -1,9 +1,9 @@
-"""The encoder's search: which symbols to write for a picture. The decoder does not know about it.
+"""The encoder's choice of symbols, by effort; the decoder does not know about it.
 
-0: the nearest symbols. 1: rate-distortion optimised quantisation (`lcomp.encoding.rdoq`). 2 .. 9: from there on, single
-symbols are moved up or down by one where that saves more bits, or more of the error of the decoder that the file is
-made for, than it costs (analysis by synthesis). What a move does to the error is the gradient half way: decoders are
-trained on whole symbols, and around those their gradient says little of what the next ones do.
+0: nearest symbols. 1: RDOQ (`lcomp.encoding.rdoq`). 2 .. 9: analysis by synthesis, which starts from RDOQ and moves
+single symbols up or down by one where that saves more bits, or more of the error of the decoder that the file is made
+for, than it costs. The effect of a move on the error is estimated by the gradient at its midpoint: decoders are trained
+on integer symbols, and their gradient there says little about the next integer.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,9 +27,9 @@ from lcomp.types import HYPER_STRIDE, Pixels
 
 
 class Level(NamedTuple):
-    """What an effort means."""
+    """What an effort does."""
 
-    optimised: bool  # whether the first symbols are chosen by their cost or to be nearest
+    optimised: bool  # whether the first symbols are chosen by RDOQ; otherwise they are the nearest
     rounds: int = 0  # of the search; one is a pass through the decoder and back, and through the entropy model
 
 
@@ -45,47 +45,47 @@ LEVELS = (
     Level(True, 64),
     Level(True, 128),
 )
-"""SymbolSearch 0 .. 9."""
+"""By effort, 0 .. 9."""
 
 FIRST_ROUND_SHARE = 0.7
-"""How many of the moves that may pay are tried at once in the first round, falling to 0: their errors overlap."""
+"""Share of the promising moves that the first round tries at once; it falls to 0, because their errors overlap."""
 
 LATENT_SHARE = 0.9
-"""How far the other symbols are chosen for the latents they stand for, not for what was decoded, when means have moved.
+"""Interpolates between what was decoded (0) and the latents aimed at (1) when moved means force a new choice.
 
-Moves change means in a context model only. With 0 the errors of the rounds add up, with 1 all symbols change that were
-near the middle between two (docs/lab/LOG.md).
+It is what the symbols that were not moved are chosen for; moves change means in a context model only. With 0 the errors
+of the rounds add up, with 1 all symbols change that were near the midpoint between two (docs/lab/LOG.md).
 """
 
 MAX_MOVE_BITS = 12.0
-"""Bits that a move may cost by a first guess, which takes g_s for linear, in order to be tried."""
+"""Largest cost in bits of a move that is tried, by a first estimate, which takes g_s for linear."""
 
 MIN_GAIN_BITS = 0.3
-"""Bits that a move must save."""
+"""Smallest gain in bits of a move that is made."""
 
 RIPPLE_BITS = (1.8, 1.0, 0.8, 0.3)
-"""Bits that a move costs by what it does to the predictions of later channel groups in a context model, by group.
+"""Bits charged to a move, by channel group, for its ripple through the later groups of a context model.
 
-Each move shifts many means, away from where the symbols already chosen want them. It counts from effort 1 on.
+Each move shifts many means, away from where the symbols already chosen want them. Charged from effort 1 on.
 """
 
 SEARCH_HALO = 64
-"""Pixels, a multiple of STRIDE, beyond a window whose error the search looks at.
+"""Halo of the search in pixels, a multiple of STRIDE: how far beyond a window it looks at the error.
 
-Decoders reach further, but what a gradient needs of every pixel is what takes the search's time and memory.
+Decoders reach further, but the activations that backpropagation keeps of every pixel take the search's time and memory.
 """
 
 CLEAR_GAIN = 0.005
-"""Share of its cost that the middle of a window must gain to speak for all of it."""
+"""Share of its cost by which the middle of a window must improve to speak for all of it."""
 
 MAX_LATENT_ERROR = 4.0
-"""Error of a latent, in quantisation steps, that shows h_s to be wrong: photographs stay at about 2."""
+"""Error of a latent, in quantisation steps, beyond which h_s has gone astray: photographs stay at about 2."""
 
 CLAMPED_SPREADS = 0.5
-"""Magnitude, in expected ones, that latents are clamped to where they have led h_a astray."""
+"""What latents are clamped to where they have led h_a astray, in expected magnitudes (`LatentScale.spread`)."""
 
 SEED = 6
-"""Of the random numbers that decide which moves are made."""
+"""Seed of the random numbers that decide which moves are tried."""
 
 
 class SearchState(NamedTuple):
@@ -96,7 +96,7 @@ class SearchState(NamedTuple):
 
 
 class Moves(NamedTuple):
-    """Moves to be tried, one per symbol."""
+    """Moves to be tried, at most one per symbol."""
 
     step: Tensor  # [1, M, h, w]: 1, -1, or 0 where none is tried
     bits: Tensor  # [1, M, h, w]: what they add to the file, RIPPLE_BITS included
@@ -109,7 +109,7 @@ def ripple(groups: tuple[int, ...]) -> Tensor:
 
 
 def astray(y: Tensor, choice: Choice) -> Tensor:
-    """Where in z [1, 1, h, w] symbols are far from y [1, M, rows, columns], and next to that."""
+    """Mask over z [1, 1, h, w] of where symbols are far from y [1, M, rows, columns], dilated by one position."""
     error = pad_to((y - choice.y_hat()).abs().amax(1, keepdim=True), HYPER_STRIDE)
     return F.max_pool2d(F.max_pool2d(error, HYPER_STRIDE), 3, 1, 1) > MAX_LATENT_ERROR
 
@@ -120,7 +120,7 @@ class SymbolSearch:
     def __init__(
         self, model: LoadedModel, effort: int, decoder: Decoder | None = None, rdoq: Rdoq | None = None
     ) -> None:
-        """The search is for what `decoder` makes, by default the backbone's own, with the model's tables or `rdoq`."""
+        """Optimise for `decoder`, by default the backbone's own; `rdoq` replaces that of the model's tables."""
         self.level, self.transforms, self.tile = LEVELS[effort], model.transforms, model.tile
         self.rdoq = rdoq or Rdoq(model.tile.tables, model.device)
         self.objective = OBJECTIVES[model.info.metric]
@@ -139,9 +139,9 @@ class SymbolSearch:
         quality: int,
         progress: Callable[[float], None],
     ) -> Iterator[Choice]:
-        """The symbols of each tile of a window of a picture [H, W, 3], at a quality in thousandths; a search takes one.
+        """The symbols of each tile of a window of a picture [H, W, 3], at a quality in thousandths.
 
-        `progress` is told which share of the window is done.
+        A search takes windows of one tile. `progress` is told which share of the window is done.
         """
         picture = Rectangle(0, 0, pixels.shape[1], pixels.shape[0])
         around = surroundings(window, picture, max(self.transforms.mse.halo, SEARCH_HALO))
@@ -152,7 +152,7 @@ class SymbolSearch:
             seen = surroundings(window, picture, SEARCH_HALO)
             x, y = x[(..., *seen.within(around))], y[(..., *seen.latents().within(around.latents()))]
             [place] = [tile.latents().within(seen.latents()) for tile in tiles]
-            # whatever the caller has said about gradients
+            # gradients are needed, whatever the caller's mode
             with torch.inference_mode(False), torch.enable_grad():
                 scene = Reconstruction(self.transforms, self.decoder, self.objective, x.clone(), seen, quality)
                 found = self.search(scene, y, place, progress)
@@ -167,9 +167,8 @@ class SymbolSearch:
     def first(self, y: Tensor, quality: int) -> Choice:
         """The symbols of y [1, M, rows, columns] without a search.
 
-        Patterns that no photograph has can drive h_a and h_s out of all proportion, so that y is out of the symbols'
-        reach. There z is made of less extreme latents, or set to zero, which h_s takes for an average picture, if that
-        costs less.
+        Patterns out of distribution can drive h_a and h_s so far astray that y is out of the symbols' reach. There z is
+        computed from clamped latents, or set to zero, which h_s takes for an average picture, if that costs less.
         """
         w, scale = self.transforms.quality_weights(quality), self.transforms.networks.scale
         weight = self.error_weight(w, quality)
@@ -189,18 +188,18 @@ class SymbolSearch:
         return self.objective.error_weight(gain, as_qualities(quality, w.device), self.distortion_weight)
 
     def hyper_latents(self, y: Tensor, w: Tensor) -> Tensor:
-        """Z [1, Z, h, w] of y [1, M, rows, columns], at quality weights w [1, 9]."""
+        """Hyper-latents z [1, Z, h, w] of y [1, M, rows, columns], at quality weights w [1, 9]."""
         with self.transforms.autocast():
             return self.transforms.networks.h_a(pad_to(y, HYPER_STRIDE), w, self.transforms.networks.scale)
 
     def given(self, z: Tensor, y: Tensor, weight: Tensor, quality: int) -> Choice:
-        """The symbols of y [1, M, rows, columns] for the nearest symbols of z [1, Z, h, w]."""
+        """The symbols of y [1, M, rows, columns], given the nearest symbols of z [1, Z, h, w]."""
         rows, columns = y.shape[2:]
         side = self.tile.run_side(rows, columns, quality, nearest_symbols(z))
         return self.tile.choose(y, side, quality, self.optimised(weight) if self.level.optimised else self.nearest)
 
     def optimised(self, weight: Tensor) -> Pick:
-        """Symbols chosen by their cost, where a squared error costs so many bits [1, M, 1, 1]."""
+        """RDOQ, where a squared error of one step is worth so many bits [1, M, 1, 1]."""
         flat, least = weight[..., 0], self.ripple.expand_as(weight)[..., 0]
 
         def pick(residual: Tensor, scales: Tensor, channels: slice) -> Tensor:
@@ -209,17 +208,17 @@ class SymbolSearch:
         return pick
 
     def cost(self, y: Tensor, choice: Choice, weight: Tensor) -> float:
-        """What y costs, and what its error is worth, in bits."""
+        """Rate-distortion cost in bits, with the error measured in the latents."""
         return self.bits(choice) + (weight * (y - choice.y_hat()).square()).sum().item()
 
     def nearest(self, residual: Tensor, scales: Tensor, channels: slice) -> Tensor:
-        """The nearest symbols, whatever they cost."""
+        """Rounding to the nearest symbols, whatever their rate."""
         return self.rdoq.nearest(residual, scales)
 
     def search(
         self, scene: Reconstruction, y: Tensor, place: tuple[slice, slice], progress: Callable[[float], None]
     ) -> Choice:
-        """The best choice found for the tile at `place` in y [1, M, h, w]; beyond it y itself is seen."""
+        """The best choice found for the tile at `place` in y [1, M, h, w]; around it the decoder sees y unquantised."""
         random, tile = torch.Generator().manual_seed(SEED), y[(..., *place)]
         first, weight = self.first(tile, scene.quality), self.error_weight(scene.w, scene.quality)
         found = SearchState(first, tile)
@@ -238,7 +237,7 @@ class SymbolSearch:
 
     @torch.inference_mode()
     def pays(self, scene: Reconstruction, before: Latents, after: Latents) -> bool:
-        """Whether what was found in a window costs less; of a large one the middle is enough where it gains clearly.
+        """Whether the cost of a window has fallen; for a large one, a clear gain in its middle is enough.
 
         That the rest gains as well is likely, not certain; to know would take two more passes through the decoder.
         """
@@ -251,13 +250,13 @@ class SymbolSearch:
         return self.whole_cost(scene, after) < self.whole_cost(scene, before)
 
     def whole_cost(self, scene: Reconstruction, latents: Latents) -> float:
-        """What the latents cost, and what the error of the picture is worth, in bits."""
+        """Rate-distortion cost in bits, with the distortion measured in the decoded picture."""
         bits = self.rdoq.cost(latents.symbols, latents.parameters.scales).sum()
         return (scene.distortion(latents) + bits).item()
 
     def surrounded(self, y: Tensor, place: tuple[slice, slice], choice: Choice) -> Latents:
-        """What the decoder is told of the tile at `place`, and of what is around it in y [1, M, h, w]."""
-        # that is all mean, no symbols
+        """The decoder's input: the choice for the tile at `place`, surrounded by y [1, M, h, w] unquantised."""
+        # the surroundings are all mean, no symbols
         symbols, mean = torch.zeros_like(y), y.double() * 2.0**MEAN_BITS
         scales = torch.zeros_like(y, dtype=torch.uint8)
         symbols[(..., *place)] = choice.symbols.float()
@@ -265,16 +264,16 @@ class SymbolSearch:
         return Latents(symbols, EntropyParameters(mean, scales))
 
     def bits(self, choice: Choice) -> float:
-        """What y costs."""
+        """Rate of y in bits."""
         return self.rdoq.cost(choice.symbols, choice.parameters.scales).sum().item()
 
     @torch.inference_mode()
     def moves(self, y: Tensor, choice: Choice, weight: Tensor, share: float, random: torch.Generator) -> Moves:
-        """A random share of the moves of symbols of y [1, M, rows, columns] by one that may pay."""
-        symbols, scales = choice.symbols.int(), choice.parameters.scales  # one more than the largest is no int16
+        """Moves by one to try: a random share of those that may pay, of the symbols of y [1, M, rows, columns]."""
+        symbols, scales = choice.symbols.int(), choice.parameters.scales  # the largest plus one overflows int16
         error, here = y - choice.y_hat(), self.rdoq.cost(symbols, scales) - self.ripple
         up, down = (self.rdoq.cost(symbols + step, scales) - here for step in (1, -1))
-        # what g_s would make of it if it were linear: (error - step)^2 - error^2
+        # first estimate, as if g_s were linear: (error - step)^2 - error^2
         guess_up, guess_down = weight * (1 - 2 * error) + up, weight * (1 + 2 * error) + down
         upwards = guess_up < guess_down
         tried = torch.rand(symbols.shape, generator=random, device="cpu").to(symbols.device) < share
@@ -283,7 +282,7 @@ class SymbolSearch:
 
     @torch.inference_mode()
     def moved(self, found: SearchState, moves: Moves, slope: Tensor, weight: Tensor, quality: int) -> SearchState:
-        """What is found after those moves that pay by the slope half way, and what follows for the other symbols."""
+        """Make the moves that pay by the slope at their midpoint, and choose the other symbols anew."""
         choice, paying = found.choice, moves.step * (moves.step * slope + moves.bits < -MIN_GAIN_BITS)
         here = choice._replace(symbols=as_symbols(choice.symbols + paying)).y_hat()
         target = torch.where(paying != 0, here, found.target)

@@ -20,14 +20,14 @@ def load_model(model: ModelInfo, device: torch.device, precision: str = AUTO) ->
     """A model without a decoder of its own on a device, loaded once per process."""
     log.debug("  loading %s on %s", model.name, device)
     keep_forks_from_hanging()
-    # whatever mode the caller is in: a search needs gradients
+    # outside the caller's inference mode: tensors made in it cannot take part in the autograd of a search
     with torch.inference_mode(False):
         return LoadedModel(model, device, precision)
 
 
 @cache
 def load_enhancer(model: ModelInfo, device: torch.device) -> Enhancer:
-    """The network of a model's own decoder on a device, loaded once per process."""
+    """The post-filter of a model's own decoder on a device, loaded once per process."""
     log.debug("  loading decoder %s on %s", model.name, device)
     with torch.inference_mode(False):
         return weights.read_enhancer(model, device)

@@ -1,4 +1,4 @@
-"""The decoders: what makes pixels of decoded latents. The file does not depend on which one is used."""
+"""The decoders: networks that make pixels of decoded latents. The file does not depend on which one is used."""
 
 from abc import ABC, abstractmethod
 
@@ -15,16 +15,16 @@ from lcomp.types import STRIDE
 from lcomp.zoo.weights import Networks
 
 UPSCALE_REACH = 2
-"""Pixels beyond its own place that decide a pixel of a picture at twice its size."""
+"""Support of the bicubic upscaling on each side, in pixels of the smaller picture."""
 
 
 def whole_latents(pixels: int) -> int:
-    """Pixels of the networks' reach and of what may enlarge their picture, rounded up to whole latents."""
+    """Receptive field of networks in pixels, plus that of the upscaling, rounded up to whole latents."""
     return -(-(pixels + UPSCALE_REACH) // STRIDE) * STRIDE
 
 
 def reach(config: BackboneConfig, *refinements: RefinementConfig) -> int:
-    """Pixels, a multiple of STRIDE, that g_s and further refinements see beyond a window at a multiple of STRIDE.
+    """Halo in pixels, a multiple of STRIDE, of g_s and post-filters, for windows that start at a multiple of STRIDE.
 
     A block is two 3x3 convolutions; there is one more before and after the blocks at 1/4, and one ends the draft.
     """
@@ -39,37 +39,37 @@ def reach(config: BackboneConfig, *refinements: RefinementConfig) -> int:
 
 
 def halo(config: BackboneConfig) -> int:
-    """Pixels, a multiple of STRIDE, that g_a and g_s see beyond a window that starts at a multiple of STRIDE."""
+    """Halo in pixels, a multiple of STRIDE, of both g_a and g_s, for windows that start at a multiple of STRIDE."""
     features = 2 * STRIDE * config.blocks_low + 2 * PATCH * config.blocks + PATCH
     return max(whole_latents(features + FINE * (2 * config.blocks_fine + 1)), reach(config))
 
 
 class Decoder(ABC):
-    """Makes pixels of latents."""
+    """Makes pixels of decoded latents, window by window."""
 
-    halo: int  # pixels of the coded picture, a multiple of STRIDE, that it sees beyond a window
+    halo: int  # its receptive field beyond a window, in pixels of the coded picture, a multiple of STRIDE
 
     def __init__(self, networks: Networks, latents: int) -> None:
         self.networks, self.channels = networks, 3 * latents
 
     def gather(self, symbols: Tensor, parameters: EntropyParameters) -> Tensor:
-        """What it needs to know [1, channels, h, w], of the symbols [1, M, h, w] and what they were coded with."""
+        """Pack symbols [1, M, h, w] and their entropy parameters into the decoder's input [1, channels, h, w]."""
         return torch.cat(Evidence(dequantise(symbols, parameters.mean), symbols.float(), parameters.scales.float()), 1)
 
     def evidence(self, known: Tensor) -> Evidence:
-        """What was gathered [1, channels, h, w], apart again."""
+        """Unpack what `gather` packed [1, channels, h, w]."""
         return Evidence(*known.chunk(3, 1))
 
     @abstractmethod
     def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool) -> Tensor:
-        """A place of the coded picture [1, 3, 16h, 16w], nominally in [-1, 1], at quality weights w [1, 9].
+        """Pixels [1, 3, 16h, 16w] of a place of the coded picture, nominally in [-1, 1], at quality weights w [1, 9].
 
         Twice as high and wide where the picture was coded at `half` its size.
         """
 
 
 class MseDecoder(Decoder):
-    """The g_s that was trained with the backbone; enlarges by cubic interpolation."""
+    """The backbone's own g_s; pictures coded at half size are upscaled by bicubic interpolation."""
 
     def __init__(self, networks: Networks, config: BackboneConfig) -> None:
         super().__init__(networks, config.latents)
@@ -82,9 +82,9 @@ class MseDecoder(Decoder):
 
 
 class EnhancedDecoder(Decoder):
-    """The same g_s and a network that adds to its picture.
+    """The backbone's g_s and a post-filter.
 
-    `strength` is how much of what is added is shown, 0 to 1.
+    `strength`, 0 to 1, scales what the post-filter adds: the realism of `gan`.
     """
 
     def __init__(self, networks: Networks, network: Enhancer, config: BackboneConfig, strength: float) -> None:

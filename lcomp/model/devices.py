@@ -21,7 +21,7 @@ def first_line(text: object) -> str:
 
 @cache
 def trouble(device: torch.device) -> str | None:
-    """Why a CUDA device cannot be used, None where it can: its driver or itself may be too old for this torch."""
+    """Why a CUDA device cannot be used, None where it can: it or its driver may be too old for this torch."""
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         try:
@@ -29,7 +29,7 @@ def trouble(device: torch.device) -> str | None:
                 torch.ones(1, device=device).add(1).item()
                 return None
         except torch.OutOfMemoryError:
-            return None  # it may have memory again; if not, the work will say so
+            return None  # memory may be free again later; if not, the work itself raises
         except (RuntimeError, torch.cuda.DeferredCudaCallError) as error:
             return first_line(error)
     return first_line(told[0].message) if told else NO_DEVICE
@@ -52,13 +52,13 @@ def choose_device(name: str) -> torch.device:
         reason = trouble(device)
         if reason:
             raise LcompError(f"device '{name}' does not exist or cannot be used: {reason}")
-        if device.index is None:  # which one that is may change
+        if device.index is None:  # pin the current device, which may change
             return torch.device("cuda", torch.cuda.current_device())
     return device
 
 
 OUT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED", "ALLOCATION_FAILED")
-"""In what torch says when memory runs out on a CPU (two systems), in the CUDA driver, and in its libraries."""
+"""Substrings of torch's messages when memory runs out: on a CPU (two systems), in the CUDA driver, in its libraries."""
 
 
 @contextlib.contextmanager

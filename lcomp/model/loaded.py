@@ -1,4 +1,4 @@
-"""A model on a device: its transforms, its entropy side, and how tiles are worked on."""
+"""A model on a device: its transforms, its entropy coding, and how tiles are spread over threads."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -35,21 +35,21 @@ class LoadedModel:
         self.transforms = Transforms(weights.networks, info.architecture, device, precision)
         self.tile = TileCodec(weights, device)
         self.watch = self.tile.watch
-        # two tiles at once on another device: it computes one while the other is coded on the CPU
+        # two tiles at once on a GPU, which computes one while the CPU entropy-codes the other
         self.executor = None
         if device.type == "cuda":
-            # else they would start on the first device, and take memory there
+            # threads start on the first device, and would take memory there
             self.executor = ThreadPoolExecutor(2, initializer=torch.cuda.set_device, initargs=(device,))
 
     @property
     def map_tiles(self) -> MapTiles:
-        """How tiles are done; one after the other where the time of each stage is to be logged."""
+        """How tiles are mapped: in threads on a GPU, but one after the other where the time of each stage is logged."""
         if self.executor is None or log.isEnabledFor(logging.DEBUG):
             return map
         return self.executor.map
 
     def on_stream(self, work: DecodeTile) -> DecodeTile:
-        """The same work in any thread, on the CUDA stream of the calling one."""
+        """The same work, bound to the caller's CUDA stream whichever thread runs it."""
         if self.device.type != "cuda":
             return work
         stream = torch.cuda.current_stream(self.device)

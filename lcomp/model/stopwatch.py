@@ -1,4 +1,4 @@
-"""How long each stage takes, for the log."""
+"""Timing of the stages of encoding and decoding, for the log."""
 
 import logging
 import time

@@ -26,21 +26,21 @@ from lcomp.types import HYPER_STRIDE
 from lcomp.zoo.weights import Weights
 
 Pick = Callable[[Tensor, Tensor, slice], Tensor]
-"""Given y - mu [1, G, n], the scale indexes and which channels these are: the symbols [1, G, n], as floats."""
+"""Given residuals y - mu [1, G, n], scale indexes and the channels of the group: symbols [1, G, n], as floats."""
 
 
 def symbols_crc(z: Symbols, y: Symbols, number: int) -> int:
-    """CRC-32 of all symbols of a tile as little-endian int16, z before y; it starts from the tile's number."""
+    """CRC-32 of all symbols of a tile as little-endian int16, z before y; seeded with the tile's number."""
     return zlib.crc32(y.astype("<i2").tobytes(), zlib.crc32(z.astype("<i2").tobytes(), number))
 
 
 def as_symbols(rounded: Tensor) -> Tensor:
-    """Rounded latents as int16, clamped to what a symbol can be."""
+    """Rounded latents as int16, clamped to the range of symbols."""
     return rounded.clamp(-MAX_SYMBOL, MAX_SYMBOL).to(torch.int16)
 
 
 def side_tables(scales: Tensor) -> Tensor:
-    """Tables (uint8) of z's symbols by their scale indexes: they follow those of y."""
+    """Table numbers (uint8) of z's symbols from their scale indexes: the tables of z follow those of y."""
     return torch.where(scales > 0, scales + SCALES, 0).to(torch.uint8)
 
 
@@ -52,18 +52,18 @@ class Portion(NamedTuple):
 
 
 class SideInformation(NamedTuple):
-    """The side information of a tile: z, and what it says about y."""
+    """The side information of a tile: z, and the prediction of y from it."""
 
     symbols: Tensor  # of z, int16 [1, Z, n]
-    groups: list[Portion]  # the same in the order they are coded
+    groups: list[Portion]  # the same in coding order
     hyper: HyperOutput
 
 
 class Choice(NamedTuple):
-    """The symbols of a tile and what they are coded with."""
+    """The symbols chosen for a tile, and the entropy parameters that they are coded with."""
 
     side: SideInformation
-    groups: list[Portion]  # symbols of y in the order they are coded
+    groups: list[Portion]  # symbols of y in coding order
     symbols: Tensor  # int16 [1, M, h, w]
     parameters: EntropyParameters  # [1, M, h, w]
 
@@ -81,12 +81,12 @@ def read_symbols(decoder: LatentDecoder, tables: Tensor) -> Tensor:
     """The next symbols of a stream, int16, for their tables (uint8) of the same shape and on their device."""
     order = Order(tables.flatten())
     arranged = torch.from_numpy(decoder.decode(order.counts.cpu().numpy()))
-    # what is not pinned is copied before this returns; the device need not be waited for
+    # non_blocking is safe: pageable memory is staged before the call returns
     return order.restore(arranged.to(tables.device, non_blocking=True)).view(tables.shape)
 
 
 class Latents(NamedTuple):
-    """Symbols of y and what they are coded with: all that a decoder is told."""
+    """Symbols of y and their entropy parameters: all that a decoder is told."""
 
     symbols: Tensor  # [1, M, h, w]; int16, but float32 where a gradient is asked for
     parameters: EntropyParameters  # [1, M, h, w]
@@ -96,7 +96,7 @@ class Latents(NamedTuple):
         return dequantise(self.symbols, self.parameters.mean)
 
     def part(self, rows: slice, columns: slice) -> "Latents":
-        """Those of some rows and columns."""
+        """The latents of some rows and columns."""
         return Latents(
             self.symbols[..., rows, columns],
             EntropyParameters(*(each[..., rows, columns] for each in self.parameters)),
@@ -104,7 +104,7 @@ class Latents(NamedTuple):
 
 
 class TileCodec:
-    """The entropy side of a model: what y is coded with, its symbols, the stream."""
+    """The entropy coding of a model: latents to symbols to a stream, and back."""
 
     def __init__(self, weights: Weights, device: torch.device) -> None:
         self.h_c, self.h_s, self.context = weights.h_c, weights.h_s, weights.context
@@ -132,7 +132,7 @@ class TileCodec:
 
     @torch.inference_mode()
     def run_side(self, rows: int, columns: int, quality: int, code: CodePart) -> SideInformation:
-        """z, coded by way of `code`, and what it says about y [1, M, rows, columns]."""
+        """Code z with `code`, and predict y [1, M, rows, columns] from it."""
         height, width = -(-rows // HYPER_STRIDE), -(-columns // HYPER_STRIDE)
         groups: list[Portion] = []
         symbols = torch.empty(1, self.h_c.channels, height * width, dtype=torch.int16, device=self.device)
@@ -148,7 +148,7 @@ class TileCodec:
         return SideInformation(symbols, groups, hyper)
 
     def run_passes(self, hyper: HyperOutput, quality: int, code: CodePass) -> EntropyParameters:
-        """Code all of y by way of `code`: in context passes where the model has them, else at once."""
+        """Code all of y with `code`: in the passes of the context model where there is one, else at once."""
         if self.context is not None:
             return self.context(hyper, quality, code)
         parameters = hyper.entropy_parameters()
@@ -158,7 +158,7 @@ class TileCodec:
 
     @torch.inference_mode()
     def choose(self, y: Tensor, side: SideInformation, quality: int, pick: Pick) -> Choice:
-        """The symbols of y [1, M, rows, columns] as `pick` chooses them, z being known."""
+        """The symbols of y [1, M, rows, columns] as `pick` chooses them, given z."""
         groups: list[Portion] = []
         flat = y.flatten(2)
         symbols = torch.empty_like(flat, dtype=torch.int16)
@@ -177,7 +177,7 @@ class TileCodec:
 
     @torch.inference_mode()
     def send(self, choice: Choice) -> Transfer:
-        """The symbols of a tile on their way to the CPU, for `encode`."""
+        """Start copying the symbols of a tile to the CPU, for `encode`."""
         groups = [*choice.side.groups, *choice.groups]
         orders = [Order(group.tables) for group in groups]
         return Transfer(
@@ -188,7 +188,7 @@ class TileCodec:
         )
 
     def encode(self, transfer: Transfer, coder: Coder, number: int = 0) -> Encoded:
-        """The stream of the tile `number`, whose symbols were sent."""
+        """Entropy-code the tile `number`, whose symbols were sent."""
         counts, z, y, *arranged = transfer.arrays()
         of_groups = counts.view(np.int32).reshape(len(arranged), TABLES)
         stream = self.coder(coder).encode([SymbolGroup(*group) for group in zip(arranged, of_groups, strict=True)])

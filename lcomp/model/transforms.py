@@ -1,8 +1,8 @@
 """g_a and g_s in windows: a picture of any size in bounded memory, without a seam.
 
-A window is computed with a margin as wide as the receptive field and the margin is cut off, so that it holds what the
-whole picture at once would give, up to float rounding. Where a window ends at the edge of the picture there is no
-margin and the convolutions see the same zeros as they would in one piece.
+A window is computed with a halo as wide as the receptive field, which is then cut off, so that it holds what the whole
+picture at once would give, up to float rounding. Where a window ends at the edge of the picture there is no halo, and
+the convolutions see the same zero padding as they would in one piece.
 """
 
 import numpy as np
@@ -21,18 +21,18 @@ from lcomp.zoo.weights import Networks
 
 
 def as_qualities(quality: int, device: torch.device) -> Tensor:
-    """A quality in thousandths as q [1]; filled in on the device, which need not be waited for."""
+    """A quality in thousandths as q [1]; created on the device, so that nothing synchronises."""
     return torch.full((1,), quality / QUALITY_STEPS, dtype=torch.float32, device=device)
 
 
 def pad_to(x: Tensor, multiple: int) -> Tensor:
-    """Repeat the last row and column of x [B, C, H, W] up to a multiple."""
+    """Pad x [B, C, H, W] to a multiple by replicating its last row and column."""
     height, width = x.shape[-2:]
     return F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="replicate")
 
 
 def surroundings(window: Rectangle, picture: Rectangle, margin: int) -> Rectangle:
-    """The window with a margin, as far as the picture goes."""
+    """The window with its halo of `margin` pixels, clipped to the picture."""
     around = window.aligned(STRIDE).grown(margin).shared(picture)
     assert around is not None, "a window lies within its picture"
     return around
@@ -51,7 +51,7 @@ class Transforms:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
     def quality_weights(self, quality: int) -> Tensor:
-        """Interpolation weights [1, 8] of a quality in thousandths."""
+        """Interpolation weights [1, 9] of a quality in thousandths."""
         return quality_weights(as_qualities(quality, self.device))
 
     def signal(self, pixels: Pixels, area: Rectangle) -> Tensor:
@@ -63,7 +63,7 @@ class Transforms:
 
     @torch.inference_mode()
     def latents(self, x: Tensor, quality: int) -> Tensor:
-        """Latents y [1, M, rows, columns] of x [1, 3, height, width]; right but for a margin where there is more."""
+        """Latents y [1, M, rows, columns] of x [1, 3, height, width]; those in the halo of a window are not valid."""
         x = pad_to(x, STRIDE).contiguous(memory_format=torch.channels_last)
         with self.autocast():
             y: Tensor = self.networks.g_a(x, self.quality_weights(quality), self.networks.scale)
@@ -73,9 +73,9 @@ class Transforms:
     def synthesize(
         self, decoder: Decoder, known: Tensor, window: Rectangle, around: Rectangle, quality: int, half: bool
     ) -> Pixels:
-        """Pixels [height, width, 3] of a window, twice as many each way if coded at `half` the size.
+        """Pixels [height, width, 3] of a window, twice as many each way if coded at `half` size.
 
-        `known` is what the decoder gathered of the surroundings [1, channels, rows, columns].
+        `known` [1, channels, rows, columns] is what the decoder gathered of the window and its halo, `around`.
         """
         known = known.contiguous(memory_format=torch.channels_last)
         with self.autocast():

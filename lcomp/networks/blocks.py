@@ -6,29 +6,29 @@ from torch import Tensor, nn
 from lcomp.networks.roles import Role, give_role
 
 SLOPE = 0.125
-"""Negative slope of the entropy networks' activation: a power of two, so that the integer path is exact."""
+"""Negative slope of the LeakyReLU in the entropy networks: a power of two, so that the integer path is exact."""
 
 QUALITIES = 8
 """Learned quality points: q = 1 .. 8."""
 
 STEEP = 5
-"""How many times steeper than between the points lmbda falls below q = 1."""
+"""Slope of log(lmbda) over q below q = 1, relative to the slope between the quality points."""
 
 
 def log_linear(q: Tensor, first: float, last: float) -> Tensor:
-    """Log-linear in quality q from q = 1 to q = 8, steeper below."""
+    """Interpolate log-linearly in q, from `first` at q = 1 to `last` at q = 8; below q = 1, STEEP times as steeply."""
     return first * (last / first) ** ((q - 1 - (STEEP - 1) * (1 - q).clamp_min(0)) / 7)
 
 
 def lmbda(q: Tensor) -> Tensor:
-    """Rate-distortion trade-off of quality q: the eight CompressAI points, log-linear in between."""
+    """The lambda of the rate-distortion cost at quality q: CompressAI's eight points for MSE, log-linear in between."""
     return log_linear(q, 0.0018, 0.18)
 
 
 def quality_weights(q: Tensor) -> Tensor:
-    """Linear interpolation weights of the integer quality points for real q [B] in [0, 8], and by how much q < 1.
+    """Weights w [B, 9] that interpolate linearly between the integer quality points, for real q [B] in [0, 8].
 
-    Returns w [B, 9], of which the last is 1 at q = 0.
+    The first eight belong to q = 1 .. 8; the ninth is how far q lies below 1, so it is 1 at q = 0.
     """
     points = torch.arange(1, QUALITIES + 1, device=q.device, dtype=q.dtype)
     weights = (1 - (q[:, None].clamp_min(1) - points).abs()).clamp_min(0)
@@ -36,20 +36,20 @@ def quality_weights(q: Tensor) -> Tensor:
 
 
 def start_at_zero(layer: nn.Module) -> None:
-    """Set all parameters of a layer to zero."""
+    """Zero-initialise all parameters of a layer, so that the branch that it ends starts by adding nothing."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
 
 
 def place(module: nn.Module, device: torch.device) -> None:
-    """Move a module to a device, its convolution weights stored channels last."""
+    """Move a module to a device, its convolution weights in channels-last memory format."""
     module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 class QualityVector(nn.Module):
-    """One learned vector per integer quality, interpolated in between, and one for each further condition.
+    """One learned vector per integer quality, interpolated linearly in between, plus one per further condition.
 
-    quality weights w [B, 9 + ...] -> [B, channels, 1, 1]; without conditions the vector below q = 1 is that of q = 1
+    quality weights w [B, 9 + ...] -> [B, channels, 1, 1]; without conditions, the vector of q = 1 also serves below it
     """
 
     def __init__(self, channels: int, conditions: int = 0) -> None:
@@ -63,7 +63,7 @@ class QualityVector(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two dense 3x3 convolutions whose hidden channels are scaled by the quality.
+    """Residual block of two dense 3x3 convolutions, whose hidden channels are scaled by a function of the quality.
 
     x [B, C, h, w] -> conv3x3 -> LeakyReLU -> * (1 + vector(q)) -> conv3x3 -> + x
     """

@@ -1,8 +1,8 @@
-"""The context model: entropy parameters of y refined by the parts of y that are already decoded.
+"""The context model: refines the entropy parameters of y with what is already decoded of y.
 
-Channel groups are coded one after the other (Minnen 2020), the first of them in parts: checkerboard halves (He 2021,
-"Checkerboard context model"; ELIC, He 2022) or the corners of 2x2 squares. Everything a pass needs is one running state
-per latent position.
+Channel-conditional between groups (Minnen 2020) and spatial within the first ones, which are coded in parts: the halves
+of a checkerboard (He 2021, "Checkerboard context model"; ELIC, He 2022) or the corners of 2x2 squares. All that a pass
+knows is in one running state per latent position.
 """
 
 from typing import NamedTuple
@@ -17,29 +17,30 @@ from lcomp.networks.passes import part_numbers, passes
 from lcomp.networks.rates import LOG_SCALE_CEILING, LOG_SCALE_FLOOR, bounded, gaussian_bits, quantise, scale_indexes
 
 FLOOR = 0.16
-"""Energy of a symbol that is zero, in squared quantisation steps."""
+"""Added to the energy of every symbol, so that a zero has a logarithm; in squared quantisation steps."""
 
 SIGN_OFFSET = 3.0
-"""Added to a symbol's surprise before its sign is put on; below it the sign says nothing."""
+"""Added to a symbol's surprise before its sign is applied; where the sum is negative, the sign says nothing."""
 
 
 def surprise(symbols: Tensor, log_scale: Tensor) -> Tensor:
-    """Features [B, 2G, h, w] of symbols [B, G, h, w] with log2 standard deviations: energy against expectation.
+    """Context features [B, 2G, h, w] of decoded symbols [B, G, h, w], given their log2 standard deviations.
 
-    Half the log2 ratio of the symbol's energy to the expected one, and the same with the symbol's sign.
+    Half the log2 ratio of each symbol's energy to its expectation; then that ratio plus SIGN_OFFSET, at least 0, with
+    the symbol's sign.
     """
     energy = 0.5 * (torch.log2(symbols.square() + FLOOR) - torch.log2((2 * log_scale).exp2() + FLOOR))
     return torch.cat([energy, symbols.sign() * (energy + SIGN_OFFSET).clamp_min(0)], 1)
 
 
 class ContextOutput(NamedTuple):
-    """What is left to code of a channel group, and how."""
+    """The residual of a channel group that is left to code, and the scale of every symbol."""
 
     residual: Tensor  # [B, G, h, w]: y - mu
     log_scale: Tensor  # [B, G, h, w]: log2 of the standard deviation
 
     def bits(self, weight: Tensor, training: bool) -> Tensor:
-        """Bits [B]: with uniform noise in training (Balle 2017), else of the symbols that `choose` takes."""
+        """Rate [B] in bits: under additive uniform noise in training (Balle 2017), else of the symbols of `choose`."""
         seen = quantise(self.residual, True) if training else self.choose(weight)
         return gaussian_bits(seen, self.log_scale.exp2()).sum((1, 2, 3))
 
@@ -48,38 +49,41 @@ class ContextOutput(NamedTuple):
         return scale_indexes(self.log_scale)
 
     def choose(self, weight: Tensor) -> Tensor:
-        """Symbols [B, G, h, w]: the nearest, or one towards zero where that saves more bits than it costs."""
-        # not the decorator, at which torch.compile would break its graph
+        """Symbols [B, G, h, w] by RDOQ: the nearest, or one towards zero where the bits saved outweigh the error.
+
+        `weight` (broadcast) is the bits that a squared error of one step is worth.
+        """
+        # the decorator form of no_grad would break torch.compile's graph
         with torch.no_grad():
             sigma = self.log_scale.exp2()
             nearest = torch.round(self.residual)
             lower = nearest - nearest.sign()
             saved = gaussian_bits(nearest, sigma) - gaussian_bits(lower, sigma)
             added = weight * ((self.residual - lower).square() - (self.residual - nearest).square())
-            # the first scale stands for zeros
+            # symbols at the first scale are not coded: the decoder takes them for zero
             return torch.where(saved > added, lower, nearest) * (self.scales() > 0)
 
 
 class Base(NamedTuple):
-    """What the hyperprior says about y."""
+    """The hyperprior's prediction of y, which the context model starts from."""
 
     features: Tensor  # [B, F, h, w]: hidden layer and energies of h_s
     residual: Tensor  # [B, M, h, w]: y - mu
     log_scale: Tensor  # [B, M, h, w]: log2 of the standard deviation, not yet bounded
 
     def unrefined(self) -> ContextOutput:
-        """The same as far as it can be coded."""
+        """The prediction as it stands, its scales bounded to those of the frequency tables."""
         return ContextOutput(self.residual, bounded(self.log_scale))
 
     def refine(self, shifts: Tensor) -> ContextOutput:
-        """The residual and scales after the shifts [B, 2G, h, w] of a pass."""
+        """Residual and scales after a pass's shifts [B, 2G, h, w]: of means in deviations, of scales in octaves."""
         mean, scale = shifts.float().chunk(2, 1)
         deviation = self.log_scale.clamp(LOG_SCALE_FLOOR, LOG_SCALE_CEILING).exp2()
         return ContextOutput(self.residual - mean * deviation, bounded(self.log_scale + scale))
 
 
 class Parameters(nn.Module):
-    """Refinement of one pass: state [B, W, h, w] -> LeakyReLU - 1x1 - LeakyReLU - 1x1 -> [B, 2G, h, w]."""
+    """Entropy parameters of one pass: state [B, W, h, w] -> LeakyReLU - 1x1 - LeakyReLU - 1x1 -> [B, 2G, h, w]."""
 
     def __init__(self, width: int, channels: int) -> None:
         super().__init__()
@@ -88,12 +92,12 @@ class Parameters(nn.Module):
         start_at_zero(self.leave)
 
     def forward(self, state: Tensor) -> Tensor:
-        """Shifts of the means, in standard deviations, and of the log2 scales."""
+        """Shifts [B, 2G, h, w] of the means, in standard deviations, and of the log2 scales."""
         return self.leave(F.leaky_relu(self.enter(F.leaky_relu(state, SLOPE)), SLOPE))
 
 
 class Mixer(nn.Module):
-    """What a state says about its neighbours: [B, W, h, w] -> LeakyReLU - 3x3 - LeakyReLU - 1x1 -> to be added."""
+    """Spatial mixing of the state between groups: [B, W, h, w] -> LeakyReLU - 3x3 - LeakyReLU - 1x1 -> to be added."""
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
@@ -102,12 +106,12 @@ class Mixer(nn.Module):
         start_at_zero(self.leave)
 
     def forward(self, state: Tensor) -> Tensor:
-        """Change of the state."""
+        """What to add to the state [B, W, h, w]."""
         return self.leave(F.leaky_relu(self.enter(F.leaky_relu(state, SLOPE)), SLOPE))
 
 
 class Context(nn.Module):
-    """The context network.
+    """The context network; raises ValueError where its groups do not add up to the channels of y.
 
     features of h_s [B, F, h, w] -- 1x1 - + vector(q) --> state [B, W, h, w] -- Parameters --> refined means, scales
                                                            ^                                          |
@@ -125,7 +129,7 @@ class Context(nn.Module):
         self.quality = QualityVector(config.width)
         self.parameters_of = nn.ModuleList(Parameters(config.width, step.last - step.first) for step in passes(config))
         kernels = [3 if channels <= config.widest else 1 for channels in config.groups]
-        # from the first parts to the positions of the next, and from a whole group to the groups after it
+        # across: from the decoded parts of a group to its next part; onward: from a whole group to the groups after it
         self.across = nn.ModuleList(
             nn.Conv2d(2 * (step.last - step.first), config.width, 3, padding=1) for step in passes(config) if step.part
         )
@@ -139,15 +143,15 @@ class Context(nn.Module):
                 layer.weight.mul_(0.3)
 
     def forward(self, base: Base, w: Tensor, weight: Tensor) -> Tensor:
-        """Bits [B] of y coded in context, at quality weights w [B, 9].
+        """Rate [B] in bits of y coded in context, at quality weights w [B, 9].
 
-        `weight` [B, M, 1, 1] is what a squared error of one step costs in bits: the symbols that later passes see are
-        chosen as the encoder does (`lcomp.encoding.rdoq`), without a gradient.
+        `weight` [B, M, 1, 1] is the bits that a squared error of one step is worth. Later passes see the symbols that
+        the encoder's RDOQ (`lcomp.encoding.rdoq`) would choose, without a gradient.
         """
         return self.refine(base, w, weight).bits(weight, self.training)
 
     def refine(self, base: Base, w: Tensor, weight: Tensor) -> ContextOutput:
-        """What every symbol is coded with, all passes in order."""
+        """Residuals and scales [B, M, h, w] that the symbols are coded with, after all passes in order."""
         state = self.enter(base.features) + self.quality(w)
         height, width = base.residual.shape[2:]
         parameters, across = iter(self.parameters_of), iter(self.across)

@@ -1,8 +1,8 @@
 """Local energies of the latents: the features that the linear path of the hyperprior codes.
 
-The latents come sorted by their spread. Neighbouring channels share their local variance to a large degree, so
-the logarithm of the energy of a group of channels, relative to what is expected, says most of what an entropy
-model needs to know. The linear path codes the 4x4 cosine transform of these logarithms.
+Channels are sorted by variance, and neighbouring channels largely share their local variance. The log energy of a group
+of channels, relative to its expectation, is therefore most of what an entropy model needs to know. The linear path
+codes the 4x4 DCT of these log energies.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ GROUP = 32
 """Channels per group; smaller groups of 1, 1, 2, 4, 8, 16 come first."""
 
 FLOOR = 0.4
-"""Energies below the square of this many quantisation steps do not show."""
+"""Noise floor of the energies, in quantisation steps: its square is added to them, and hides what is smaller."""
 
 
 def group_of_latent(latents: int) -> list[int]:
@@ -27,8 +27,8 @@ def group_of_latent(latents: int) -> list[int]:
 def energies(y: Tensor, deviation: Tensor) -> Tensor:
     """Features [B, G, h, w] of latents y [B, M, h, w] with expected deviations [B, M, 1, 1].
 
-    Feature 0 is the DC latent relative to its deviation; the others are half the logarithm of the energy of their
-    group relative to the expected one.
+    Feature 0 is the DC latent over its deviation; the others are half the log ratio of their group's energy to its
+    expectation.
     """
     groups = group_of_latent(y.shape[1])
     sizes = [groups.count(group) for group in range(1, groups[-1] + 1)]
@@ -42,7 +42,7 @@ def energies(y: Tensor, deviation: Tensor) -> Tensor:
 
 
 def energy_transform(config: BackboneConfig) -> Tensor:
-    """Orthonormal 4x4 cosine transform [Z, G, 4, 4] of the features, lowest frequencies of all groups first."""
+    """Orthonormal 4x4 DCT [Z, G, 4, 4] of the features, lowest frequencies of all groups first."""
     n = HYPER_STRIDE
     k, i = np.mgrid[:n, :n]
     basis = np.cos(np.pi * (i + 0.5) * k / n) * np.sqrt(np.where(k > 0, 2 / n, 1 / n))

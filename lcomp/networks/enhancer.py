@@ -1,4 +1,4 @@
-"""Decoders of their own: what they add to the picture of the backbone's g_s, which stays as it is."""
+"""Post-filters: the networks of `sr` and `gan`, which add to the picture of the backbone's g_s and leave g_s alone."""
 
 from typing import NamedTuple
 
@@ -14,30 +14,30 @@ from lcomp.networks.scale import LatentScale
 from lcomp.networks.transforms import Synthesis
 
 CONDITIONS = 2
-"""Conditions besides the quality: how far it is below 1, and whether the picture was coded at half its size."""
+"""Conditions besides the quality: how far it is below 1, and whether the picture was coded at half size."""
 
 MASK = 2**32 - 1
 
 CELLS = 2
-"""Cells of the lattice in each direction that say what the lattice itself puts into a picture."""
+"""Neighbouring cells on each side that `without_lattice` averages over to estimate the periodic pattern."""
 
 
 class Enhanced(NamedTuple):
-    """A picture in two parts, which add up."""
+    """A picture as the sum of two parts."""
 
     x_hat: Tensor  # [B, 3, H, W]: of the backbone's g_s
-    added: Tensor  # [B, 3, H, W]
+    added: Tensor  # [B, 3, H, W]: of the post-filter
 
 
 def upscale(x: Tensor) -> Tensor:
-    """A picture [B, 3, H, W] at twice its size, by cubic interpolation."""
+    """Pictures [B, 3, H, W] at twice their size [B, 3, 2H, 2W], by bicubic interpolation."""
     return F.interpolate(x, scale_factor=2, mode="bicubic", antialias=True)
 
 
 def grain(channels: int, top: int, left: int, rows: int, columns: int, device: torch.device) -> Tensor:
-    """Noise [1, channels, rows, columns] of unit variance, a function of the place alone: windows of a picture agree.
+    """Uniform noise [1, channels, rows, columns] of unit variance, a function of the place, so that windows agree.
 
-    An integer hash of row, column and channel (lowbias32 of Wellons' hash prospector), evenly distributed.
+    An integer hash of row, column and channel (lowbias32 of Wellons' hash prospector).
     """
     place = torch.arange(channels, device=device)[:, None, None] * 0xC2B2AE3D
     place = place ^ (torch.arange(top, top + rows, device=device)[:, None] * 0x9E3779B1)
@@ -49,10 +49,11 @@ def grain(channels: int, top: int, left: int, rows: int, columns: int, device: t
 
 
 def without_lattice(added: Tensor, side: int) -> Tensor:
-    """What is added to pictures [B, 3, H, W], less what comes again in every cell of so many pixels around.
+    """Remove from what is added [B, 3, H, W] the pattern that repeats with a period of `side` pixels.
 
-    A network that paints a cell of pixels from one place of its features paints all cells a little alike. As invented
-    texture that is seen as a weave. What the pixels of a cell have in common is no pattern and stays.
+    A pixel-shuffle paints a whole cell of pixels from one position of the features, and all cells a little alike; in
+    synthesised texture this periodic artefact shows as a weave. The mean over neighbouring cells, taken for each pixel
+    of a cell, estimates it. What the pixels of a cell have in common is no pattern and stays.
     """
     # channels last: four times faster to average on CPUs
     cells = F.pixel_unshuffle(added, side).contiguous(memory_format=torch.channels_last)
@@ -62,7 +63,7 @@ def without_lattice(added: Tensor, side: int) -> Tensor:
 
 
 class Enhancer(nn.Module):
-    """The network of a decoder of its own: a refinement of what g_s makes, and of pictures coded at half their size."""
+    """The post-filter of a decoder: refines what g_s makes, and upsamples pictures that were coded at half size."""
 
     def __init__(self, backbone: BackboneConfig, config: RefinementConfig) -> None:
         super().__init__()
@@ -75,9 +76,9 @@ class Enhancer(nn.Module):
     def forward(
         self, g_s: Synthesis, evidence: Evidence, noise: Tensor, w: Tensor, scale: LatentScale, half: bool
     ) -> Enhanced:
-        """The picture of g_s, and what to add to it; both twice the size where it was coded at `half` of it.
+        """The picture of g_s and what to add to it, [B, 3, 16h, 16w], or twice the size if coded at `half` size.
 
-        `noise` is [B, N, 2h, 2w], latents are [B, M, h, w], at quality weights w [B, 9].
+        The latents are [B, M, h, w], `noise` is [B, N, 2h, 2w]; at quality weights w [B, 9].
         """
         painted = g_s(evidence, w, scale)
         conditions = torch.cat([w, torch.full_like(w[:, :1], float(half))], 1)

@@ -1,7 +1,7 @@
-"""The context model of z: what its decoded parts say about the next one.
+"""h_c, the context model of z: predicts each part of z from the parts already decoded.
 
-The positions are coded in four parts, the corners of 2x2 squares, as those of y are in a context model; z alone is 3 to
-12 % of a file, and neighbours resemble each other.
+Positions are coded in four parts, the corners of 2x2 squares, as those of y are in a context model. It pays because z
+alone is 3 to 12 % of a file, and neighbouring hyper-latents are correlated.
 """
 
 import torch

@@ -20,7 +20,7 @@ from lcomp.types import HYPER_STRIDE
 
 
 class Hints(NamedTuple):
-    """What h_s says about y."""
+    """Output of h_s: the predicted means and scales of y, and the features that a context model starts from."""
 
     hidden: Tensor  # [B, 2 * high, h, w]: its last hidden layer
     energies: Tensor  # [B, G, h, w]: output of its linear path
@@ -29,10 +29,10 @@ class Hints(NamedTuple):
 
 
 class CodedZ(NamedTuple):
-    """z and what it costs."""
+    """Quantised hyper-latents and their rate."""
 
     z_hat: Tensor  # [B, Z, h, w]
-    bits: Tensor  # [B]
+    bits: Tensor  # [B], of the whole picture
 
 
 class HyperAnalysis(nn.Module):
@@ -100,7 +100,7 @@ class HyperSynthesis(nn.Module):
         h = F.leaky_relu(F.pixel_shuffle(self.enter(v), 2), SLOPE)
         h = F.leaky_relu(F.pixel_shuffle(self.middle(h), 2), SLOPE)
         h = F.leaky_relu(self.mix(h), SLOPE)
-        # means of large latents need full precision: bf16 has steps of 1 at 256
+        # means of large latents need full precision: bf16 has steps of 1 up to 256, and of 2 beyond
         with torch.autocast(h.device.type, enabled=False):
             energies = F.pixel_shuffle(self.path(v), HYPER_STRIDE)
             mean, log_scale = (self.expand(energies) + self.leave(h.float())).chunk(2, 1)
@@ -108,7 +108,7 @@ class HyperSynthesis(nn.Module):
 
 
 class Hyperprior(nn.Module):
-    """The networks of a variable-rate mean-scale hyperprior model: g_a, g_s, h_a, h_s and h_c, the prior of z."""
+    """A variable-rate mean-scale hyperprior: g_a, g_s, h_a, h_s, and the prior of z with its context model h_c."""
 
     def __init__(self, config: BackboneConfig) -> None:
         super().__init__()
@@ -122,12 +122,12 @@ class Hyperprior(nn.Module):
         self.h_c = HyperContext(config)
 
     def code_z(self, z: Tensor, w: Tensor) -> CodedZ:
-        """Z [B, Z, h, w] as it is coded part by part at quality weights w [B, 9]; with uniform noise in training."""
+        """Quantise z [B, Z, h, w] part by part at quality weights w [B, 9]; with additive uniform noise in training."""
         gain, log_scale = self.scale.z_gain(w), self.z_log_scale(w) / math.log(2)
         rows, columns = z.shape[2:]
         numbers = part_numbers(rows, columns, PARTS).to(z.device)
         mean, scales = torch.zeros_like(z), bounded(log_scale).expand_as(z)
-        known = z.detach()  # as far as it is decoded, what the next parts see
+        known = z.detach()  # replaced part by part with what is decoded; what later parts see
         for part in range(PARTS):
             here = numbers == part
             if part:
@@ -141,7 +141,7 @@ class Hyperprior(nn.Module):
         return CodedZ(seen + mean, gaussian_bits(seen, scales.exp2()).sum((1, 2, 3)))
 
     def hints(self, z_hat: Tensor, w: Tensor) -> Hints:
-        """What z_hat [B, Z, h, w] says about y [B, M, 4h, 4w] at quality weights w [B, 9], in quantisation steps."""
+        """Prediction of y [B, M, 4h, 4w] from z_hat [B, Z, h, w] at quality weights w [B, 9], in quantisation steps."""
         hints = self.h_s(z_hat, w, self.scale)
         deviation = self.scale.deviation(w)
         return hints._replace(mean=hints.mean * deviation, log_scale=hints.log_scale + deviation.log())

@@ -10,7 +10,7 @@ from torch import Tensor
 from lcomp.networks.config import ContextConfig
 
 PATTERNS = {1: ((0,),), 2: ((0, 1), (1, 0)), 4: ((0, 2), (3, 1))}
-"""The part that a position belongs to, repeated over the latents: all, checkerboard, corners of squares."""
+"""By number of parts, the part of each position, a pattern that repeats: all, checkerboard, corners of 2x2 squares."""
 
 
 class Pass(NamedTuple):
@@ -48,14 +48,17 @@ class Partition(NamedTuple):
 
 @lru_cache(maxsize=64)
 def partition(rows: int, columns: int, parts: int, device: torch.device) -> Partition:
-    """The parts of positions on a device. Kept, because tiles are mostly of one size and the device is waited for."""
+    """The parts of positions [rows, columns] on a device.
+
+    Cached, because tiles are mostly of one size and every copy to the device synchronises with it.
+    """
     numbers = part_numbers(rows, columns, parts).flatten()
     places = ((numbers == part).nonzero()[:, 0] for part in range(parts))
     return Partition(numbers.to(device), tuple(place.to(device) for place in places))
 
 
 def known_taps(parts: int, part: int) -> list[tuple[int, int]]:
-    """Rows and columns of a 3x3 kernel that meet parts before `part`, around a position of that part."""
+    """Taps (row, column) of a 3x3 kernel centred on a position of `part` that see positions of earlier parts."""
     pattern = PATTERNS[parts]
     size = len(pattern)
     row, column = next((r, c) for r in range(size) for c in range(size) if pattern[r][c] == part)

@@ -1,4 +1,4 @@
-"""What symbols cost in training: differentiable stand-ins for rounding and for the frequency tables."""
+"""The rate in training: differentiable proxies for rounding and for the frequency tables."""
 
 import math
 
@@ -12,16 +12,16 @@ LOG_SCALE_CEILING = LOG_SCALE_FLOOR + (SCALES - 1) / STEPS_PER_OCTAVE
 
 
 def bounded(log_scale: Tensor) -> Tensor:
-    """Log2 standard deviations kept within the range of the tables, as the integer path does.
+    """Clamp log2 standard deviations to the range of the tables, as the integer path does, but leakily.
 
-    A small slope beyond the bounds leaves a gradient that can bring them back.
+    The small slope beyond the bounds leaves a gradient that can bring them back.
     """
     within = log_scale.clamp(LOG_SCALE_FLOOR, LOG_SCALE_CEILING)
     return within + 0.03 * (log_scale - within)
 
 
 def gaussian_bits(value: Tensor, sigma: Tensor) -> Tensor:
-    """Bits of integer-wide bins around `value` (elementwise) under a zero-mean Gaussian (Balle 2018, eq. 8)."""
+    """Bits (elementwise) of the unit-wide bin around `value` under a zero-mean Gaussian (Balle 2018, eq. 8)."""
     value = value.abs()
     inverse = torch.rsqrt(torch.full_like(sigma, 2.0)) / sigma
     upper = torch.special.erfc((value - 0.5) * inverse)
@@ -30,7 +30,7 @@ def gaussian_bits(value: Tensor, sigma: Tensor) -> Tensor:
 
 
 def quantise(value: Tensor, training: bool) -> Tensor:
-    """What the entropy models see: uniform noise in training (Balle 2017), else integers."""
+    """Quantisation as entropy models see it: additive uniform noise in training (Balle 2017), else rounding."""
     return value + torch.rand_like(value) - 0.5 if training else torch.round(value)
 
 

@@ -1,6 +1,6 @@
-"""What is added to a first picture of the latents (Lee 2019: quality enhancement).
+"""The refinement: a network that adds to a first picture of the latents (quality enhancement, Lee 2019).
 
-A network looks at the features that the first picture was made from and at all that the file says about the latents.
+It sees the features that the first picture was made from, and all that the file says about the latents.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from lcomp.networks.roles import Role, give_role
 from lcomp.networks.scale import LatentScale
 
 FINE = 4
-"""Pixels per cell of the last part of the network, in both directions."""
+"""Side in pixels of the patches (pixel-unshuffle) that become one position of the networks' 1/4-resolution stage."""
 
 
 class Evidence(NamedTuple):
@@ -27,24 +27,25 @@ class Evidence(NamedTuple):
 
 
 class Painted(NamedTuple):
-    """A picture and what it was made from."""
+    """A picture and the features that it was made from."""
 
     x_hat: Tensor  # [B, 3, H, W]
-    features: Tensor  # [B, C, H/8, W/8]: what a network knows of the picture before its last layer
+    features: Tensor  # [B, C, H/8, W/8]: input of the last layers at 1/8 resolution
 
 
 class RefinementOutput(NamedTuple):
-    """What is to be added to a picture, and what it was made from."""
+    """What is to be added to a picture, and the features that it was made from."""
 
     added: Tensor  # [B, 3, H, W], in units of `expected_error`
     features: Tensor  # [B, C, H/8, W/8]
-    fine: Tensor  # [B, F, H/4, W/4]: the same in the last part of the network
+    fine: Tensor  # [B, F, H/4, W/4]: the same at 1/4 resolution
 
 
 def expected_error(w: Tensor) -> Tensor:
-    """Root mean squared error [B, 1, 1, 1] that a photograph has at quality weights w [B, 9], in [-1, 1], roughly.
+    """Typical RMSE [B, 1, 1, 1] of a photograph at quality weights w [B, 9], for samples in [-1, 1].
 
-    28 dB at q = 1 and 1.8 dB more with every step: what is added is expressed in it, so that all qualities train alike.
+    28 dB at q = 1 and 1.8 dB more with every step. Networks predict what they add in this unit, so that all
+    qualities train alike.
     """
     points = torch.arange(w.shape[1] - 1, device=w.device, dtype=w.dtype)
     level = w[:, :-1] @ points - 4 * w[:, -1]
@@ -52,7 +53,7 @@ def expected_error(w: Tensor) -> Tensor:
 
 
 class Refinement(nn.Module):
-    """A network that adds to a picture.
+    """The refinement network: adds to a picture, at 1/8 and then at 1/4 of its resolution.
 
     features of the picture [B, C, 2h, 2w] ----------.
     symbols, scales [B, 2M, h, w] - 1x1 - shuffle 2 -+- 1x1 - blocks = h -- 3x3 - shuffle 8 ----+-> added
@@ -81,7 +82,7 @@ class Refinement(nn.Module):
     ) -> RefinementOutput:
         """What to add to the picture `first` of latents [B, M, h, w], at quality weights w [B, 9].
 
-        `noise` is [B, N, 2h, 2w]; `conditions` [B, 8 + ...] are w and what else the blocks are told.
+        `noise` is [B, N, 2h, 2w]; `conditions` [B, 9 + ...] are w and what else the blocks are told.
         """
         seen = torch.cat([evidence.symbols / scale.spread(w), evidence.scales / 16], 1)
         hints = F.pixel_shuffle(self.hints(seen), 2)
@@ -95,6 +96,6 @@ class Refinement(nn.Module):
 
 
 def no_noise(y_hat: Tensor) -> Tensor:
-    """The noise [B, 0, 2h, 2w] of a network without any, for latents [B, M, h, w]."""
+    """Empty noise [B, 0, 2h, 2w], for a network without noise channels and latents [B, M, h, w]."""
     batch, _, height, width = y_hat.shape
     return y_hat.new_empty(batch, 0, 2 * height, 2 * width)

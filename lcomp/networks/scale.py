@@ -1,4 +1,4 @@
-"""Statistics of the latents that the networks are expressed in."""
+"""Spread and gain of the latents: the statistics that the networks' inputs and outputs are normalised by."""
 
 import math
 
@@ -33,7 +33,7 @@ class LatentScale(nn.Module):
         return self.z_log_gain(w).exp()
 
     def deviation(self, w: Tensor) -> Tensor:
-        """Expected standard deviation [B, M, 1, 1] of the scaled latents."""
+        """Expected standard deviation [B, M, 1, 1] of the scaled latents at quality weights w [B, 9], in steps."""
         return self.std[None, :, None, None] * self.gain(w)
 
     def spread(self, w: Tensor) -> Tensor:

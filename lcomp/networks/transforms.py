@@ -44,13 +44,13 @@ class Analysis(nn.Module):
     def forward(self, x: Tensor, w: Tensor, scale: LatentScale) -> Tensor:
         """Latents y [B, M, H/16, W/16] of pictures x [B, 3, H, W] in [-1, 1]; H and W multiples of 16."""
         h = self.low(self.down(self.features(x, w)), w)
-        # the block transform meets pixels in full precision: at 40 dB the DC path must be right to 1 %
+        # the block transform runs in full precision: at 40 dB the DC must be right to 1 %
         with torch.autocast(x.device.type, enabled=False):
             linear = F.conv2d(x.float(), self.linear, stride=STRIDE)
             return (linear + self.leave(h.float()) * scale.std[None, :, None, None]) * scale.gain(w)
 
     def features(self, x: Tensor, w: Tensor) -> Tensor:
-        """What the network finds in pictures at 1/8 of the resolution [B, C, H/8, W/8]."""
+        """Features [B, C, H/8, W/8] of pictures x [B, 3, H, W], at quality weights w [B, 9]."""
         fine = self.fine_enter(F.pixel_unshuffle(x, FINE).contiguous(memory_format=torch.channels_last))
         fine = self.fine(F.leaky_relu(fine, 0.1), w)
         h = self.enter(F.pixel_unshuffle(x, PATCH).contiguous(memory_format=torch.channels_last))
@@ -88,7 +88,7 @@ class Draft(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """g_s: what a file says about the latents to a picture; a draft made of y_hat, and a refinement."""
+    """g_s: latents to a picture in two stages, a draft from y_hat and a refinement from symbols and scales."""
 
     def __init__(self, config: BackboneConfig) -> None:
         super().__init__()

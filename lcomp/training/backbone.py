@@ -1,4 +1,4 @@
-"""Training the backbone, its hyperprior and, beside them, the context model and a larger decoder."""
+"""Training of the backbone and its hyperprior, jointly with the context model and a larger decoder."""
 
 import dataclasses
 from collections.abc import Callable
@@ -26,7 +26,7 @@ from lcomp.zoo.registry import read_architecture, read_refinement
 
 
 def trained_family(folder: Path) -> Family:
-    """The averaged weights of the run in `folder`; raises LcompError where it holds none of a backbone."""
+    """The averaged (EMA) weights of the run in `folder`; raises LcompError where it holds none of a backbone."""
     state = read_checkpoint(folder, torch.device("cpu"))
     try:
         context = ContextConfig(**state["context"]) if state["context"] else None
@@ -39,9 +39,9 @@ def trained_family(folder: Path) -> Family:
 
 
 class BackboneRun(TrainingRun[Family]):
-    """Training of g_a, g_s, h_a, h_s, a context model and a larger decoder.
+    """Joint training of g_a, g_s, h_a, h_s, h_c, a context model and a larger decoder.
 
-    It starts from its checkpoint; without one from the trained family `start`, or from the principal components.
+    It resumes its checkpoint; without one it starts from the trained family `start`, or from principal components.
     """
 
     def __init__(
@@ -83,14 +83,14 @@ class BackboneRun(TrainingRun[Family]):
         return relative_cost(rates, x, q, self.metric, self.recipe.shares).mean()
 
     def train_cost(self) -> Tensor:
-        """Relative cost of the next batch of crops."""
+        """Mean relative cost of the next batch of crops, with its graph."""
         stage = self.recipe.stage(self.progress)
         x = to_signal(self.pool.crops(stage.batch, stage.crop, self.random))
         return self.cost(x, stratified_qualities(stage.batch, self.random).to(self.device))
 
     @torch.no_grad()
     def validate(self) -> float:
-        """Cost of the averaged weights on the centre of every validation picture."""
+        """Mean relative cost of the averaged weights on the centre of every validation picture."""
         mean, costs = [], []
         q = torch.tensor(VALIDATION_QUALITIES, device=self.device)
         for crop in self.held_out:
@@ -103,7 +103,7 @@ class BackboneRun(TrainingRun[Family]):
         return sum(mean) / len(mean)
 
     def notes(self) -> str:
-        """The cost of each model that is trained together."""
+        """The validation cost of each of the models that are trained jointly."""
         return (
             ""
             if self.latest is None

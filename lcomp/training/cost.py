@@ -17,8 +17,8 @@ REFERENCE_COST = {
 }
 """Bits per pixel + lmbda * distortion at q = 1..8 that costs are relative to, by metric.
 
-The first two are VTM's lowest on Kodak, from its published curve (CompressAI); the third is what `autoregressive`,
-tuned for the squared error, takes on the validation crops.
+The first two are the lowest along VTM's published curve on Kodak (CompressAI); the third is that of `autoregressive`,
+trained for squared error, on the validation crops.
 """
 
 
@@ -28,12 +28,12 @@ def reference_bpp(q: Tensor, metric: str) -> Tensor:
 
 
 def tamed(cost: Tensor, wild: float) -> Tensor:
-    """Costs [B] as they are up to `wild`, beyond with their logarithm: crops of noise cost hundreds."""
+    """Costs [B] unchanged up to `wild`, growing logarithmically beyond, because crops of noise cost hundreds."""
     return torch.where(cost > wild, wild * (1 + (cost.clamp_min(wild) / wild).log()), cost)
 
 
 class Costs(NamedTuple):
-    """Costs [B] of what there is of entropy models and decoders, or their means, relative to VTM's on Kodak."""
+    """Costs [B] of the pairs of entropy model and decoder, or their means, relative to `reference_bpp`."""
 
     hyperprior: Tensor  # with g_s
     autoregressive: Tensor  # y coded in context, with g_s
@@ -41,12 +41,12 @@ class Costs(NamedTuple):
 
 
 def bits_per_pixel(bits: Tensor, x: Tensor) -> Tensor:
-    """Bits [B] of pictures x [B, 3, H, W] per pixel."""
+    """Bits per pixel [B] of bits [B] for pictures x [B, 3, H, W]."""
     return bits / (x.shape[2] * x.shape[3])
 
 
 def distortions(rates: Rates, x: Tensor, q: Tensor, metric: str) -> tuple[Tensor, Tensor]:
-    """What the distortions [B] of g_s and of the larger decoder are worth, in bits per pixel."""
+    """Lmbda times the distortion [B] of g_s and of the larger decoder, in bits per pixel."""
     objective = OBJECTIVES[metric]
     plain = objective.lmbda(q) * objective.distortion(rates.x_hat, x)
     if rates.enhanced is rates.x_hat:
@@ -55,7 +55,7 @@ def distortions(rates: Rates, x: Tensor, q: Tensor, metric: str) -> tuple[Tensor
 
 
 def relative_costs(rates: Rates, x: Tensor, q: Tensor, metric: str) -> Costs:
-    """Costs [B] of pictures x [B, 3, H, W] in [-1, 1] at qualities q [B], model by model."""
+    """Relative costs [B] of pictures x [B, 3, H, W] in [-1, 1] at qualities q [B], model by model."""
     alone, context = (bits_per_pixel(bits + rates.bits_z, x) for bits in (rates.bits_y, rates.bits_context))
     plain, enhanced = distortions(rates, x, q, metric)
     reference = reference_bpp(q, metric)
@@ -65,9 +65,9 @@ def relative_costs(rates: Rates, x: Tensor, q: Tensor, metric: str) -> Costs:
 
 
 def relative_cost(rates: Rates, x: Tensor, q: Tensor, metric: str, shares: Shares) -> Tensor:
-    """Cost [B] of pictures x [B, 3, H, W] in [-1, 1] at qualities q [B], relative to VTM's on Kodak.
+    """Cost [B] of pictures x [B, 3, H, W] in [-1, 1] at qualities q [B], relative to `reference_bpp`.
 
-    A mean over what there is of entropy models and decoders: the latents serve all.
+    Averaged over entropy models and decoders by their `shares`, because the same latents serve all.
     """
     bpp = bits_per_pixel(rates.bits_y.lerp(rates.bits_context, shares.context) + rates.bits_z, x)
     plain, enhanced = distortions(rates, x, q, metric)

@@ -75,7 +75,7 @@ class Pool:
     """All pictures as one uint8 tensor on a device."""
 
     def __init__(self, files: list[Path], device: torch.device) -> None:
-        # the limits of the library are for all threads: none must take them back while others read
+        # Pillow's limits are process-wide: set once here, so that no thread resets them while others read
         with pixel_limit(MAX_PIXELS), ThreadPoolExecutor() as executor:
             pictures = list(executor.map(read_tensor, files))
         self.sizes = [(picture.shape[1], picture.shape[2]) for picture in pictures]
@@ -88,7 +88,10 @@ class Pool:
         return self.pixels[self.starts[index] : self.starts[index + 1]].view(3, height, width)
 
     def crops(self, batch: int, side: int, random: np.random.Generator) -> Tensor:
-        """Random flipped crops, uint8 [batch, 3, side, side]; pictures drawn by their area."""
+        """Random crops, uint8 [batch, 3, side, side], mirrored at random; pictures are drawn in proportion to area.
+
+        Raises LcompError where no picture is large enough.
+        """
         weights = np.array([(h * w if min(h, w) >= side else 0) for h, w in self.sizes], np.float64)
         if not weights.any():
             raise LcompError(f"no training picture is {side} pixels wide and high")
@@ -102,7 +105,7 @@ class Pool:
 
 
 def stratified_qualities(batch: int, random: np.random.Generator) -> Tensor:
-    """Random qualities [batch] in [1, 8], one in each of `batch` equal parts of the range."""
+    """Stratified random qualities [batch] in [1, 8]: one in each of `batch` equal parts of the range."""
     return torch.from_numpy(1 + 7 * (np.arange(batch) + random.random(batch)) / batch).float()
 
 
@@ -112,7 +115,7 @@ def to_signal(pixels: Tensor) -> Tensor:
 
 
 def centres(pool: Pool, most: int, multiple: int) -> list[Tensor]:
-    """The centre of every picture that is large enough, uint8 [1, 3, side, side]; sides are multiples up to `most`.
+    """Centre crops of all pictures that are large enough, uint8 [1, 3, side, side]; sides are multiples up to `most`.
 
     Raises LcompError where all are smaller than one `multiple`.
     """
@@ -128,5 +131,5 @@ def centres(pool: Pool, most: int, multiple: int) -> list[Tensor]:
 
 
 def validation_crops(pool: Pool) -> Iterator[Tensor]:
-    """The centre of every picture as [1, 3, H, W] in [-1, 1]; raises LcompError where all are too small."""
+    """Centre crops of all pictures as [1, 3, H, W] in [-1, 1]; raises LcompError where all are too small."""
     return map(to_signal, centres(pool, VALIDATION_SIDE, 64))

@@ -1,4 +1,4 @@
-"""Training a decoder of its own on the frozen latents of its backbone."""
+"""Training of a post-filter that invents nothing (`sr`), on the frozen latents of its backbone."""
 
 from collections.abc import Callable
 
@@ -20,11 +20,11 @@ from lcomp.zoo.registry import ModelInfo
 HALF_VALIDATION = (0.7, 1.5)
 
 ERROR_FLOOR = 0.5
-"""Squared error added to that of the backbone's decoder, so that crops that are all but perfect weigh little."""
+"""Added to the squared error of the backbone's decoder, so that crops that are all but perfect weigh little."""
 
 
 class DecoderModel(nn.Module):
-    """The trained part: names its network as the backbone does."""
+    """The trained part, under the name `g_s` as in the backbone."""
 
     def __init__(self, g_s: Enhancer) -> None:
         super().__init__()
@@ -32,9 +32,10 @@ class DecoderModel(nn.Module):
 
 
 class DecoderRun(TrainingRun[DecoderModel]):
-    """Training of the decoder of `info`; everything else stays as it is.
+    """Training of the decoder of `info`; everything else is frozen.
 
-    It starts from its checkpoint; without one from the decoder `start`, or from adding nothing to the backbone's g_s.
+    It resumes its checkpoint; without one it starts from the decoder `start`, or from adding nothing to the backbone's
+    g_s. Raises ModelError for a model or a recipe without what it needs.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class DecoderRun(TrainingRun[DecoderModel]):
             self.errors = torch.compile(self.error, dynamic=False)
 
     def choose_codec(self) -> LoadedModel:
-        """What the next crop is coded with."""
+        """The codec of the next crop: with the context model, or the hyperprior alone."""
         return self.plain_codec if self.random.random() < self.crops.hyperprior else self.codec
 
     def error(self, coded: Coded, half: bool) -> Tensor:
@@ -83,7 +84,7 @@ class DecoderRun(TrainingRun[DecoderModel]):
         return self.relative_error(self.model, coded, half)
 
     def relative_error(self, model: DecoderModel, coded: Coded, half: bool) -> Tensor:
-        """Squared error of crops [B] under a decoder, relative to that of the backbone's."""
+        """Squared error of crops [B] under a decoder, relative to that of the backbone's own."""
         evidence, networks = evidence_floats(coded.evidence), self.codec.transforms.networks
         w, nothing = quality_weights(coded.quality), no_noise(evidence.y_hat)
         with self.autocast():

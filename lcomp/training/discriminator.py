@@ -1,4 +1,4 @@
-"""The opponent of the `gan` decoder: tells the originals from what it makes, knowing the mse decoder's picture."""
+"""The discriminator of `gan`: tells originals from decoded pictures, conditioned on the mse decoder's picture."""
 
 import torch
 from torch import Tensor, nn
@@ -8,11 +8,11 @@ from torch.nn.utils.parametrizations import spectral_norm
 from lcomp.networks.refinement import expected_error
 
 FINE = 4
-"""Pixels per cell of the first layer, in both directions."""
+"""Factor of the pixel-unshuffle before the first layer."""
 
 
 class Discriminator(nn.Module):
-    """Patches of 1/16 the resolution, judged one by one (Isola 2017), with spectral normalisation (Miyato 2018).
+    """PatchGAN at 1/16 of the resolution (Isola 2017) with spectral normalisation (Miyato 2018).
 
     difference to x_mse, in expected errors --.
     x_mse ------------------------------------+- unshuffle 4 - 3x3 - 3x3/2 - 3x3 - 3x3/2 - 3x3 -> logits
@@ -27,7 +27,7 @@ class Discriminator(nn.Module):
         self.leave = spectral_norm(nn.Conv2d(2 * width, 1, 3, padding=1))
 
     def forward(self, x: Tensor, x_mse: Tensor, w: Tensor) -> list[Tensor]:
-        """Outputs of all layers for pictures x [B, 3, H, W] in [-1, 1], the logits [B, 1, H/16, W/16] last."""
+        """Outputs of all layers for x, given x_mse, [B, 3, H, W] in [-1, 1]; the logits [B, 1, H/16, W/16] last."""
         pair = torch.cat([(x - x_mse) / expected_error(w), x_mse], 1)
         h = F.pixel_unshuffle(pair, FINE).contiguous(memory_format=torch.channels_last)
         outputs = []
@@ -38,6 +38,6 @@ class Discriminator(nn.Module):
 
 
 def feature_distance(ours: list[Tensor], theirs: list[Tensor]) -> Tensor:
-    """Mean distance [B] of the hidden layers for pictures made and original (feature matching, Salimans 2016)."""
+    """Feature matching (Salimans 2016): mean L1 distance [B] of hidden layers, decoded against original."""
     pairs = zip(ours[:-1], theirs[:-1], strict=True)
     return torch.stack([(a.float() - b.float().detach()).abs().mean((1, 2, 3)) for a, b in pairs]).mean(0)

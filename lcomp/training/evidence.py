@@ -1,4 +1,4 @@
-"""Coded crops of training pictures: what decoders are trained on, as the codec itself would write it."""
+"""Coded crops of training pictures, which post-filters are trained on: as the codec itself would write them."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -29,19 +29,19 @@ class Coded(NamedTuple):
 
 
 def evidence_floats(evidence: Evidence) -> Evidence:
-    """What networks take, of what is stored."""
+    """Stored evidence as the floats that networks take."""
     return Evidence(*(tensor.float() for tensor in evidence))
 
 
 def half_size(x: Tensor) -> Tensor:
-    """Pictures [B, 3, H, W] (uint8) at half their size, as the encoder makes them."""
+    """Pictures x (uint8 [B, 3, H, W]) at half their size, resampled as the encoder does."""
     small = [torch.from_numpy(halve(picture.permute(1, 2, 0).cpu().numpy()).copy()) for picture in x]
     return torch.stack(small).permute(0, 3, 1, 2).to(x.device)
 
 
 @torch.no_grad()
 def code(codec: LoadedModel, x: Tensor, quality: Tensor, half: bool) -> Coded:
-    """Code crops x (uint8 [B, 3, H, W]) at qualities [B], at half their size if asked to."""
+    """Code crops x (uint8 [B, 3, H, W]) at qualities [B], at `half` size if asked to."""
     search = SymbolSearch(codec, DEFAULT_EFFORT)
     steps = [round(q * QUALITY_STEPS) for q in quality.tolist()]
     signal = to_signal(half_size(x) if half else x)
@@ -60,16 +60,17 @@ def code(codec: LoadedModel, x: Tensor, quality: Tensor, half: bool) -> Coded:
 
 
 def join(parts: list[Coded]) -> Coded:
-    """Crops of one size in one batch."""
+    """Concatenate crops of one size into a batch."""
     evidence = Evidence(*(torch.cat(tensors) for tensors in zip(*(part.evidence for part in parts), strict=True)))
     rest = (torch.cat([getattr(part, name) for part in parts]) for name in ("x", "quality", "error"))
     return Coded(evidence, *rest)
 
 
 class Store:
-    """Coded random crops, of which some are replaced by new ones all the time.
+    """A replay buffer of coded random crops, whose oldest one `renew` replaces.
 
-    Batches hold one crop of each of `batch` equal parts of the range of qualities; `choose` says what codes the next.
+    Batches are stratified: they hold one crop from each of `batch` equal parts of the range of qualities. `choose` says
+    which model codes the next crop.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class Store:
         self.crops = [self.fresh() for _ in range(batch * rounds)]
 
     def fresh(self) -> Coded:
-        """A new crop, of the part of the range whose turn it is."""
+        """A new crop, from the part of the range whose turn it is."""
         low, high = self.range
         q = low + (high - low) * (self.made % self.batch + self.random.random()) / self.batch
         self.made += 1
@@ -102,13 +103,13 @@ class Store:
         self.crops[place] = self.fresh()
 
     def draw(self) -> Coded:
-        """A random batch."""
+        """A random stratified batch."""
         rounds = self.random.integers(self.rounds, size=self.batch)
         return join([self.crops[turn * self.batch + part] for part, turn in enumerate(rounds)])
 
 
 def held_out(pool: Pool, codec: LoadedModel, qualities: tuple[float, ...], side: int, half: bool) -> Iterator[Coded]:
-    """The centres of validation pictures, at all the qualities; raises LcompError where all are too small."""
+    """Coded centre crops of validation pictures, each at all qualities; raises LcompError where all are too small."""
     for x in centres(pool, side, 128):
         quality = torch.tensor(qualities, device=x.device)
         yield code(codec, x.expand(len(quality), -1, -1, -1), quality, half)

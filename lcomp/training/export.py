@@ -23,7 +23,7 @@ from lcomp.zoo.weights import fingerprint, half_precision, read_tensors
 
 
 def replace_files(contents: dict[Path, bytes]) -> None:
-    """Write several files, each of which takes its place only when all are written."""
+    """Write several files to temporary names; they are renamed only when all are complete."""
     with contextlib.ExitStack() as stack:
         for path, data in contents.items():
             write_all(stack.enter_context(replacing(path)), data)

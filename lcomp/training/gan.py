@@ -1,4 +1,4 @@
-"""Training the texture of the `gan` decoder against a discriminator, on the frozen latents of its backbone."""
+"""Adversarial training of the texture of the `gan` decoder, on the frozen latents of its backbone."""
 
 import copy
 import math
@@ -25,16 +25,16 @@ from lcomp.training.statistics import LUMA_CHROMA, bands, seen, statistics_dista
 from lcomp.zoo.registry import ModelInfo
 
 LEAST_WEIGHT = 0.1
-"""Of the opponent, at the highest qualities."""
+"""Weight of the adversarial terms at the highest qualities."""
 
 SAMPLES = 12
-"""Validation crops that samples are shown of."""
+"""Validation crops on the sheet of samples."""
 
 VALIDATION_QUALITIES = (1.0, 2.0, 3.0, 5.0, 8.0)
 
 
 class Trained(nn.Module):
-    """The trained part: named so that its layers are trained like those of transforms."""
+    """The trained part, under the name `g_s` as in the backbone."""
 
     def __init__(self, texture: Enhancer) -> None:
         super().__init__()
@@ -42,19 +42,19 @@ class Trained(nn.Module):
 
 
 def realism_weight(quality: Tensor, recipe: Adversarial) -> Tensor:
-    """Weight [B] of the opponent at qualities [B]."""
+    """Weight [B] of the adversarial terms at qualities [B]: 1 up to `full`, falling to LEAST_WEIGHT at `least`."""
     return ((recipe.least - quality) / (recipe.least - recipe.full)).clamp(LEAST_WEIGHT, 1)
 
 
 @torch.no_grad()
 def tone(network: Enhancer, recipe: Adversarial, inverse: bool = False) -> None:
-    """Have a network add as many times what it adds as its recipe says, by its last layers; or undo that."""
+    """Fold the recipe's factors for brightness, colour and finest detail into a network's last layers; or undo that."""
     rows, factors = torch.tensor(LUMA_CHROMA), torch.tensor((recipe.brightness, recipe.colour, recipe.colour))
     mix = rows.T @ torch.diag(1 / factors if inverse else factors) @ rows
     finest = 1 / recipe.finest if inverse else recipe.finest
     for layer in (network.refinement.leave, network.refinement.fine_leave, network.twice):
         assert layer.bias is not None
-        side = math.isqrt(layer.out_channels // 3)  # of the pixels that the channels become
+        side = math.isqrt(layer.out_channels // 3)  # of the cell of pixels that the channels are shuffled to
         for parameter in (layer.weight, layer.bias):
             toned = (mix.to(parameter) @ parameter.reshape(3, -1)).view(3, side // 2, 2, side // 2, 2, -1)
             mean = toned.mean((2, 4), keepdim=True)
@@ -62,10 +62,10 @@ def tone(network: Enhancer, recipe: Adversarial, inverse: bool = False) -> None:
 
 
 class Figures(NamedTuple):
-    """What a validation of one quality shows."""
+    """What a validation shows of one quality."""
 
     quality: float
-    loss: float  # of PSNR against the mse decoder, dB
+    loss: float  # loss of PSNR against the mse decoder, in dB
     energy: float  # of the finest band relative to the original's
     energy_mse: float  # the same of the mse decoder
     statistics: float  # distance of local energies relative to the mse decoder's
@@ -76,10 +76,10 @@ class Figures(NamedTuple):
 
 
 class GanRun(TrainingRun[Trained]):
-    """Training of the texture of `info`; everything else stays as it is.
+    """Training of the texture of `info`; everything but it and the discriminator is frozen.
 
-    It starts from its checkpoint; without one from the exported texture `start`, against a new discriminator, or from
-    adding nothing.
+    It resumes its checkpoint; without one it starts from the exported texture `start`, against a new discriminator, or
+    from adding nothing. Raises ModelError for a model or a recipe without what it needs.
     """
 
     def __init__(self, info: ModelInfo, setting: Setting, start: Enhancer | None = None) -> None:
@@ -118,7 +118,7 @@ class GanRun(TrainingRun[Trained]):
             self.judge = torch.compile(self.discriminator.forward, dynamic=False)
 
     def pictures(self, model: Trained, coded: Coded, half: bool) -> Enhanced:
-        """The mse decoder's pictures of crops and the texture to add."""
+        """The mse decoder's pictures of crops [B, 3, H, W], and the texture to add."""
         evidence = evidence_floats(coded.evidence)
         rows, columns = (2 * side for side in evidence.y_hat.shape[2:])
         noise = (torch.rand(len(coded.x), model.g_s.config.noise, rows, columns, device=self.device) - 0.5) * 12**0.5
@@ -128,7 +128,7 @@ class GanRun(TrainingRun[Trained]):
         return enhanced
 
     def train_cost(self) -> Tensor:
-        """Cost of the decoder on the next batch, after a step of the discriminator."""
+        """Generator cost on the next batch, after one step of the discriminator (hinge loss)."""
         half = self.step % self.crops.half_every == 0
         store = self.half if half else self.plain
         store.renew()
@@ -136,7 +136,7 @@ class GanRun(TrainingRun[Trained]):
         x, w = to_signal(coded.x), quality_weights(coded.quality)
         x_mse, texture = self.make(self.model, coded, half)
         made = x_mse + texture
-        if half:  # a part of it, to save time
+        if half:  # a random quarter of each crop, to save time
             top, left = self.random.integers(0, x.shape[2] // 2, size=2)
             rows, columns = slice(top, top + x.shape[2] // 2), slice(left, left + x.shape[3] // 2)
             x, x_mse, made = (picture[..., rows, columns] for picture in (x, x_mse, made))
@@ -181,14 +181,14 @@ class GanRun(TrainingRun[Trained]):
         )
 
     def shown(self) -> Trained:
-        """The averaged weights, toned: what is exported."""
+        """The averaged weights with the recipe's tone folded in: what is exported."""
         model = copy.deepcopy(self.average)
         tone(model.g_s, self.adversarial)
         return model
 
     @torch.no_grad()
     def textures(self) -> list[Figures]:
-        """What the network does to validation pictures, for each quality."""
+        """What the texture does to validation pictures, by quality."""
         collected, model = [], self.shown()
         for coded in self.held_out:
             x, unit = to_signal(coded.x), expected_error(quality_weights(coded.quality))
@@ -208,7 +208,7 @@ class GanRun(TrainingRun[Trained]):
         ]
 
     def validate(self) -> float:
-        """Distance of the local energies from the originals', relative to the mse decoder's, mean over qualities."""
+        """Distance of local energies from the originals', relative to the mse decoder's; mean over qualities."""
         self.latest = self.textures()
         return sum(one.statistics for one in self.latest) / len(self.latest)
 
@@ -221,7 +221,7 @@ class GanRun(TrainingRun[Trained]):
 
     @torch.no_grad()
     def write_samples(self) -> None:
-        """Validation crops in `samples.png`: the original, the mse decoder's and ours, one row each, at q = 1."""
+        """Write `samples.png`: per validation crop at q = 1 a row of original, mse decoder's picture and ours."""
         rows, model = [], self.shown()
         for coded in self.held_out[:SAMPLES]:
             enhanced = self.pictures(model, coded, half=False)
@@ -232,11 +232,11 @@ class GanRun(TrainingRun[Trained]):
         Image.fromarray(pixels).save(self.folder / "samples.png")
 
     def describe(self) -> dict[str, Any]:
-        """The discriminator."""
+        """The discriminator and its optimiser, which the checkpoint holds too."""
         return {"discriminator": self.discriminator.state_dict(), "opponent": self.opponent.state_dict()}
 
     def load(self) -> None:
-        """Go on from the checkpoint, discriminator included."""
+        """Resume the checkpoint, discriminator included; raises LcompError for that of another model."""
         super().load()
         state = read_checkpoint(self.folder, self.device)
         try:

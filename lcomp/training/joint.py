@@ -1,4 +1,4 @@
-"""Everything that is trained together: the backbone, its hyperprior, the context model and the larger decoder on it."""
+"""What is trained jointly: the backbone, its hyperprior, the context model and the larger decoder."""
 
 import math
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from lcomp.zoo.registry import METRICS
 
 
 class Rates(NamedTuple):
-    """Result of a training pass."""
+    """Pictures and rates of a training pass."""
 
     x_hat: Tensor  # [B, 3, H, W], of g_s
     enhanced: Tensor  # [B, 3, H, W], of the larger decoder; x_hat where there is none
@@ -50,8 +50,8 @@ class Family(nn.Module):
     def forward(self, x: Tensor, q: Tensor) -> Rates:
         """Training pass on x [B, 3, H, W] in [-1, 1] (multiples of 64) at qualities q [B].
 
-        Rates and h_s see uniform noise; the context and the decoders see the symbols that the encoder would choose, the
-        latter with a straight-through gradient (Minnen 2020).
+        Rates and h_s see additive uniform noise; the context model and the decoders see the symbols that the encoder's
+        RDOQ would choose, the decoders with a straight-through gradient (Minnen 2020).
         """
         w, backbone = quality_weights(q), self.backbone
         y = backbone.g_a(x, w, backbone.scale)

@@ -1,4 +1,4 @@
-"""Training recipes, the `[training]` table of a model's TOML, and which models are trained together by them."""
+"""Training recipes, the `[training]` table of a model's TOML, and which models are trained jointly by them."""
 
 import math
 import re
@@ -29,11 +29,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class Shares:
-    """What counts how much where a backbone is trained with models beside it (`[training.shares]`)."""
+    """Weights in the cost where a backbone is trained jointly with other models (`[training.shares]`)."""
 
-    context: float  # weight of the rate in context; the rest is that of the hyperprior alone
-    decoder: float  # weight of the larger decoder's error; the rest is that of g_s alone
-    wild: float  # relative cost from which on a crop's grows with its logarithm only
+    context: float  # weight of the rate under the context model; the rest is that of the hyperprior alone
+    decoder: float  # weight of the larger decoder's distortion; the rest is that of g_s alone
+    wild: float  # relative cost beyond which that of a crop grows only logarithmically
 
     def __post_init__(self) -> None:
         if not (0 <= self.context <= 1 and 0 <= self.decoder <= 1 and 0 < self.wild < math.inf):
@@ -42,14 +42,14 @@ class Shares:
 
 @dataclass(frozen=True)
 class CodedCrops:
-    """What a decoder is trained on: crops as the codec itself writes them (`[training.crops]`)."""
+    """What a post-filter is trained on: crops as the codec itself writes them (`[training.crops]`)."""
 
-    plain_low: float  # range of the qualities of pictures coded at their size
+    plain_low: float  # range of the qualities of pictures coded at full size
     plain_high: float
-    half_low: float  # and of those coded at half of it
+    half_low: float  # and of those coded at half size
     half_high: float
     half_every: int  # one step in so many is for the latter
-    rounds: int  # batches of coded crops that are kept
+    rounds: int  # batches of coded crops that the replay buffer keeps
     hyperprior: float = 0.0  # share of the crops that are coded without the context model
 
     def __post_init__(self) -> None:
@@ -61,12 +61,12 @@ class CodedCrops:
 
     @property
     def plain(self) -> tuple[float, float]:
-        """Range of the qualities of pictures coded at their size."""
+        """Range of the qualities of pictures coded at full size."""
         return self.plain_low, self.plain_high
 
     @property
     def half(self) -> tuple[float, float]:
-        """Range of the qualities of pictures coded at half of it."""
+        """Range of the qualities of pictures coded at half size."""
         return self.half_low, self.half_high
 
 
@@ -75,16 +75,16 @@ class Adversarial:
     """How texture is learned against a discriminator, and how much of it is shown (`[training.adversarial]`)."""
 
     width: int  # of the discriminator's first layer
-    rate: float  # its learning rate (Heusel 2017: two time scales)
+    rate: float  # its learning rate (two time-scale update rule, Heusel 2017)
     error: float  # weights in the cost: squared error relative to the mse decoder's,
-    statistics: float  # difference of local energies,
-    matching: float  # of the discriminator's features,
-    judgement: float  # and its judgement
-    full: float  # quality up to which the discriminator counts in full,
-    least: float  # and that from which on it counts a tenth: where errors cannot be seen there is nothing to invent
-    brightness: float  # how much of what was learned is shown: a grain of brightness looks like detail,
+    statistics: float  # distance of local energies (Wasserstein distortion),
+    matching: float  # feature matching,
+    judgement: float  # and the discriminator's judgement (adversarial loss)
+    full: float  # quality up to which the discriminator has its full weight,
+    least: float  # and that from which on it has a tenth: where errors are invisible there is nothing to invent
+    brightness: float  # how much of the learned texture is shown: a grain of brightness looks like detail,
     colour: float  # one of colours does not;
-    finest: float  # what differs from the mean of its 2x2 pixels counts so many times besides
+    finest: float  # further factor of the finest detail: what differs from the mean of its 2x2 pixels
 
     def __post_init__(self) -> None:
         weights = self.rate, self.error, self.statistics, self.matching, self.judgement
@@ -99,7 +99,7 @@ class Adversarial:
 class Recipe:
     """Everything that decides a training run besides the architecture and the data.
 
-    Raises ValueError for what no run can be made of.
+    Raises ValueError for values that no run can use.
     """
 
     minutes: float  # wall-clock length of the whole run, over all resumptions; compiling is not counted
@@ -107,16 +107,16 @@ class Recipe:
     lr_entropy: float  # learning rates at the plateau: convolution weights of the entropy networks (SOAP)
     lr_vectors: float  # per-quality vectors (AdamW)
     lr_small: float  # biases and the linear path of the hyperprior (AdamW)
-    lr_transforms: float = 0.0  # convolution weights of g_a and g_s, where they are trained (SOAP)
+    lr_transforms: float = 0.0  # convolution weights of g_a, g_s and post-filters, where trained (SOAP)
     lr_linear: float = 0.0  # linear paths of g_a and g_s (AdamW)
     warmup: float = 0.02  # fraction of the time in which the rates rise from 0
     decay: float = 0.3  # fraction of the time at the end in which they fall to `floor`
     floor: float = 0.01  # final learning rate relative to the plateau
-    clip: float = 1.0  # largest gradient norm, per group
-    ema: float = 0.9995  # decay of the averaged weights, per step
+    clip: float = 1.0  # gradient clipping: largest norm per parameter group
+    ema: float = 0.9995  # decay per step of the exponential moving average of the weights
     seed: int = 0
     table_crops: int = 1024  # crops that the frequency tables are fitted to, in each round
-    context: str = ""  # of a backbone: the model whose context is trained beside it
+    context: str = ""  # of a backbone: the model whose context model is trained beside it
     decoder: str = ""  # of a backbone: the model whose decoder is trained beside it
     shares: Shares = Shares(context=0.0, decoder=0.0, wild=20.0)  # of a backbone
     crops: CodedCrops | None = None  # of a decoder
@@ -158,7 +158,7 @@ class Recipe:
 
 
 def built(kind: type[Part], table: dict[str, Any]) -> Part:
-    """A stage or recipe of a table; raises TypeError where a value is of another type than its field."""
+    """Build a part of a recipe from its table; raises TypeError where a value is of another type than its field."""
     for field in fields(kind):
         value, wanted = table.get(field.name), field.type
         if value is None or type(value) is wanted or (wanted is float and type(value) is int):
@@ -190,7 +190,7 @@ def read_recipe(path: Path) -> Recipe:
 
 @dataclass(frozen=True)
 class Task:
-    """A model to train, and those that are trained beside it where it is a backbone."""
+    """A model to train, and those that are trained jointly with it where it is a backbone."""
 
     info: ModelInfo
     recipe: Recipe

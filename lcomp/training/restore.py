@@ -1,6 +1,6 @@
 """The inverse of export: installed weights as float networks that training can go on from.
 
-What was rounded for the file stays rounded: 12 bits of the entropy networks, fp16 of the others.
+It does not undo the rounding: to 12 fractional bits in the entropy networks, to fp16 in the others.
 """
 
 from pathlib import Path

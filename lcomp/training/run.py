@@ -1,4 +1,4 @@
-"""A resumable training run, scheduled by wall clock, the same on CPU and GPU."""
+"""A resumable training run, scheduled by wall-clock time, the same on CPU and GPU."""
 
 import copy
 import json
@@ -31,7 +31,7 @@ ParameterGroup = dict[str, Any]
 
 
 class Report(NamedTuple):
-    """What a run reports from time to time."""
+    """What a run reports at every checkpoint."""
 
     step: int
     minutes: float  # spent so far, over all resumptions
@@ -141,10 +141,10 @@ class TrainingRun(ABC, Generic[Model]):
         torch.autograd.backward(loss)
         self.step += 1
         groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
-        # the norm of no parameters would be on the CPU, wherever the others are
+        # gradient clipping; without empty groups, whose norm would be on the CPU wherever the others are
         norms = [nn.utils.clip_grad_norm_(group["params"], self.recipe.clip) for group in groups if group["params"]]
         if not torch.stack(norms).isfinite().all():
-            return loss.detach()  # one bad batch must not spoil the run
+            return loss.detach()  # skip the step: one batch of non-finite gradients must not spoil the run
         for group in groups:
             group["lr"] = group["peak"] * rate
         for optimizer in self.optimizers:
@@ -158,10 +158,10 @@ class TrainingRun(ABC, Generic[Model]):
     def run(self, report: Callable[[Report], None], every: float = 5.0) -> None:
         """Train until the recipe's time is spent; checkpoint, validate and report every `every` minutes."""
         try:
-            # the first step compiles, for minutes on some machines: in the schedule they would stand for the warm-up
+            # outside the schedule: the first step compiles, for minutes on some machines, and would use up the warm-up
             losses = [self.train_step()] if self.progress < 1 else []
         except TorchDynamoException as error:
-            # some versions of torch wrap what went wrong, and name the backend only
+            # some versions of torch wrap the cause in an error that names only the backend
             inner = getattr(error, "inner_exception", None)
             cause = f"{type(inner).__name__}: {first_line(inner)}" if inner else first_line(error)
             raise LcompError(f"the step cannot be compiled ({cause}): use --no-compile") from error
@@ -172,7 +172,7 @@ class TrainingRun(ABC, Generic[Model]):
                 self.minutes = spent + (time.monotonic() - start) / 60
             if time.monotonic() - last > every * 60 or self.progress >= 1:
                 costs = torch.stack(losses)
-                costs = costs[costs.isfinite()]  # steps of the others were skipped
+                costs = costs[costs.isfinite()]  # the other steps were skipped
                 if 2 * len(costs) < len(losses):
                     raise LcompError(f"training diverged at step {self.step}")
                 cost = costs.mean().item()
@@ -213,11 +213,11 @@ class TrainingRun(ABC, Generic[Model]):
         try:
             with replacing(path) as file:
                 torch.save(state, file)
-        except (OSError, RuntimeError) as error:  # torch has an error of its own for a full disk
+        except (OSError, RuntimeError) as error:  # torch raises RuntimeError when the disk is full
             raise LcompError(f"cannot write {path}: {error}") from error
 
     def load(self) -> None:
-        """Go on from the checkpoint; the learning rates are the recipe's, not the checkpoint's.
+        """Resume the checkpoint; the learning rates are the recipe's, not the checkpoint's.
 
         Raises LcompError for the checkpoint of another model.
         """

@@ -17,7 +17,7 @@ LARGEST_SIDE = 768
 
 
 class Side:
-    """Covariance of a weight's gradients along its output or input channels, and its eigenvectors."""
+    """Covariance of a weight's gradients along its output or input channels (Shampoo), and its eigenvectors."""
 
     def __init__(self, covariance: Tensor) -> None:
         self.covariance = covariance
@@ -49,7 +49,7 @@ class Rotation:
         return rows @ rows.T, columns.T @ columns
 
     def observe(self, gradient: Tensor, share: float) -> None:
-        """Move the covariances towards those of a gradient."""
+        """Update the moving averages of the covariances with a gradient."""
         rows, columns = gradient.flatten(1), gradient.flatten(0, 1)
         if self.out is not None:
             self.out.covariance.lerp_(rows @ rows.T, share)
@@ -118,7 +118,7 @@ class Soap(torch.optim.Optimizer):
         momentum.lerp_(rotated, 1 - beta)
         square.lerp_(rotated.square_(), 1 - beta_square)
         scale = (1 - beta_square**step) ** 0.5 / (1 - beta**step)
-        # with equal betas |momentum| <= sqrt(square), but for what a new basis has mixed up
+        # with equal betas |momentum| <= sqrt(square) (Cauchy-Schwarz), except after a change of basis: hence the clamp
         change = rotation.backward((momentum / square.sqrt().add_(1e-10)).clamp_(-1, 1))
         height, width = weight.shape[2:]
         change = change.view(len(weight), height, width, -1).permute(0, 3, 1, 2)
@@ -129,7 +129,7 @@ class Soap(torch.optim.Optimizer):
             self.refresh(state)
 
     def refresh(self, state: dict[str, Any]) -> None:
-        """Turn the state of one weight into the eigenbases of the present covariances."""
+        """Refresh the eigenbases of one weight from its covariances, and move its state into them."""
         rotation: Rotation = state["rotation"]
         momentum = rotation.backward(state["momentum"])
         if rotation.out is not None:

@@ -1,6 +1,6 @@
-"""Where a backbone starts: from other weights, or from a transform codec.
+"""Initialisation of a backbone: from other weights, or as a transform codec.
 
-The latter is the principal components of 16x16 blocks in the linear path.
+The linear paths of the latter are the principal components (KLT) of 16x16 blocks.
 """
 
 import math
@@ -17,7 +17,7 @@ from lcomp.training.data import Pool, to_signal
 from lcomp.types import STRIDE
 
 BLOCKS = 160_000
-"""Blocks the components are computed from."""
+"""Blocks that the principal components are computed from."""
 
 
 def copy_weights(model: nn.Module, known: nn.Module) -> None:
@@ -30,7 +30,7 @@ def copy_weights(model: nn.Module, known: nn.Module) -> None:
 
 @torch.no_grad()
 def start_from_components(model: Hyperprior, pool: Pool, random: np.random.Generator) -> None:
-    """Set the linear paths, the latents' spread, the gains and the prior of z from the training pictures."""
+    """Initialise linear paths, the spread of the latents, the gains and the prior of z from the training pictures."""
     moment = torch.zeros(3 * STRIDE**2, 3 * STRIDE**2, dtype=torch.float64, device=pool.pixels.device)
     side, batch = 16 * STRIDE, 25
     for _ in range(BLOCKS // (batch * 256)):
@@ -47,7 +47,7 @@ def start_from_components(model: Hyperprior, pool: Pool, random: np.random.Gener
     for point in range(QUALITIES):
         gain = 25 * math.sqrt(0.0018 * 100 ** (point / (QUALITIES - 1)))
         model.scale.log_gain.points[point] = math.log(gain)
-    # the prior of z starts at the spread that z has
+    # the prior of z starts from the empirical spread of z
     crops = to_signal(pool.crops(32, side, random))
     for point in range(QUALITIES):
         w = quality_weights(torch.full((len(crops),), 1.0 + point, device=crops.device))

@@ -7,10 +7,10 @@ from torch.nn import functional as F
 from lcomp.encoding.distortion import finest_band
 
 WEIGHTS = (1.6, 0.9, 0.5)
-"""Of the bands of the Laplacian pyramid, the finest first: texture costs the less PSNR the finer it is."""
+"""Weights of the bands of the Laplacian pyramid, finest first: the finer texture is, the less PSNR it costs."""
 
 POOL = 8
-"""Side of the squares that band_energies are taken of, in samples of the band."""
+"""Side of the squares that energies are averaged over, in samples of the band."""
 
 CHROMA = 2.0
 """Weight of the colour differences: texture that is invented per channel would be a coloured grain, which is ugly."""
@@ -24,7 +24,7 @@ LUMA_CHROMA = (
 
 
 def seen(x: Tensor) -> Tensor:
-    """Luma and weighted colour differences [B, 3, H, W] of pictures."""
+    """Luma and weighted colour differences [B, 3, H, W] of RGB pictures [B, 3, H, W]."""
     rows = x.new_tensor(LUMA_CHROMA) * x.new_tensor((1.0, CHROMA, CHROMA))[:, None]
     return F.conv2d(x, rows[:, :, None, None])
 
@@ -39,7 +39,7 @@ def bands(x: Tensor) -> list[Tensor]:
 
 
 def band_energies(band: Tensor, floor: Tensor) -> Tensor:
-    """Root mean squares [B, 3, H/8, W/8] of squares of a band, at least `floor`."""
+    """Local RMS [B, 3, H/8, W/8] of a band [B, 3, H, W], at least `floor`."""
     return (F.avg_pool2d(band.square(), POOL) + floor.square()).sqrt()
 
 

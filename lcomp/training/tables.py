@@ -1,7 +1,7 @@
-"""Frequency tables fitted to what is coded of training pictures.
+"""Frequency tables fitted to the symbols that training pictures are coded with.
 
-Scales are learned with uniform noise in place of rounding; symbols chosen by their cost are zero more often than the
-Gaussian says. Tables and choice depend on each other (entropy-constrained quantisation, Chou 1989), hence the rounds.
+Scales are trained with additive uniform noise in place of rounding, and RDOQ makes more symbols zero than the Gaussian
+predicts. Tables and choice depend on each other (entropy-constrained quantisation, Chou 1989), hence the rounds.
 """
 
 from collections.abc import Callable
@@ -39,21 +39,21 @@ BATCH = 8
 """Crops that the range of qualities is spread over."""
 
 PRIOR = 64.0
-"""Symbols that the Gaussian counts for."""
+"""Pseudo-count of the Gaussian prior: it weighs as much as so many symbols."""
 
 WIDER = (1.0, 1.5, 2.0, 3.0)
-"""Radii that are tried, in relation to the Gaussian's."""
+"""Candidate radii of a table, relative to the Gaussian's."""
 
 
 def expected_bits(table: Table, masses: NDArray[np.float64]) -> float:
-    """Mean bits of symbols with probabilities `masses` of -MAX_RADIUS .. MAX_RADIUS, coded with a table."""
+    """Cross-entropy in bits: symbols with probabilities `masses` of -MAX_RADIUS .. MAX_RADIUS under a table."""
     bits = PRECISION - np.log2(table.frequencies)
     middle = masses[MAX_RADIUS - table.radius : MAX_RADIUS + table.radius + 1]
     return float(middle @ bits[:-1] + (1 - middle.sum()) * (bits[-1] + ESCAPE_BITS))
 
 
 def fitted_table(counts: NDArray[np.int64], scale: int) -> Table:
-    """Table of a scale whose symbols -MAX_RADIUS .. MAX_RADIUS were seen so often; the larger ones count as those."""
+    """Table of a scale from counts of its symbols -MAX_RADIUS .. MAX_RADIUS; larger ones are counted at the ends."""
     masses = counts + counts[::-1] + PRIOR * gaussian_masses(scale_deviation(scale), MAX_RADIUS)
     masses /= masses.sum()
     radius = gaussian_table(scale_deviation(scale)).radius
@@ -66,7 +66,7 @@ def fitted_table(counts: NDArray[np.int64], scale: int) -> Table:
 def count_symbols(
     codec: LoadedModel, rounding: Rdoq, pool: Pool, random: np.random.Generator, crops: int, side: int
 ) -> NDArray[np.int64]:
-    """How often each symbol [TABLES, 2 MAX_RADIUS + 1] is chosen in about so many random crops."""
+    """Histograms [TABLES, 2 MAX_RADIUS + 1] of the symbols that are chosen in about so many random crops."""
     search = SymbolSearch(codec, DEFAULT_EFFORT, rdoq=rounding)
     width = 2 * MAX_RADIUS + 1
     counts = np.zeros(TABLES * width, np.int64)
@@ -98,9 +98,9 @@ def fit_tables(codec: LoadedModel, pool: Pool, recipe: Recipe) -> tuple[Table, .
 def export_fitted(
     write: Callable[[tuple[Table, ...]], Path], source: Path, pool: Pool, recipe: Recipe, device: torch.device
 ) -> Path:
-    """Write the weights of the model described in `source`, with tables that fit what it codes.
+    """Write the weights of the model described in `source`, with tables fitted to the symbols that it codes.
 
-    `write` exports it with the tables that it is given; the first are Gaussian.
+    `write` exports it with the tables that it is given: Gaussian ones first, to code with, then the fitted ones.
     """
     write(gaussian_tables())
     return write(fit_tables(LoadedModel(read_model(source), device), pool, recipe))

@@ -1,4 +1,4 @@
-"""The run that a task is, from where it starts, and what is exported at its end."""
+"""From a task to its training run, and from the run to exported weights."""
 
 import functools
 import shutil
@@ -24,13 +24,13 @@ Trainer = BackboneRun | DecoderRun | GanRun
 
 
 def setting_of(task: Task, data: Path, folder: Path, device: str, compiled: bool) -> Setting:
-    """What the run of a task works with; raises LcompError for a device that cannot be used."""
+    """The setting of a task's run; raises LcompError for a device that cannot be used."""
     return Setting(task.recipe, data, folder, choose_device(device), compiled)
 
 
 @memory_errors("training")
 def make_trainer(task: Task, setting: Setting, start: Path | None) -> Trainer:
-    """The run that a task is, from its checkpoint, from another run's folder or an installed model's TOML, or anew.
+    """The run of a task: from its checkpoint, from another run's folder or an installed model's TOML, or from scratch.
 
     Raises LcompError where `start` is of another kind, and where a decoder beside a backbone invents detail, which is
     trained on its own.
@@ -109,7 +109,7 @@ def export_trained(task: Task, trainer: Trainer, status: Callable[[str], None]) 
         else:
             family = trainer.average
             fit(functools.partial(export, family.backbone, described(task.info), training), task.info)
-            # described only now: the backbone's digest is a new one
+            # read only now, because the export has just changed the backbone's digest
             if task.beside and family.context:
                 written = functools.partial(export_context, family.context, described(task.beside), training)
                 fit(written, task.beside)

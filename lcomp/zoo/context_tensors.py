@@ -29,7 +29,7 @@ def context_layer_names(config: ContextConfig) -> list[str]:
 
 
 def integer_context_tensors(model: Context, tables: tuple[Table, ...]) -> dict[str, Tensor]:
-    """The context network in fixed point, its integer functions, and frequency tables in place of the backbone's."""
+    """The context network in fixed point, its lookup tables, and frequency tables that replace the backbone's."""
     tensors = integer_layers(model, context_layer_names(model.config))
     magnitude = torch.arange(ENERGY_ENTRIES, dtype=torch.float64)
     sigma = SCALE_MIN * 2.0 ** (torch.arange(SCALES, dtype=torch.float64) / STEPS_PER_OCTAVE)
@@ -75,7 +75,7 @@ def exact_context(tensors: dict[str, Tensor], config: ContextConfig, device: tor
 
 @torch.no_grad()
 def restore_context(model: Context, tensors: dict[str, Tensor]) -> None:
-    """Set a context model to the tensors of its weights file."""
+    """Restore a float context model from the exact tensors of its weights file."""
     prefix = EXACT + "context."
     restore_layers(model, context_layer_names(model.config), tensors, prefix)
     model.quality.points.copy_(tensors[prefix + "quality"].double() / 2**ACTIVATION_BITS)

@@ -35,7 +35,7 @@ HYPER_CONTEXT_LAYERS = tuple(f"{name}.{part}" for name in ("enter", "leave") for
 
 
 def integer_tensors(model: Hyperprior, tables: tuple[Table, ...]) -> dict[str, Tensor]:
-    """The tensors that decide the bitstream: h_s and h_c in fixed point, log2 spreads, 2^x and the frequency tables."""
+    """The tensors that decide the bitstream: h_s and h_c in fixed point, log2 gains and scales, 2^x, and tables."""
     tensors: dict[str, Tensor] = {}
     shifts = []
     octave = math.log(2)
@@ -44,7 +44,7 @@ def integer_tensors(model: Hyperprior, tables: tuple[Table, ...]) -> dict[str, T
         assert layer.bias is not None
         weight, bias = layer.weight.detach().double().clone(), layer.bias.detach().double().clone()
         if name in ("leave", "expand"):
-            # the log-scale half is natural in training, in octaves here
+            # the log-scale half is in natural logarithms in training, in octaves (log2) in the file
             weight[len(weight) // 2 :] /= octave
             bias[len(bias) // 2 :] /= octave
         input_bits = OUTPUT_BITS if name == "expand" else ACTIVATION_BITS
@@ -103,7 +103,7 @@ def exact_hyper_context(
 
 @torch.no_grad()
 def restore_hyperprior(model: Hyperprior, tensors: dict[str, Tensor]) -> None:
-    """Set the backbone to the tensors of its weights file."""
+    """Restore a float backbone from its weights file; raises ValueError where tensors are missing or unknown."""
     floats = {name: tensor.float() for name, tensor in tensors.items() if not name.startswith(EXACT)}
     missing, unexpected = model.load_state_dict(floats, strict=False)
     if unexpected or any(not name.startswith(("h_s.", "h_c.", "z_log_scale.")) for name in missing):
@@ -113,7 +113,7 @@ def restore_hyperprior(model: Hyperprior, tensors: dict[str, Tensor]) -> None:
         weight, bias = tensors[f"{EXACT}h_s.{name}.weight"], tensors[f"{EXACT}h_s.{name}.bias"]
         restore_layer(layer, weight, bias, shift, OUTPUT_BITS if name == "expand" else ACTIVATION_BITS)
         if name in ("leave", "expand"):
-            # the log-scale half is in octaves in the file, natural in training
+            # the log-scale half is in octaves (log2) in the file, in natural logarithms in training
             assert layer.bias is not None
             layer.weight[len(layer.weight) // 2 :] *= math.log(2)
             layer.bias[len(layer.bias) // 2 :] *= math.log(2)

@@ -11,7 +11,7 @@ from lcomp.networks.config import BackboneConfig, ContextConfig, RefinementConfi
 from lcomp.options import MSE
 
 METRICS = ("mse", "ms-ssim", "visual")
-"""What a backbone may be tuned for (`lcomp.encoding.objective`)."""
+"""The distortion metrics that a backbone may be trained for (`lcomp.encoding.objective`)."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ModelInfo:
     context: ContextConfig | None = None  # sizes of the context model, where there is one
     backbone: "ModelInfo | None" = None  # the model that this one adds to
     decoder: RefinementConfig | None = None  # sizes of its own decoder, where it has one
-    metric: str = METRICS[0]  # what it is tuned for, and what an encoder's search keeps small
+    metric: str = METRICS[0]  # the distortion that it is trained for, and that the encoder's search minimises
 
     @property
     def weights_path(self) -> Path:
@@ -51,12 +51,12 @@ class ModelInfo:
 
     @property
     def inventive(self) -> bool:
-        """Whether its decoder makes texture from noise."""
+        """Whether its decoder synthesises texture from noise, as `gan` does."""
         return self.decoder is not None and self.decoder.noise > 0
 
     @property
     def decoder_name(self) -> str:
-        """The decoder that its files are meant for."""
+        """The decoder that its files are encoded for."""
         return self.name if self.decoder else MSE
 
 
@@ -137,7 +137,7 @@ def model_by_name(name: str) -> ModelInfo:
 
 
 class Release(NamedTuple):
-    """Weights that some version of lcomp had."""
+    """The model and the version of lcomp that some weights belonged to."""
 
     model: str
     version: str
@@ -145,7 +145,7 @@ class Release(NamedTuple):
 
 @cache
 def releases() -> dict[int, Release]:
-    """All weights that there ever were, by fingerprint (`weights/versions.toml`)."""
+    """All weights that were ever released, by fingerprint (`weights/versions.toml`)."""
     text = (data_folder() / "weights" / "versions.toml").read_text(encoding="utf-8")
     return {
         int(fingerprint, 16): Release(model, version)
@@ -177,5 +177,5 @@ def decoder_names() -> list[str]:
 
 
 def inventive_decoders() -> list[str]:
-    """Names of the installed decoders that know a realism."""
+    """Names of the installed decoders that take a realism."""
     return [model.name for model in all_models() if model.inventive]

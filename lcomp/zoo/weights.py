@@ -1,6 +1,6 @@
 """Weights files: safetensors with float networks and the integer tensors that decide the bitstream.
 
-What the latter are is in `lcomp.zoo.layers`, `hyperprior_tensors` and `context_tensors`.
+The latter are described in `lcomp.zoo.layers`, `hyperprior_tensors` and `context_tensors`.
 """
 
 import hashlib
@@ -61,7 +61,7 @@ def fingerprint(tensors: dict[str, Tensor]) -> int:
 
 
 def read_own_tensors(model: ModelInfo) -> dict[str, Tensor]:
-    """The tensors of a model's weights file; raises ModelError where it is missing or another one."""
+    """The tensors of a model's weights file; raises ModelError where it is missing, another one or malformed."""
     path = model.weights_path
     try:
         with path.open("rb") as stream:
@@ -117,7 +117,7 @@ def load_weights(model: ModelInfo, device: torch.device) -> Weights:
 
 
 def read_enhancer(model: ModelInfo, device: torch.device) -> Enhancer:
-    """The network of a model's own decoder; raises ModelError as `load_weights` does."""
+    """The post-filter of a model's own decoder; raises ModelError as `load_weights` does."""
     assert model.decoder is not None
     if model.fingerprint != model.coding.fingerprint:
         raise ModelError(f"decoder '{model.name}' was made for other weights of '{model.coding.name}'")
@@ -133,7 +133,7 @@ def read_enhancer(model: ModelInfo, device: torch.device) -> Enhancer:
 
 
 def half_precision(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Float networks in fp16; statistics and per-quality vectors stay fp32."""
+    """Float networks in fp16; latent statistics and per-quality vectors stay in fp32."""
     return {
         name: tensor.detach()
         .cpu()

@@ -1,4 +1,4 @@
-"""The exact context model: `lcomp.networks.context` in fixed point, carried in float64 (see `integer`)."""
+"""The exact context model: `lcomp.networks.context` in fixed point, in float64 (see `hyper_synthesis`)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,10 +34,10 @@ from lcomp.networks.passes import Pass, known_taps, partition, passes
 
 SIGMA_BITS = 8
 ENERGY_ENTRIES = 1024
-"""Symbols of this magnitude and beyond have the energy of the last entry."""
+"""Length of the energy table; symbols of this magnitude and beyond share its last entry."""
 
 Places = Tensor | slice
-"""Which of the h * w positions a pass codes."""
+"""Which of the h * w positions a pass codes: their indexes, or all."""
 
 CodePass = Callable[[Pass, Places, EntropyParameters], Tensor]
 """Given a pass, its positions and their parameters [1, G, n]: the symbols [1, G, n], coded or decoded."""
@@ -63,7 +63,7 @@ class IntegerContextLayers:
 
 @dataclass(frozen=True)
 class ContextTables:
-    """The integer functions of the context model, ACTIVATION_BITS where not said otherwise."""
+    """Lookup tables of the context model, with ACTIVATION_BITS fractional bits unless stated otherwise."""
 
     quality: Integers  # [8, W]: offset of the state
     energy: Tensor  # float64 [ENERGY_ENTRIES]: half the log2 energy of a symbol's magnitude
@@ -78,13 +78,16 @@ def look_up(table: Tensor, index: Tensor) -> Tensor:
 
 
 def as_pointwise(layer: IntegerLayer, taps: list[tuple[int, int]]) -> IntegerLayer:
-    """Some taps of a 3x3 layer [W, 2G, 3, 3] as a 1x1 layer [W, taps * 2G, 1, 1]."""
+    """Selected taps of a 3x3 layer [W, 2G, 3, 3] as a 1x1 layer [W, taps * 2G, 1, 1] over gathered neighbours."""
     weight = torch.cat([layer.weight[:, :, row, column] for row, column in taps], 1)[:, :, None, None]
     return IntegerLayer(weight, layer.bias, layer.shift)
 
 
 class IntegerContext:
-    """The exact context model of one model on one device."""
+    """The exact context model of one model on one device.
+
+    Raises ValueError where sums could exceed 2^53 or the tables are out of range.
+    """
 
     def __init__(self, config: ContextConfig, layers: IntegerContextLayers, tables: ContextTables) -> None:
         self.config, self.layers, self.tables = config, layers, tables
@@ -92,7 +95,7 @@ class IntegerContext:
             check_layer(layer, ACTIVATION_MAX)
         if not 0 <= tables.sigma.max() * OUTPUT_MAX < EXACT_LIMIT or len(tables.sigma) != SCALES:
             raise ValueError("the context tables are out of range")
-        # a surprise is the difference of two of these, and an offset
+        # a surprise is the difference of two of these, plus an offset
         for values in (tables.energy, tables.expected, torch.tensor(float(tables.sign_offset))):
             if not values.abs().max() <= ACTIVATION_MAX // 4:
                 raise ValueError("the context tables are out of range")
@@ -103,7 +106,7 @@ class IntegerContext:
         )
 
     def __call__(self, hyper: HyperOutput, quality: int, code: CodePass) -> EntropyParameters:
-        """Run all passes for one picture; `code` encodes or decodes the symbols of each.
+        """Run all passes for one tile; `code` encodes or decodes the symbols of each.
 
         Returns the parameters [1, M, h, w] that every symbol was coded with.
         """
@@ -145,7 +148,7 @@ class IntegerContext:
         return EntropyParameters(mean.view(shape), scales.view(shape))
 
     def mix(self, state: Tensor, group: int, height: int, width: int) -> Tensor:
-        """The state [1, W, h * w] with what its Mixer adds after a group."""
+        """The state [1, W, h * w] after the Mixer that follows a group."""
         bits, enter, leave = ACTIVATION_BITS, self.layers.mixers_enter[group], self.layers.mixers_leave[group]
         h = leaky(convolve(leaky(state).view(1, -1, height, width), bits, enter, bits, ACTIVATION_MAX)).flatten(2)
         h = pointwise(h, bits, leave, bits, ACTIVATION_MAX).add_(state)
@@ -173,7 +176,7 @@ class IntegerContext:
     def neighbours(
         self, seen: Tensor, taps: list[tuple[int, int]], places: Places, height: int, width: int, layer: IntegerLayer
     ) -> Tensor:
-        """What some taps of a 3x3 convolution, as a pointwise layer, make of features [1, 2G, h * w] at some places."""
+        """Masked 3x3 convolution of features [1, 2G, h * w] at some places: a pointwise layer over gathered taps."""
         padded = F.pad(seen.view(1, -1, height, width), (1, 1, 1, 1))
         views = [
             padded[:, :, row : row + height, column : column + width].flatten(2)[:, :, places] for row, column in taps

@@ -1,4 +1,4 @@
-"""The exact context model of z: `lcomp.networks.hyper_context` in fixed point, carried in float64 (see `integer`)."""
+"""The exact context model of z: `lcomp.networks.hyper_context` in fixed point, in float64 (see `hyper_synthesis`)."""
 
 from collections.abc import Callable
 
@@ -37,7 +37,7 @@ CodePart = Callable[[Tensor, EntropyParameters], Tensor]
 
 
 def nearest_symbols(z: Tensor) -> CodePart:
-    """The coding of z [1, Z, h, w] by its nearest symbols; those of the first scale are zero."""
+    """A `CodePart` that rounds z [1, Z, h, w] to the nearest symbols; those of the first scale are zero."""
     flat = z.flatten(2)
 
     def code(places: Tensor, parameters: EntropyParameters) -> Tensor:
@@ -48,7 +48,7 @@ def nearest_symbols(z: Tensor) -> CodePart:
 
 
 class IntegerHyperContext:
-    """The exact h_c of one model on one device."""
+    """The exact h_c of one model on one device; raises ValueError where sums could exceed 2^53."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class IntegerHyperContext:
             check_layer(layer, ACTIVATION_MAX)
 
     def __call__(self, rows: int, columns: int, quality: int, code: CodePart) -> Tensor:
-        """All parts in order by way of `code`: z_hat [1, Z, rows, columns], float64 integers, MEAN_BITS."""
+        """Code all parts in order with `code`; returns z_hat [1, Z, rows, columns] as float64 integers, MEAN_BITS."""
         device = self.enter[0].weight.device
         log_scale = interpolate(self.h_s.z_log_scale, quality)
         deviation = per_channel(self.h_s.power_of_two(log_scale, DEVIATION_BITS), device)

@@ -2,7 +2,7 @@
 
 Every value is an integer and every sum stays below 2^53, so any order of summation, thread count,
 instruction set or device gives the same result (Balle 2019, "Integer networks for data compression
-with latent-variable models"). Rdoq after each convolution keeps even a transform-based one exact.
+with latent-variable models"). Rounding after each convolution keeps even a transform-based one exact.
 
     z_hat * 1/gain(q) -> v --+-- path - shuffle 4 - expand ----------------------------+--> means, log2 scales
                              `-- enter - shuffle 2 - middle - shuffle 2 - mix - leave --'
@@ -22,7 +22,7 @@ from lcomp.entropy.tables import SCALES, STEPS_PER_OCTAVE
 from lcomp.networks.config import PLUNGE
 from lcomp.types import HYPER_STRIDE, QUALITY_STEPS
 
-# fractional bits and largest magnitudes (at these bits) of everything between the convolutions
+# fixed-point formats between the convolutions: fractional bits, and largest magnitude in units of the last bit
 ACTIVATION_BITS, ACTIVATION_MAX = 8, 2**17
 OUTPUT_BITS, OUTPUT_MAX = 12, 2**18
 MEAN_BITS, MEAN_MAX = 6, 2**20
@@ -73,14 +73,14 @@ LAYER_NAMES = tuple(field.name for field in fields(IntegerLayers))
 
 
 class EntropyParameters(NamedTuple):
-    """What the entropy coder and the decoder need to know about y, or about a part of y or z [1, C, n]."""
+    """Mean and scale of every symbol, all that coding needs: of y, or of a part of y or z [1, C, n]."""
 
     mean: Tensor  # float64 [B, M, h, w]: mu in steps of 2^-MEAN_BITS, integers
     scales: Tensor  # uint8 [B, M, h, w]: scale indexes
 
 
 class HyperOutput(NamedTuple):
-    """What h_s says about y; float64 holding integers."""
+    """Output of h_s: the prediction of y and the hidden features; float64 holding integers."""
 
     hidden: Tensor  # [B, H, h, w]: last hidden layer, ACTIVATION_BITS
     energies: Tensor  # [B, G, h, w]: output of the linear path, OUTPUT_BITS
@@ -92,7 +92,7 @@ class HyperOutput(NamedTuple):
         return EntropyParameters(self.mean, nearest_scale(self.log_scale))
 
     def features(self) -> Tensor:
-        """What the context model starts from [B, H + G, h, w], ACTIVATION_BITS."""
+        """Input features of the context model [B, H + G, h, w], ACTIVATION_BITS."""
         return torch.cat([self.hidden, round_shift(self.energies, OUTPUT_BITS - ACTIVATION_BITS)], 1)
 
 
@@ -116,7 +116,7 @@ def pointwise(value: Tensor, bits: int, layer: IntegerLayer, output_bits: int, l
 
 
 def scale_and_clamp(total: Tensor, bits: int, layer: IntegerLayer, output_bits: int, largest: int) -> None:
-    """Bring the sums [B, C, h, w] of a layer with inputs of `bits` fractional bits to their output, in place."""
+    """Requantise the accumulators [B, C, h, w] of a layer whose inputs have `bits` fractional bits, in place."""
     # (total + bias) / 2^n, rounded half up; in place, because these tensors are the largest of the exact path
     scale = 2.0 ** (output_bits - bits - layer.shift)
     total.round_().mul_(scale).add_((layer.bias * scale + 0.5)[:, None, None])
@@ -124,19 +124,19 @@ def scale_and_clamp(total: Tensor, bits: int, layer: IntegerLayer, output_bits: 
 
 
 def leaky(value: Tensor) -> Tensor:
-    """Piecewise-linear activation on integers."""
+    """LeakyReLU on integers, with a negative slope of 2^-LEAK_BITS."""
     return torch.maximum(value, round_shift(value, LEAK_BITS))
 
 
 def per_channel(values: Integers, device: torch.device) -> Tensor:
-    """Values [C] as float64 [C, 1] on a device, which need not be waited for."""
+    """Values [C] as float64 [C, 1] on a device, copied without synchronising."""
     return torch.from_numpy(values).double().to(device, non_blocking=True)[:, None]
 
 
 def interpolate(points: Integers, quality: int) -> Integers:
     """Integer interpolation of `points` [8, channels] at a quality in thousandths, rounded half up.
 
-    Below q = 1 they are what they are there.
+    Below q = 1 the values of q = 1 hold.
     """
     step, part = divmod(max(quality - QUALITY_STEPS, 0), QUALITY_STEPS)
     if part == 0:
@@ -146,7 +146,7 @@ def interpolate(points: Integers, quality: int) -> Integers:
 
 
 def plunge(quality: int) -> int:
-    """Logarithm of what the gain of y falls by below q = 1, LOG_BITS, at a quality in thousandths."""
+    """Log2 of the factor by which the gain of y falls below q = 1, LOG_BITS, at a quality in thousandths."""
     return (PLUNGE << LOG_BITS) * max(QUALITY_STEPS - quality, 0) // QUALITY_STEPS
 
 
@@ -164,7 +164,7 @@ def check_layer(layer: IntegerLayer, largest: int) -> None:
 
 
 class IntegerHyperSynthesis:
-    """The exact h_s of one model on one device."""
+    """The exact h_s of one model on one device; raises ValueError where sums could exceed 2^53."""
 
     def __init__(
         self,
