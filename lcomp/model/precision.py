@@ -10,8 +10,3 @@ def prefers_bf16(device: torch.device) -> bool:
     # fall back to fp32 where an older torch cannot tell
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-
-
-def mixed_precision(device: torch.device) -> torch.autocast:
-    """Context in which convolutions on a device run in bf16 where it multiplies that in hardware, else in fp32."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=prefers_bf16(device))

@@ -31,9 +31,9 @@ def pad_to(x: Tensor, multiple: int) -> Tensor:
     return F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="replicate")
 
 
-def surroundings(window: Rectangle, picture: Rectangle, margin: int) -> Rectangle:
-    """The window with its halo of `margin` pixels, clipped to the picture."""
-    around = window.aligned(STRIDE).grown(margin).shared(picture)
+def surroundings(window: Rectangle, picture: Rectangle, halo: int) -> Rectangle:
+    """The window with its halo of `halo` pixels, clipped to the picture."""
+    around = window.aligned(STRIDE).grown(halo).shared(picture)
     assert around is not None, "a window lies within its picture"
     return around
 

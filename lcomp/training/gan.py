@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from lcomp.encoding.distortion import squared_error
@@ -16,6 +16,7 @@ from lcomp.networks.blocks import place, quality_weights
 from lcomp.networks.enhancer import Enhanced, Enhancer
 from lcomp.networks.refinement import expected_error
 from lcomp.training.data import VALIDATION_SIDE, to_signal
+from lcomp.training.decoder import DecoderModel
 from lcomp.training.discriminator import Discriminator, feature_distance
 from lcomp.training.evidence import Coded, Store, evidence_floats, held_out
 from lcomp.training.recipe import Adversarial
@@ -31,14 +32,6 @@ SAMPLES = 12
 """Validation crops on the sheet of samples."""
 
 VALIDATION_QUALITIES = (1.0, 2.0, 3.0, 5.0, 8.0)
-
-
-class Trained(nn.Module):
-    """The trained part, under the name `g_s` as in the backbone."""
-
-    def __init__(self, texture: Enhancer) -> None:
-        super().__init__()
-        self.g_s = texture
 
 
 def realism_weight(quality: Tensor, recipe: Adversarial) -> Tensor:
@@ -75,7 +68,7 @@ class Figures(NamedTuple):
         return f"q {self.quality:g}: {-self.loss:+.2f} dB, {energies}, statistics {self.statistics:.3f}"
 
 
-class GanRun(TrainingRun[Trained]):
+class GanRun(TrainingRun[DecoderModel]):
     """Training of the texture of `info`; everything but it and the discriminator is frozen.
 
     It resumes its checkpoint; without one it starts from the exported texture `start`, against a new discriminator, or
@@ -92,7 +85,7 @@ class GanRun(TrainingRun[Trained]):
         self.crops, self.adversarial = recipe.crops, recipe.adversarial
         self.codec = LoadedModel(info.backbone, device)
         self.networks = self.codec.transforms.networks
-        model = Trained(Enhancer(info.architecture, info.decoder))
+        model = DecoderModel(Enhancer(info.architecture, info.decoder))
         if start is not None:
             copy_weights(model.g_s, start)
             tone(model.g_s, self.adversarial, inverse=True)
@@ -117,7 +110,7 @@ class GanRun(TrainingRun[Trained]):
             self.make = torch.compile(self.pictures, dynamic=False)
             self.judge = torch.compile(self.discriminator.forward, dynamic=False)
 
-    def pictures(self, model: Trained, coded: Coded, half: bool) -> Enhanced:
+    def pictures(self, model: DecoderModel, coded: Coded, half: bool) -> Enhanced:
         """The mse decoder's pictures of crops [B, 3, H, W], and the texture to add."""
         evidence = evidence_floats(coded.evidence)
         rows, columns = (2 * side for side in evidence.y_hat.shape[2:])
@@ -180,7 +173,7 @@ class GanRun(TrainingRun[Trained]):
             + ramp * (weights.matching * matching + weights.judgement * adversarial)
         )
 
-    def shown(self) -> Trained:
+    def shown(self) -> DecoderModel:
         """The averaged weights with the recipe's tone folded in: what is exported."""
         model = copy.deepcopy(self.average)
         tone(model.g_s, self.adversarial)
