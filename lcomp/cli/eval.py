@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lcomp.evaluation.measure import Plan
     from lcomp.evaluation.results import Results, Row, Skipped
 
-PIPE_WIDTH = 120
+PIPE_WIDTH = 150
 """Width of the tables, in characters, where stdout is not a terminal."""
 
 

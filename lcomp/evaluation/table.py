@@ -110,7 +110,7 @@ def summary_table(results: Results) -> Table:
     table.add_column("codec")
     table.add_column("bpp", justify="right")
     for column in columns(results):
-        table.add_column(f"{column.metric.value}\nvs {column.title}", justify="right")
+        table.add_column(f"{column.metric.value}\nvs {column.anchor.upper()}", justify="right", no_wrap=True)
     table.add_column("encode\nMP/s", justify="right")
     table.add_column("decode\nMP/s", justify="right")
     for codec in results.codecs:
