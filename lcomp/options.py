@@ -16,7 +16,7 @@ LEAST_QUALITY, DEFAULT_QUALITY, MOST_QUALITY = 0.0, 4.0, 8.0
 
 DEFAULT_EFFORT, MOST_EFFORT = 1, 9
 
-DEFAULT_MODEL = "autoregressive"
+DEFAULT_MODEL = "visual"
 
 MSE = "mse"
 """Name of the decoder that is part of every backbone."""

@@ -46,6 +46,7 @@ def main() -> None:
     write("context", "colour.png", colour, 4.0, "constriction", "autoregressive")
     write("sr", "colour.png", colour, 2.0, "constriction", "sr")
     write("gan", "colour.png", colour, 2.0, "constriction", "gan")
+    write("visual", "colour.png", colour, 4.0, "constriction", "visual")
     write("msssim", "colour.png", colour, 4.0, "constriction", "hyperprior-msssim")
     write("half", "colour.png", colour, 0.2, "constriction", "autoregressive")
     write("torchac", "colour.png", colour, 4.0, "torchac")

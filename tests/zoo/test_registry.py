@@ -17,7 +17,7 @@ def test_unknown_metrics_are_model_errors(tmp_path: Path) -> None:
         read_model(source)
     source.write_text(TINY_MODEL.replace("number = 250", 'number = 250\nmetric = "ms-ssim"'))
     assert read_model(source).metric == "ms-ssim"
-    assert model_by_name("gan").metric == "mse"
+    assert model_by_name("gan").metric == "visual"
 
 
 def test_descriptions_of_odd_forms_are_model_errors(model_file: Path) -> None:
