@@ -47,6 +47,7 @@ def main() -> None:
     write("sr", "colour.png", colour, 2.0, "constriction", "sr")
     write("gan", "colour.png", colour, 2.0, "constriction", "gan")
     write("visual", "colour.png", colour, 4.0, "constriction", "visual")
+    write("visual_hyperprior", "colour.png", colour, 4.0, "constriction", "hyperprior-visual")
     write("msssim", "colour.png", colour, 4.0, "constriction", "hyperprior-msssim")
     write("half", "colour.png", colour, 0.2, "constriction", "autoregressive")
     write("torchac", "colour.png", colour, 4.0, "torchac")
