@@ -2,12 +2,17 @@
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 # before torch is imported, and for the processes that tests start: networks this small gain nothing from a second
 # thread, and threads that wait for each other all but stand still where the processors are busy
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# a shell starts background jobs with interrupts ignored, and the processes that tests interrupt would inherit that
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import numpy as np
 import pytest
