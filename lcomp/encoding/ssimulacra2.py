@@ -7,7 +7,6 @@ reference implementation (cloudinary/ssimulacra2, BSD-3-Clause).
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -89,20 +88,15 @@ POLYNOMIAL = (2.326765642916932, -0.020884521182843837, 6.248496625763138e-05)
 LEAST_POWER = 1e-32
 """Floor of the mean fourth powers, before their root."""
 
+STRIP = 256
+"""Rows of a picture that are compared at a time where memory is to be bounded."""
+
 EXPONENT = 0.6276336467831387
 """Exponent of the distortion in the score, 100 - 10 * distortion ** EXPONENT."""
 
 
 Blur = Callable[[Tensor], Tensor]
 """A Gaussian blur, with one treatment of the borders or another."""
-
-
-class Views(NamedTuple):
-    """One scale of a picture, with the local moments that SSIM compares."""
-
-    xyb: Tensor  # [B, 3, H, W]
-    mean: Tensor  # local mean, in the Gaussian window around each place
-    square: Tensor  # local mean square
 
 
 def to_linear(x: Tensor) -> Tensor:
@@ -127,12 +121,6 @@ def blurred_inside(planes: Tensor) -> Tensor:
     return gaussian(planes, RADIUS, RADIUS) / gaussian(ones, RADIUS, RADIUS)
 
 
-def blurred(planes: Tensor) -> Tensor:
-    """Gaussian blur of planes [B, C, H, W] with the borders of the reference: mirrored rows, columns of zeros."""
-    mirrored = torch.cat([planes[:, :, :RADIUS].flip(2), planes, planes[:, :, -RADIUS:].flip(2)], 2)
-    return gaussian(mirrored, 0, RADIUS)
-
-
 def gaussian(planes: Tensor, rows: int, columns: int) -> Tensor:
     """Separable Gaussian filter of planes [B, C, H, W], zero-padded by so many rows and columns on each side."""
     channels = planes.shape[1]
@@ -143,68 +131,97 @@ def gaussian(planes: Tensor, rows: int, columns: int) -> Tensor:
     return F.conv2d(across, window.transpose(2, 3), padding=(rows, 0), groups=channels)
 
 
-def views(planes: Tensor, blur: Blur) -> Views:
-    """XYB planes [B, 3, H, W] with their local moments."""
-    return Views(planes, *blur(torch.cat([planes, planes.square()], 1)).chunk(2, 1))
-
-
-def norms(difference: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and fourth-power mean [B, 3] of the positive part of maps [B, 3, H, W]."""
+def powers(difference: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and mean fourth power [B, 3] of the positive part of maps [B, 3, H, W]."""
     positive = difference.clamp_min(0)
-    # the clamp makes the gradient zero where nothing differs: that of the root would be infinite
-    return positive.mean((2, 3)), positive.square().square().mean((2, 3)).clamp_min(LEAST_POWER) ** 0.25
+    return positive.mean((2, 3)), positive.square().square().mean((2, 3))
 
 
-def compare(ours: Views, theirs: Views, blur: Blur) -> Tensor:
-    """The six statistics [B, 3, 6] of one scale, in the order of WEIGHTS."""
-    product = blur(ours.xyb * theirs.xyb)
-    covariance = product - ours.mean * theirs.mean
-    variances = ours.square - ours.mean.square() + theirs.square - theirs.mean.square()
-    similarity = (1 - (ours.mean - theirs.mean).square()) * (2 * covariance + STABILITY) / (variances + STABILITY)
-    edges = (1 + (ours.xyb - ours.mean).abs()) / (1 + (theirs.xyb - theirs.mean).abs()) - 1
-    means, fourths = zip(*(norms(change) for change in (1 - similarity, edges, -edges)), strict=True)
+def compare(ours: Tensor, theirs: Tensor, blur: Blur, halo: int = 0) -> Tensor:
+    """The six means [B, 3, 6] of XYB planes [B, 3, H, W], in the order of WEIGHTS, before the root of the last three.
+
+    `halo` rows at the top and bottom are there for `blur`, which leaves them out, and are not compared.
+    """
+    moments = blur(torch.cat([ours, theirs, ours.square(), theirs.square(), ours * theirs], 1))
+    our_mean, their_mean, our_square, their_square, product = moments.chunk(5, 1)
+    rows = slice(halo, ours.shape[2] - halo)
+    ours, theirs = ours[:, :, rows], theirs[:, :, rows]
+    covariance = product - our_mean * their_mean
+    variances = our_square - our_mean.square() + their_square - their_mean.square()
+    similarity = (1 - (our_mean - their_mean).square()) * (2 * covariance + STABILITY) / (variances + STABILITY)
+    edges = (1 + (ours - our_mean).abs()) / (1 + (theirs - their_mean).abs()) - 1
+    means, fourths = zip(*(powers(change) for change in (1 - similarity, edges, -edges)), strict=True)
     return torch.stack([*means, *fourths], 2)
 
 
-def weights_of(scales: int, reference: bool) -> Tensor:
-    """WEIGHTS [3, scales, 6] of a picture that has so many scales.
+def compare_in_strips(ours: Tensor, theirs: Tensor) -> Tensor:
+    """As `compare` on linear pictures [1, 3, H, W], in bounded memory, with the borders of the reference.
 
-    Where it has fewer than SCALES, the reference takes the weights in flat order, whatever they were fitted to.
+    These are mirrored rows, and columns of zeros.
     """
-    weights = torch.tensor(WEIGHTS)
-    return weights.flatten()[: 18 * scales].view(3, scales, 6) if reference else weights[:, :scales]
+    height, total = ours.shape[2], torch.zeros(1, 3, 6)
+    for top in range(0, height, STRIP):
+        bottom = min(top + STRIP, height)
+        rows = torch.arange(top - RADIUS, bottom + RADIUS)
+        rows = torch.where(rows < 0, -1 - rows, torch.where(rows >= height, 2 * height - 1 - rows, rows))
+        first, second = to_xyb(ours[:, :, rows]), to_xyb(theirs[:, :, rows])
+        total += (bottom - top) / height * compare(first, second, lambda each: gaussian(each, 0, RADIUS), RADIUS)
+    return total
 
 
-def ssimulacra2_distortion(x_hat: Tensor, x: Tensor, reference: bool = False) -> Tensor:
+def pooled(scales: list[Tensor], weights: Tensor) -> Tensor:
+    """The distortion [B] of the means [B, 3, 6] of each scale, under weights [3, scales, 6]."""
+    means, fourths = torch.stack(scales, 2).chunk(2, 3)
+    # the clamp makes the gradient zero where nothing differs: that of the root would be infinite
+    statistics = torch.cat([means, fourths.clamp_min(LEAST_POWER) ** 0.25], 3)
+    total = GAIN * (statistics * weights).sum((1, 2, 3))
+    first, second, third = POLYNOMIAL
+    return (first + (second + third * total) * total) * total
+
+
+def halved(linear: Tensor) -> Tensor:
+    """Linear pictures [B, 3, H, W] at half size."""
+    return F.avg_pool2d(linear, 2, ceil_mode=True)
+
+
+def ssimulacra2_distortion(x_hat: Tensor, x: Tensor) -> Tensor:
     """Distortion [B] of pictures x_hat [B, 3, H, W] of x, both sRGB in [-1, 1]: 0 for a copy, 5.8 at a score of 70.
 
-    It is the part of SSIMULACRA2 before the last exponent, about proportional to the errors that it is made of. With
-    `reference` borders and small pictures count as in the reference implementation.
+    It is the part of SSIMULACRA2 before the last exponent, about proportional to the errors that it is made of.
     """
-    blur = blurred if reference else blurred_inside
     with torch.autocast(x.device.type, enabled=False):
         ours, theirs = to_linear(x_hat), to_linear(x)
-        statistics: list[Tensor] = []
-        while len(statistics) < SCALES and min(ours.shape[2:]) >= SMALLEST_SIDE:
-            statistics.append(compare(views(to_xyb(ours), blur), views(to_xyb(theirs), blur), blur))
-            ours, theirs = (F.avg_pool2d(picture, 2, ceil_mode=True) for picture in (ours, theirs))
-        if not statistics:
+        scales: list[Tensor] = []
+        while len(scales) < SCALES and min(ours.shape[2:]) >= SMALLEST_SIDE:
+            scales.append(compare(to_xyb(ours), to_xyb(theirs), blurred_inside))
+            ours, theirs = halved(ours), halved(theirs)
+        if not scales:
             return 0 * ours.mean((1, 2, 3))
-        weights = weights_of(len(statistics), reference).to(x.device)
-        total = GAIN * (torch.stack(statistics, 2) * weights).sum((1, 2, 3))
-        first, second, third = POLYNOMIAL
-        return (first + (second + third * total) * total) * total
+        return pooled(scales, torch.tensor(WEIGHTS, device=x.device)[:, : len(scales)])
 
 
 @torch.inference_mode()
 def ssimulacra2(ours: Pixels, original: Pixels) -> float:
     """SSIMULACRA2 of a picture [H, W, 3] of an original: 100 for a copy, 90 visually lossless, 30 low quality.
 
+    Sides are at least SMALLEST_SIDE. Where a picture has fewer than SCALES scales, the reference takes WEIGHTS in their
+    order, whatever they were fitted to, and so does this.
+
     >>> import numpy as np
     >>> grey = np.full((64, 64, 3), 128, np.uint8)
     >>> round(ssimulacra2(grey, grey), 1)
     100.0
     """
-    x_hat, x = (torch.from_numpy(each.copy()).permute(2, 0, 1)[None] / 127.5 - 1 for each in (ours, original))
-    distortion = ssimulacra2_distortion(x_hat, x, reference=True).item()
-    return 100 - 10 * max(distortion, 0.0) ** EXPONENT
+    linear = [linear_of(pixels) for pixels in (ours, original)]
+    scales: list[Tensor] = []
+    while len(scales) < SCALES and min(linear[0].shape[2:]) >= SMALLEST_SIDE:
+        scales.append(compare_in_strips(*linear))
+        linear = [halved(each) for each in linear]
+    weights = torch.tensor(WEIGHTS).flatten()[: 18 * len(scales)].view(3, len(scales), 6)
+    return 100 - 10 * max(pooled(scales, weights).item(), 0.0) ** EXPONENT
+
+
+def linear_of(pixels: Pixels) -> Tensor:
+    """Linear RGB [1, 3, H, W] of a picture [H, W, 3], converted strip by strip."""
+    strips = (torch.from_numpy(pixels[top : top + STRIP].copy()) for top in range(0, len(pixels), STRIP))
+    return torch.cat([to_linear(strip.permute(2, 0, 1)[None] / 127.5 - 1) for strip in strips], 2)

@@ -71,3 +71,13 @@ def test_pictures_of_a_batch_do_not_matter_to_each_other() -> None:
     x, y = torch.rand(2, 2, 3, 48, 80, generator=generator) * 2 - 1
     together = ssimulacra2_distortion(y, x)
     assert torch.allclose(together, torch.cat([ssimulacra2_distortion(y[i : i + 1], x[i : i + 1]) for i in range(2)]))
+
+
+def test_strips_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Image.open(DATA / "kodim23.png") as image:
+        original = np.asarray(image.convert("RGB"))[:300, :280]
+    ours = jpeg(original, 30)
+    expected = ssimulacra2(ours, original)
+    for rows in (7, 64, 299, 1000):
+        monkeypatch.setattr("lcomp.encoding.ssimulacra2.STRIP", rows)
+        assert ssimulacra2(ours, original) == pytest.approx(expected, abs=1e-3)
