@@ -26,6 +26,7 @@ from lcomp.options import (
     EncodeOptions,
 )
 from lcomp.pictures.alpha import read_alpha
+from lcomp.pictures.hidden import without_hidden
 from lcomp.pictures.reading import to_picture
 from lcomp.pictures.writing import to_image
 from lcomp.types import Progress
@@ -78,6 +79,8 @@ class Codec:
         """
         with memory_errors():
             picture = to_picture(image, options.frame, options.max_pixels)
+            if not options.keep_hidden:
+                picture = without_hidden(picture)
             for note in picture.notes:
                 log.warning(note)
             loaded = load_model(self.model.coding, self.device, self.precision)
@@ -146,6 +149,7 @@ def encode(
     strip: bool = False,
     frame: int | None = None,
     max_pixels: int = MAX_PIXELS,
+    keep_hidden: bool = False,
 ) -> bytes:
     """Encode a picture as `.lic` bytes; options and errors are those of `EncodeOptions` and `Codec`.
 
@@ -155,7 +159,7 @@ def encode(
     >>> len(encode(Image.new("L", (32, 32), 128), quality=1)) < 100
     True
     """
-    options = EncodeOptions(quality, effort, size, bpp, psnr, ssimulacra2, strip, frame, max_pixels)
+    options = EncodeOptions(quality, effort, size, bpp, psnr, ssimulacra2, strip, frame, max_pixels, keep_hidden)
     return Codec(model, device, coder).encode(image, options)
 
 

@@ -49,6 +49,7 @@ class EncodeOptions:
     strip: bool = False  # drops EXIF and XMP; the ICC profile stays, because it decides the colours
     frame: int | None = None  # frame of an animation or page of a document, from 0
     max_pixels: int = MAX_PIXELS  # larger pictures are refused
+    keep_hidden: bool = False  # codes the colours under transparent pixels as they are; by default they are filled in
 
     def __post_init__(self) -> None:
         if not LEAST_QUALITY <= self.quality <= MOST_QUALITY:

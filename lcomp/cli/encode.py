@@ -120,6 +120,10 @@ def encode(
     strip: Annotated[
         bool, typer.Option("--strip", help="Leave EXIF and XMP out. The ICC profile stays: it decides the colours.")
     ] = False,
+    keep_hidden: Annotated[
+        bool,
+        typer.Option("--keep-hidden", help="Code the colours of transparent pixels too, which nobody sees."),
+    ] = False,
     frame: Annotated[
         int | None,
         typer.Option("--frame", metavar="N", help="Frame of an animation or page of a document, from 0.", min=0),
@@ -151,6 +155,7 @@ def encode(
             strip=strip,
             frame=frame,
             max_pixels=max_pixels,
+            keep_hidden=keep_hidden,
         )
     except LcompError as error:
         raise typer.BadParameter(str(error)) from error

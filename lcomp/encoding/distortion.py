@@ -6,22 +6,28 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional as F
 
-from lcomp.types import Pixels
+from lcomp.types import Pixels, Plane
 
 ROWS = 256
 """Rows whose differences are held in memory at a time."""
 
 
-def psnr(ours: Pixels, original: Pixels) -> float:
-    """Peak signal-to-noise ratio in dB, over all samples.
+def psnr(ours: Pixels, original: Pixels, alpha: Plane | None = None) -> float:
+    """Peak signal-to-noise ratio in dB, over all samples, weighted by the alpha [H, W] where there is one.
 
     An exact copy counts as if a single sample were wrong by one, so that means over pictures stay finite.
     """
     squares = 0
     for row in range(0, len(original), ROWS):
-        difference = ours[row : row + ROWS].astype(np.int16) - original[row : row + ROWS]
-        squares += int(np.square(difference, dtype=np.int32).sum(dtype=np.int64))
-    return 10 * math.log10(255**2 * original.size / max(squares, 1))
+        rows = slice(row, row + ROWS)
+        difference = ours[rows].astype(np.int16) - original[rows]
+        square = np.square(difference, dtype=np.int32)
+        if alpha is not None:
+            square *= alpha[rows, :, None]
+        squares += int(square.sum(dtype=np.int64))
+    if alpha is None or not alpha.any():
+        return 10 * math.log10(255**2 * original.size / max(squares, 1))
+    return 10 * math.log10(255**2 * original.shape[2] * int(alpha.sum(dtype=np.int64)) / max(squares, 255))
 
 
 def squared_error(x_hat: Tensor, x: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from lcomp.model.cache import load_decoder
 from lcomp.model.loaded import LoadedModel
 from lcomp.options import DEFAULT_EFFORT, EncodeOptions
 from lcomp.pictures.alpha import write_alpha
+from lcomp.pictures.hidden import over_grey
 from lcomp.pictures.reading import Picture
 from lcomp.pictures.writing import to_image
 from lcomp.types import QUALITY_STEPS, Pixels, Progress
@@ -60,6 +61,8 @@ class PictureEncoder:
         self.picture, self.model, self.loaded, self.coder, self.options = picture, model, loaded, coder, options
         self.effort = options.effort
         self.height, self.width = picture.pixels.shape[:2]
+        self.visible = None if options.keep_hidden else picture.alpha
+        """Weights of the pixels where pictures are compared."""
         self.alpha = None if picture.alpha is None else write_alpha(picture.alpha)
         self.fixed = len(self.pack(self.header(0, half=False), ()))
         """Bytes of header, metadata and alpha, which all files have."""
@@ -106,13 +109,13 @@ class PictureEncoder:
 
     def psnr(self, file: LicFile) -> float:
         """PSNR in dB of a file."""
-        return distortion.psnr(self.shown(file), self.picture.pixels)
+        return distortion.psnr(self.shown(file), self.picture.pixels, self.visible)
 
     def ssimulacra2(self, file: LicFile) -> float:
         """SSIMULACRA2 of a file; raises LcompError for pictures that are too small for it."""
         if min(self.width, self.height) < SMALLEST_SIDE:
             raise LcompError(f"SSIMULACRA2 is not defined for sides under {SMALLEST_SIDE} pixels")
-        return ssimulacra2(self.shown(file), self.picture.pixels)
+        return ssimulacra2(*(over_grey(pixels, self.visible) for pixels in (self.shown(file), self.picture.pixels)))
 
     def nearness(self, file: LicFile) -> float:
         """How near a file comes to the picture, by the metric of its model (SSIMULACRA2 or PSNR): more is better."""

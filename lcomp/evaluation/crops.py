@@ -11,7 +11,7 @@ from PIL import Image
 from lcomp.encoding.distortion import psnr
 from lcomp.evaluation.codecs import Adapter, View
 from lcomp.evaluation.datasets import Dataset
-from lcomp.evaluation.measure import open_rgb
+from lcomp.evaluation.measure import Original, open_original
 from lcomp.evaluation.results import Row
 
 PICTURES = 3
@@ -83,13 +83,13 @@ def largest_setting(adapter: Adapter, image: Image.Image, rows: list[Row], limit
     return round(low + fits * direction, 6)
 
 
-def render(adapter: Adapter, image: Image.Image, setting: float) -> list[Crop]:
+def render(adapter: Adapter, original: Original, setting: float) -> list[Crop]:
     """What a codec makes of a picture, in every view of its file."""
-    data = adapter.encode(image, setting)
+    data = adapter.encode(original.image, setting)
     crops = []
     for view in (View(adapter.title, adapter.decode), *adapter.views):
         decoded = view.decode(data).convert("RGB")
-        quality = psnr(np.asarray(decoded), np.asarray(image))
+        quality = psnr(np.asarray(decoded), original.pixels, original.alpha)
         crops.append(Crop(view.title, setting, len(data), quality, cut(decoded)))
     return crops
 
@@ -99,12 +99,13 @@ def compare(path: Path, name: str, adapters: list[Adapter], rows: list[Row]) -> 
 
     `rows` are those of the picture.
     """
-    image = open_rgb(path)
+    original = open_original(path)
+    image = original.image
     reference = next(adapter for adapter in adapters if adapter.learned)
-    crops = render(reference, image, QUALITY)
+    crops = render(reference, original, QUALITY)
     others = [adapter for adapter in adapters if adapter is not reference]
     for other in others:
-        crops += render(other, image, largest_setting(other, image, rows, crops[0].size))
+        crops += render(other, original, largest_setting(other, image, rows, crops[0].size))
     return Comparison(name, image.width * image.height, min(SIZE[0], image.width), cut(image), tuple(crops))
 
 

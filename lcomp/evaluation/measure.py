@@ -22,7 +22,9 @@ from lcomp.evaluation.datasets import Dataset
 from lcomp.evaluation.features import features, is_current, packed
 from lcomp.evaluation.journal import Journal
 from lcomp.evaluation.results import Row
+from lcomp.pictures.hidden import over_grey, without_hidden
 from lcomp.pictures.reading import open_image, to_picture
+from lcomp.types import Pixels, Plane
 from lcomp.workers import side_by_side
 
 WARM_UP = (768, 512)
@@ -44,10 +46,27 @@ class Plan:
         return self.jobs == 1
 
 
+class Original(NamedTuple):
+    """A picture that codecs are measured on."""
+
+    image: Image.Image  # upright RGB, without metadata; what nobody sees is filled in
+    alpha: Plane | None  # how much each pixel counts; None where the picture is opaque
+
+    @property
+    def pixels(self) -> Pixels:
+        """What codecs are given."""
+        return np.asarray(self.image)
+
+    def seen(self, pixels: Pixels) -> Pixels:
+        """Decoded pixels, or its own, as they look with its alpha."""
+        return over_grey(pixels, self.alpha)
+
+
 @lru_cache(maxsize=1)
-def open_rgb(path: Path) -> Image.Image:
-    """The upright picture in RGB, without metadata; raises OSError, ImageError, LimitError or UnsupportedError."""
-    return Image.fromarray(to_picture(open_image(path.read_bytes())).pixels)
+def open_original(path: Path) -> Original:
+    """Read a picture; raises OSError, ImageError, LimitError or UnsupportedError."""
+    picture = without_hidden(to_picture(open_image(path.read_bytes())))
+    return Original(Image.fromarray(picture.pixels), picture.alpha)
 
 
 def message(error: Exception) -> str:
@@ -61,8 +80,8 @@ def measure_row(row: Row, path: Path, adapter: Adapter, plan: Plan) -> Row:
     """Measure `adapter` at the row's setting on a picture; returns `row` filled in, with the error where it fails."""
     assert row.setting is not None
     setting = row.setting
-    image = open_rgb(path)
-    original = np.asarray(image)
+    original = open_original(path)
+    image, before = original.image, original.seen(original.pixels)
     row = replace(row, width=image.width, height=image.height)
     try:
         start = time.perf_counter()
@@ -76,19 +95,20 @@ def measure_row(row: Row, path: Path, adapter: Adapter, plan: Plan) -> Row:
         decoded = adapter.decode(data)
         decode_seconds = time.perf_counter() - start
         pixels = np.asarray(decoded.convert("RGB"))
-        if pixels.shape != original.shape:
+        if pixels.shape != before.shape:
             raise LcompError(f"decoded to {decoded.width}x{decoded.height} pixels")
+        after = original.seen(pixels)
         return replace(
             row,
             bytes=size,
             bpp=8 * size / (image.width * image.height),
-            psnr=psnr(pixels, original),
-            ms_ssim=metrics.ms_ssim(pixels, original),
-            ssimulacra2=metrics.ssimulacra2(pixels, original),
-            haarpsi=metrics.haarpsi(pixels, original) if plan.perceptual else None,
-            gmsd=metrics.gmsd(pixels, original) if plan.perceptual else None,
-            detail=metrics.detail(pixels, original) if plan.perceptual else None,
-            features=packed(features(pixels)) if plan.perceptual else None,
+            psnr=psnr(pixels, original.pixels, original.alpha),
+            ms_ssim=metrics.ms_ssim(after, before),
+            ssimulacra2=metrics.ssimulacra2(after, before),
+            haarpsi=metrics.haarpsi(after, before) if plan.perceptual else None,
+            gmsd=metrics.gmsd(after, before) if plan.perceptual else None,
+            detail=metrics.detail(after, before) if plan.perceptual else None,
+            features=packed(features(after)) if plan.perceptual else None,
             encode_seconds=encode_seconds if plan.timed else None,
             decode_seconds=decode_seconds if plan.timed else None,
         )
@@ -160,7 +180,7 @@ def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Jour
                 told.extend(row for _, wish in wanted if (row := finished(wish, plan, journal)))
                 missing = [(adapter, row) for adapter, row in wanted if not finished(row, plan, journal)]
                 if missing:
-                    open_rgb(path)  # an unreadable picture is one error, not one per codec
+                    open_original(path)  # an unreadable picture is one error, not one per codec
             except (LcompError, OSError, MemoryError) as error:
                 told.append(Row(name, digest, error=message(error)))
                 continue
@@ -181,7 +201,7 @@ def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Jour
         for adapter, task in pending():
             yield from tell()
             if adapter.name not in warm:
-                warm_up(adapter, open_rgb(task.path))
+                warm_up(adapter, open_original(task.path).image)
                 warm.add(adapter.name)
             yield journal.add(measure_row(task.row, task.path, adapter, plan))
     yield from tell()

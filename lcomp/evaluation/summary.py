@@ -13,7 +13,7 @@ from lcomp.evaluation.bdrate import Curve, bd_rate
 from lcomp.evaluation.codecs import Adapter
 from lcomp.evaluation.datasets import KODAK, Dataset
 from lcomp.evaluation.features import Features, features, frechet_distance, packed, unpacked
-from lcomp.evaluation.measure import open_rgb
+from lcomp.evaluation.measure import open_original
 from lcomp.evaluation.published import published_kodak
 from lcomp.evaluation.results import (
     CodecSummary,
@@ -99,7 +99,8 @@ def original_features(dataset: Dataset, common: set[str], rows: list[Row]) -> Fe
     if not rows or any(row.features is None for row in rows):
         return None
     files = [file for file in dataset.files if dataset.picture_name(file) in common]
-    found = np.concatenate([unpacked(packed(features(np.asarray(open_rgb(file))))) for file in files])
+    originals = map(open_original, files)
+    found = np.concatenate([unpacked(packed(features(each.seen(each.pixels)))) for each in originals])
     return found if len(found) > 1 else None
 
 

@@ -1,8 +1,11 @@
 """What `import lcomp` offers, and what it costs."""
 
+import inspect
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -47,11 +50,20 @@ def test_other_names_are_missing() -> None:
         lcomp.compress  # type: ignore[attr-defined]  # noqa: B018
 
 
+@pytest.mark.parametrize(
+    ("function", "options"), [(lcomp.encode, lcomp.EncodeOptions), (lcomp.decode, lcomp.DecodeOptions)]
+)
+def test_every_option_is_a_keyword(function: Callable[..., object], options: type) -> None:
+    keywords = inspect.signature(function).parameters
+    for option in fields(options):
+        assert keywords[option.name].default == option.default
+
+
 CHEAP = """
 import json, sys
 import lcomp
 import lcomp.errors, lcomp.files, lcomp.format.container, lcomp.format.salvage, lcomp.log, lcomp.options, lcomp.types
-import lcomp.pictures.alpha, lcomp.pictures.reading, lcomp.pictures.writing
+import lcomp.pictures.alpha, lcomp.pictures.hidden, lcomp.pictures.reading, lcomp.pictures.writing
 print(json.dumps([lcomp.__file__, "torch" in sys.modules]))
 """
 

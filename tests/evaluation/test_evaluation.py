@@ -17,7 +17,7 @@ from lcomp.evaluation.codecs import Adapter, lcomp_model, open_adapter
 from lcomp.evaluation.crops import comparisons, largest_setting, spread
 from lcomp.evaluation.datasets import Dataset, find_folder
 from lcomp.evaluation.journal import Journal, claim
-from lcomp.evaluation.measure import Plan, measure
+from lcomp.evaluation.measure import Plan, measure, measure_row
 from lcomp.evaluation.plots import plot
 from lcomp.evaluation.report import render
 from lcomp.evaluation.results import Metric, Results, Row, Skipped, read_results, to_csv, to_json
@@ -247,3 +247,19 @@ def test_pictures_of_the_report_are_spread() -> None:
     assert spread(names) == ["4", "12", "20"]
     assert spread(names[:2]) == ["0", "1"]
     assert spread([]) == []
+
+
+def test_what_nobody_sees_does_not_count(jpeg: Adapter, tmp_path: Path) -> None:
+    clear, noise = np.zeros((40, 60), np.uint8), np.asarray(noise_image(60, 40, noise=60)).copy()
+    clear[:, 30:] = 255
+    rows = []
+    for name, hidden in (("noise", 3), ("black", 0)):
+        noise[:, :30] *= hidden
+        image = Image.fromarray(noise)
+        image.putalpha(Image.fromarray(clear))
+        image.save(tmp_path / f"{name}.png")
+        [path] = tmp_path.glob(f"{name}.png")
+        row = Row(name, "", jpeg.name, jpeg.version, jpeg.settings[0])
+        rows.append(measure_row(row, path, jpeg, replace(PLAN, perceptual=True, jobs=2)))
+    assert not rows[0].error
+    assert replace(rows[0], picture="") == replace(rows[1], picture="")

@@ -20,6 +20,20 @@ def test_psnr_is_that_of_all_samples() -> None:
     assert psnr(255 - original * 0, original * 0) == pytest.approx(0)
 
 
+def test_psnr_counts_pixels_as_much_as_they_are_opaque() -> None:
+    original, alpha = np.full((4, 6, 3), 100, np.uint8), np.zeros((4, 6), np.uint8)
+    alpha[:, :2], alpha[:, 2] = 255, 51
+    ours = original.copy()
+    ours[alpha == 0] = 0
+    assert psnr(ours, original, alpha) > 60
+    ours[:, :3] += 5
+    assert psnr(ours, original, alpha) == pytest.approx(20 * math.log10(255 / 5))
+    ours[:, :2] = 100
+    assert psnr(ours, original, alpha) == pytest.approx(10 * math.log10(255**2 / (25 * 0.2 / 2.2)))
+    assert psnr(ours, original, 0 * alpha) == psnr(original, original)
+    assert psnr(original, original, alpha | 255) == pytest.approx(psnr(original, original))
+
+
 def reference_ms_ssim(x: np.ndarray, y: np.ndarray) -> float:
     """MS-SSIM of Wang 2003 written out with separable convolutions in float64, mean of the channels."""
     taps = np.exp(-((np.arange(11) - 5.0) ** 2) / (2 * 1.5**2))
