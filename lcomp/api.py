@@ -4,12 +4,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from lcomp.decoding.area import decode_area
+from lcomp.decoding.area import Decoded, decode_area
 from lcomp.encoding.picture import PictureEncoder
+from lcomp.encoding.stored import lossless_file
 from lcomp.errors import FormatError, LcompError, OutputExistsError
 from lcomp.files import Source, read_source, write_atomically
 from lcomp.format import container
-from lcomp.format.container import CODERS, LicFile
+from lcomp.format.container import CODERS, LicFile, Mode
 from lcomp.format.salvage import recover
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.log import log
@@ -25,9 +26,9 @@ from lcomp.options import (
     DecodeOptions,
     EncodeOptions,
 )
-from lcomp.pictures.alpha import read_alpha
 from lcomp.pictures.hidden import without_hidden
 from lcomp.pictures.reading import to_picture
+from lcomp.pictures.stored import read_alpha, read_picture
 from lcomp.pictures.writing import to_image
 from lcomp.types import Progress
 from lcomp.zoo.registry import model_by_name, model_by_number
@@ -71,14 +72,16 @@ class Codec:
     ) -> LicFile:
         """Encode a picture, with its alpha, ICC profile, EXIF and XMP.
 
-        Below quality 1 it is also coded at half size, and the better of the two files is returned. `progress` is
-        called with the number of pixels done and in total.
+        Below quality 1 it is also coded at half size, and the better of the two files is returned. Where a lossless
+        file is smaller, that is. `progress` is called with the number of pixels done and in total.
 
         Raises LcompError for a rate target that cannot be met or a frame that does not exist, ImageError for a damaged
         picture, LimitError beyond `max_pixels` and UnsupportedError for pictures that cannot be coded.
         """
         with memory_errors():
             picture = to_picture(image, options.frame, options.max_pixels)
+            if options.lossless:
+                return lossless_file(picture, options.strip)
             if not options.keep_hidden:
                 picture = without_hidden(picture)
             for note in picture.notes:
@@ -91,7 +94,8 @@ class Codec:
     ) -> Image.Image:
         """Decode a `.lic` file; metadata is in the image's `info` (`icc_profile`, `exif`, `xmp`).
 
-        `progress` is called with the number of pixels done and in total. With `salvage`, what is lost is logged.
+        `progress` is called with the number of pixels done and in total. With `salvage`, what is lost is logged. A
+        lossless file decodes to the same picture whatever `decoder` and `realism` are asked for.
 
         Raises FormatError, TruncatedError, ChecksumError, UnsupportedError, LimitError or ModelError, and LcompError
         for a crop that is not within the picture or a realism for a decoder that has none.
@@ -104,11 +108,8 @@ class Codec:
         area = whole if options.crop is None else Rectangle(*options.crop)
         if area.shared(whole) != area:
             raise LcompError(f"crop {area} is not within the picture of {header.width}x{header.height} pixels")
-        model = model_by_number(header.model, header.fingerprint)
         with memory_errors():
-            loaded = load_model(model.coding, self.device, self.precision)
-            decoder = load_decoder(options.decoder or model.decoder_name, model, loaded, options.realism)
-            decoded = decode_area(loaded, file, area, decoder, options.salvage, progress)
+            decoded = self.decode_pixels(file, area, options, progress)
             alpha = None
             if file.alpha is not None:
                 try:
@@ -123,6 +124,21 @@ class Codec:
             if payload is not None:
                 image.info[name] = payload
         return image
+
+    def decode_pixels(
+        self, file: LicFile, area: Rectangle, options: DecodeOptions, progress: Progress | None
+    ) -> Decoded:
+        """The pixels of an area, stored or made of latents; raises as `decode` does."""
+        header = file.header
+        if file.stored is not None:
+            pixels = read_picture(file.stored, header.width, header.height, header.mode is Mode.L)
+            if progress:
+                progress(area.width * area.height, area.width * area.height)
+            return Decoded(pixels[area.within(Rectangle(0, 0, header.width, header.height))], ())
+        model = model_by_number(header.model, header.fingerprint)
+        loaded = load_model(model.coding, self.device, self.precision)
+        decoder = load_decoder(options.decoder or model.decoder_name, model, loaded, options.realism)
+        return decode_area(loaded, file, area, decoder, options.salvage, progress)
 
 
 def report_losses(sections: tuple[str, ...], tiles: tuple[Rectangle, ...], grid: Grid) -> None:
@@ -150,6 +166,7 @@ def encode(
     frame: int | None = None,
     max_pixels: int = MAX_PIXELS,
     keep_hidden: bool = False,
+    lossless: bool = False,
 ) -> bytes:
     """Encode a picture as `.lic` bytes; options and errors are those of `EncodeOptions` and `Codec`.
 
@@ -159,7 +176,9 @@ def encode(
     >>> len(encode(Image.new("L", (32, 32), 128), quality=1)) < 100
     True
     """
-    options = EncodeOptions(quality, effort, size, bpp, psnr, ssimulacra2, strip, frame, max_pixels, keep_hidden)
+    options = EncodeOptions(
+        quality, effort, size, bpp, psnr, ssimulacra2, strip, frame, max_pixels, keep_hidden, lossless
+    )
     return Codec(model, device, coder).encode(image, options)
 
 

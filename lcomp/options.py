@@ -16,6 +16,8 @@ LEAST_QUALITY, DEFAULT_QUALITY, MOST_QUALITY = 0.0, 4.0, 8.0
 
 DEFAULT_EFFORT, MOST_EFFORT = 1, 9
 
+MOST_SSIMULACRA2 = 100.0
+
 DEFAULT_MODEL = "visual"
 
 MSE = "mse"
@@ -50,6 +52,7 @@ class EncodeOptions:
     frame: int | None = None  # frame of an animation or page of a document, from 0
     max_pixels: int = MAX_PIXELS  # larger pictures are refused
     keep_hidden: bool = False  # codes the colours under transparent pixels as they are; by default they are filled in
+    lossless: bool = False  # every pixel exactly, hidden ones too
 
     def __post_init__(self) -> None:
         if not LEAST_QUALITY <= self.quality <= MOST_QUALITY:
@@ -60,6 +63,10 @@ class EncodeOptions:
             raise LcompError("give one of size, bpp, psnr and ssimulacra2 only")
         if not all(target is None or 0 < target < 2**63 for target in self.targets):
             raise LcompError("a size, bpp, psnr or ssimulacra2 is more than 0, and less than 2^63")
+        if self.ssimulacra2 is not None and self.ssimulacra2 > MOST_SSIMULACRA2:
+            raise LcompError(f"an SSIMULACRA2 of {self.ssimulacra2:g} is more than that of an exact copy, 100")
+        if self.lossless and (self.has_target or self.quality != DEFAULT_QUALITY):
+            raise LcompError("lossless excludes a quality, size, bpp, psnr and ssimulacra2")
 
     @property
     def has_target(self) -> bool:

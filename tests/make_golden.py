@@ -1,7 +1,8 @@
 """Write the golden files: `python tests/make_golden.py`. Only when the format or the weights change on purpose.
 
 Each NAME.lic comes with NAME.json: the picture it was made from, the SHA-256 of its exact latents (float32, [M, h, w],
-tile after tile), the PSNR of its decoded colours, and its metadata in hexadecimal digits. Alpha is the picture's.
+tile after tile) unless it is stored, the PSNR of its decoded colours, and its metadata in hexadecimal digits. Alpha is
+the picture's.
 """
 
 import json
@@ -11,22 +12,31 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 import lcomp
+from helpers.coded import coded
 from helpers.golden import METADATA, colours_psnr, latents_sha256
 from helpers.paths import DATA, GOLDEN
-from lcomp.format import container
 
 LONG = 16400
 
 
 def write(name: str, original: str, image: Image.Image, quality: float, coder: str, model: str = "hyperprior") -> None:
-    """One golden file and its description."""
-    data = lcomp.encode(image, quality, model, "cpu", coder)
+    """One golden file that is coded by a model, and its description."""
+    file = coded(image, quality, model, coder)
+    keep(name, original, image, file.data, {"model": model, "latents_sha256": latents_sha256(file, model)})
+
+
+def store(name: str, original: str, image: Image.Image) -> None:
+    """One golden file that is stored losslessly, and its description."""
+    keep(name, original, image, lcomp.encode(image, lossless=True), {})
+
+
+def keep(name: str, original: str, image: Image.Image, data: bytes, more: dict[str, str]) -> None:
+    """Write a golden file and its description."""
     (GOLDEN / f"{name}.lic").write_bytes(data)
     decoded = lcomp.decode(data, device="cpu")
     description = {
         "original": original,
-        "model": model,
-        "latents_sha256": latents_sha256(container.read(data), model),
+        **more,
         "psnr": round(colours_psnr(decoded, image), 4),
         "metadata": {name: decoded.info[name].hex() for name in METADATA if name in decoded.info},
     }
@@ -66,6 +76,15 @@ def main() -> None:
     board = Image.fromarray((np.indices((48, 64)).sum(0) % 2 * 255).astype(np.uint8))  # full of escapes
     board.save(GOLDEN / "board.png")
     write("escapes", "board.png", board, 8.0, "constriction", "autoregressive")
+    store("stored_grey", "board.png", board)
+    few = colour.quantize(8)
+    few.putpalette(few.getpalette()[:24], "RGB")
+    few = few.convert("RGBA")
+    few.putalpha(grey)
+    few.info = {"icc_profile": b"not a real profile, kept as it is"}
+    few.save(GOLDEN / "few.png")
+    store("stored_alpha", "few.png", few)
+    store("stored_long", "long.png", long)
     colour.crop((0, 0, 1, 1)).save(GOLDEN / "dot.png")
     write("dot", "dot.png", colour.crop((0, 0, 1, 1)), 5.0, "constriction")
 

@@ -68,6 +68,8 @@ class EncodeWork:
         searched = f", -q {file.header.quality / QUALITY_STEPS:g}" if self.options.has_target else ""
         if file.header.half:
             searched = ", coded at half the size"
+        if file.header.stored:
+            searched = ", stored losslessly"
         details = f" [{codec.model.name}, {codec.device}]" if self.verbose else ""
         return (
             f"{destination}: {len(file)} bytes, {8 * len(file) / pixels:.3f} bpp, "
@@ -120,6 +122,9 @@ def encode(
     strip: Annotated[
         bool, typer.Option("--strip", help="Leave EXIF and XMP out. The ICC profile stays: it decides the colours.")
     ] = False,
+    lossless: Annotated[
+        bool, typer.Option("--lossless", help="Keep every pixel exactly: 8-bit grey or RGB, with or without alpha.")
+    ] = False,
     keep_hidden: Annotated[
         bool,
         typer.Option("--keep-hidden", help="Code the colours of transparent pixels too, which nobody sees."),
@@ -143,6 +148,8 @@ def encode(
     set_up_messages(verbose, quiet)
     if sum(value is not None for value in (quality, size, bpp, psnr, ssimulacra2)) > 1:
         raise typer.BadParameter("-q, --size, --bpp, --psnr and --ssimulacra2 exclude each other")
+    if lossless and any(value is not None for value in (quality, size, bpp, psnr, ssimulacra2)):
+        raise typer.BadParameter("--lossless excludes -q, --size, --bpp, --psnr and --ssimulacra2")
     refuse_forced_skips(force, skip_existing)
     try:
         options = EncodeOptions(
@@ -156,6 +163,7 @@ def encode(
             frame=frame,
             max_pixels=max_pixels,
             keep_hidden=keep_hidden,
+            lossless=lossless,
         )
     except LcompError as error:
         raise typer.BadParameter(str(error)) from error

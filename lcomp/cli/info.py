@@ -13,6 +13,7 @@ from lcomp.cli.options import Json
 from lcomp.errors import LcompError, ModelError
 from lcomp.format import container
 from lcomp.options import MAX_PIXELS
+from lcomp.pictures.stored import stored_format
 from lcomp.types import QUALITY_STEPS
 
 
@@ -26,20 +27,21 @@ class Facts:
     height: int
     mode: str
     bpp: float
-    quality: float
+    quality: float | None  # None where it is lossless
     model: str
     model_number: int
     fingerprint: str
     decoder: str  # the one that the file was made for
     inventive: bool  # whether that one invents detail
     decodable: bool  # the installed weights are the ones the file was written with
-    coder: str
+    coder: str  # of the latents, or "lossless (WebP)" and "lossless (PNG)" where it is stored
     coded_width: int  # half the width where it is coded at half size
     coded_height: int
-    tiles: int
+    tiles: int  # 0 where it is stored
     tile_width: int  # of all but the last of a row
     tile_height: int  # of all but the last row
     latents_bytes: int
+    stored_bytes: int  # of a picture stored losslessly
     alpha_bytes: int
     icc_bytes: int
     exif_bytes: int
@@ -65,20 +67,21 @@ def read_facts(name: str) -> Facts:
         height=header.height,
         mode=header.mode.name + ("A" if file.alpha is not None else ""),
         bpp=round(8 * len(data) / (header.width * header.height), 4),
-        quality=header.quality / QUALITY_STEPS,
-        model=model.name if model else "unknown",
+        quality=None if header.stored else header.quality / QUALITY_STEPS,
+        model="none" if header.stored else model.name if model else "unknown",
         model_number=header.model,
         fingerprint=f"{header.fingerprint:08x}",
-        decoder=model.decoder_name if model else "unknown",
+        decoder="none" if header.stored else model.decoder_name if model else "unknown",
         inventive=model is not None and model.inventive,
-        decodable=model is not None and model.fingerprint == header.fingerprint,
-        coder=file.coder.name.lower(),
+        decodable=header.stored or (model is not None and model.fingerprint == header.fingerprint),
+        coder=file.coder.name.lower() if file.coder else f"lossless ({stored_format(file.stored or b'')})",
         coded_width=file.grid.width,
         coded_height=file.grid.height,
-        tiles=file.grid.count,
+        tiles=len(file.tiles),
         tile_width=min(file.grid.tile_width, file.grid.width),
         tile_height=min(file.grid.tile_height, file.grid.height),
         latents_bytes=sum(len(tile.stream) for tile in file.tiles if tile),
+        stored_bytes=len(file.stored or b""),
         alpha_bytes=len(file.alpha or b""),
         icc_bytes=len(file.icc or b""),
         exif_bytes=len(file.exif or b""),
@@ -88,7 +91,8 @@ def read_facts(name: str) -> Facts:
 
 def as_text(facts: Facts) -> str:
     """Facts as text, one per line."""
-    lines = [f"{key.replace('_', ' '):14} {printable(str(value))}" for key, value in asdict(facts).items()]
+    shown = {key: "-" if value is None else printable(str(value)) for key, value in asdict(facts).items()}
+    lines = [f"{key.replace('_', ' '):14} {value}" for key, value in shown.items()]
     if facts.inventive:
         lines.append(f"{facts.decoder} invents plausible detail: its pictures are no evidence of what was there")
     return "\n".join(lines)

@@ -96,6 +96,7 @@ def decode_area(
     """Decode an area of a picture, at whatever size it was coded; raises as `decode_tiles` does."""
     quality, grid, half = file.header.quality, file.header.grid, file.header.half
     coded = halved(area) if half else area
+    assert file.coder is not None, "a stored picture has no latents"
     decoded = decode_tiles(model, file.tiles, quality, grid, file.coder, coded, salvage, progress, decoder, half)
     if not half:
         return decoded

@@ -1,15 +1,16 @@
 """The candidate files of a picture, how near they come to it, and the one that the options ask for."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
 from lcomp.decoding.area import decode_area
 from lcomp.encoding import distortion
 from lcomp.encoding.half_size import better, halve
-from lcomp.encoding.rate_target import meet
+from lcomp.encoding.rate_target import meet, size_limit
 from lcomp.encoding.ssimulacra2 import SMALLEST_SIDE, ssimulacra2
+from lcomp.encoding.stored import may_take, stored_file
 from lcomp.encoding.streams import encode_tiles
 from lcomp.encoding.symbol_search import LEVELS
 from lcomp.errors import LcompError
@@ -18,9 +19,9 @@ from lcomp.format.tiles import Rectangle
 from lcomp.model.cache import load_decoder
 from lcomp.model.loaded import LoadedModel
 from lcomp.options import DEFAULT_EFFORT, EncodeOptions
-from lcomp.pictures.alpha import write_alpha
 from lcomp.pictures.hidden import over_grey
 from lcomp.pictures.reading import Picture
+from lcomp.pictures.stored import write_stored
 from lcomp.pictures.writing import to_image
 from lcomp.types import QUALITY_STEPS, Pixels, Progress
 from lcomp.zoo.registry import ModelInfo
@@ -63,7 +64,7 @@ class PictureEncoder:
         self.height, self.width = picture.pixels.shape[:2]
         self.visible = None if options.keep_hidden else picture.alpha
         """Weights of the pixels where pictures are compared."""
-        self.alpha = None if picture.alpha is None else write_alpha(picture.alpha)
+        self.alpha = None if picture.alpha is None else write_stored(picture.alpha)
         self.fixed = len(self.pack(self.header(0, half=False), ()))
         """Bytes of header, metadata and alpha, which all files have."""
         self.made: dict[tuple[int, bool, int], LicFile] = {}
@@ -136,16 +137,38 @@ class PictureEncoder:
         return self.best(quality, self.effort)
 
     def meeting_target(self) -> LicFile:
-        """The file that meets the target of the options; raises LcompError where there is none."""
+        """The file that meets the target of the options, lossless where that fits, or is smaller, or alone reaches it.
+
+        Raises LcompError where no file fits into a size.
+        """
+        limit = size_limit(self.options, self.width * self.height)
+        if limit is not None and (stored := self.stored_within(limit)):
+            return stored
         searching = LEVELS[self.effort].rounds > 0
         self.part = FEW if searching else SEVERAL
         guess = partial(self.best, effort=DEFAULT_EFFORT) if searching else None
         best = partial(self.best, effort=self.effort)
         measure = self.psnr if self.options.ssimulacra2 is None else self.ssimulacra2
-        return meet(self.options, best, measure, self.width * self.height, self.fixed, guess)
+        found = meet(self.options, best, measure, self.width * self.height, self.fixed, guess)
+        if found is None:
+            return self.stored
+        return found if limit is not None else self.stored_within(len(found)) or found
+
+    def stored_within(self, limit: int) -> LicFile | None:
+        """The file that stores the picture losslessly, where it takes no more than `limit` bytes."""
+        if not may_take(self.picture, limit - self.fixed):
+            return None
+        stored = self.stored
+        return stored if len(stored) <= limit else None
+
+    @cached_property
+    def stored(self) -> LicFile:
+        """The file that stores the picture losslessly."""
+        return stored_file(self.picture, self.alpha, self.options.strip)
 
     def wanted(self) -> LicFile:
-        """The file that the options ask for; raises LcompError where a target cannot be met."""
-        return (
-            self.meeting_target() if self.options.has_target else self.at(round(self.options.quality * QUALITY_STEPS))
-        )
+        """The file that the options ask for, lossless where that is smaller; raises LcompError for a target not met."""
+        if self.options.has_target:
+            return self.meeting_target()
+        file = self.at(round(self.options.quality * QUALITY_STEPS))
+        return self.stored_within(len(file)) or file

@@ -27,7 +27,6 @@ class Floor:
     least: float
     tolerance: float  # by which it may be exceeded, on top of `spare`
     spare: float  # margin for what another machine's decoder may lose: bf16 costs less
-    words: str  # how messages say it
 
     @property
     def levels(self) -> tuple[float, float]:
@@ -38,9 +37,9 @@ class Floor:
 def floor_of(options: EncodeOptions) -> Floor | None:
     """The quality that options ask for at least, None where they limit the size."""
     if options.psnr is not None:
-        return Floor(options.psnr, 0.03, 0.01, "{} dB")
+        return Floor(options.psnr, 0.03, 0.01)
     if options.ssimulacra2 is not None:
-        return Floor(options.ssimulacra2, 0.1, 0.05, "an SSIMULACRA2 of {}")
+        return Floor(options.ssimulacra2, 0.1, 0.05)
     return None
 
 
@@ -127,6 +126,13 @@ def coded_size(size: int, fixed: int) -> float:
     return math.log(max(size - fixed, 0.5))
 
 
+def size_limit(options: EncodeOptions, pixels: int) -> int | None:
+    """The bytes that options allow for a picture of so many pixels, None where they ask for a quality."""
+    if options.size is not None:
+        return options.size
+    return None if options.bpp is None else bytes_within(options.bpp, pixels)
+
+
 def meet(
     target: EncodeOptions,
     encode: Callable[[int], File],
@@ -134,18 +140,21 @@ def meet(
     pixels: int,
     fixed: int,
     guess: Callable[[int], File] | None = None,
-) -> File:
+) -> File | None:
     """The file of the highest quality within a size or rate, or of the lowest one that reaches a PSNR or score.
+
+    None where no quality reaches the latter.
 
     `encode` makes the file of a quality in thousandths, of which `fixed` bytes (header, metadata, alpha) do not depend
     on it; `measure` decodes one and says its PSNR or score. `guess` makes similar files in less time.
-    Raises LcompError where no quality will do, with what is reachable.
+    Raises LcompError where no quality fits into a size, with what does.
     """
     file, floor = cache(encode), floor_of(target)
     if floor:
         goal, tolerance, measured = floor.levels[0] + floor.tolerance, floor.tolerance, measure
     else:
-        limit = target.size if target.size is not None else bytes_within(target.bpp or 0, pixels)
+        limit = size_limit(target, pixels)
+        assert limit is not None
         goal, tolerance = coded_size(limit, fixed), SIZE_TOLERANCE
 
         def measured(made: File) -> float:
@@ -165,9 +174,7 @@ def meet(
             for trial in (low, high):
                 if trial and trial.value >= least:
                     return file(trial.quality)
-        assert low is not None
-        asked, given = floor.words.format(f"{floor.least:g}"), floor.words.format(floored(low.value, 2))
-        raise LcompError(f"no quality reaches {asked}: q = 8 gives {given}")
+        return None
     if low is None:
         smallest = len(file(LOWEST))
         rate = -floored(-8 * smallest / pixels, 3)

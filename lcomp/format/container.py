@@ -56,8 +56,10 @@ class Tag(IntEnum):
     EXIF = 17
     XMP = 18
     ALPHA = CRITICAL | 19
+    STORED = CRITICAL | 20
 
 
+METADATA = (Tag.ICC, Tag.EXIF, Tag.XMP)
 LATENTS_TAGS = {coder.value: coder for coder in Coder}
 KNOWN_TAGS = frozenset(LATENTS_TAGS) | frozenset(int(tag) for tag in Tag)
 
@@ -73,6 +75,7 @@ class Header:
     model: int  # stable number of the model
     fingerprint: int  # CRC-32 of the tensors that decide the bitstream
     half: bool = False  # whether it was coded at half size; the decoder enlarges it by two
+    stored: bool = False  # whether it is a WebP or PNG without tiles; quality, model and fingerprint are 0
 
     @property
     def grid(self) -> Grid:
@@ -89,15 +92,16 @@ class Encoded(NamedTuple):
 
 @dataclass(frozen=True)
 class LicFile:
-    """A parsed container: header, one latents section per tile and the optional sections."""
+    """A parsed container: header, one latents section per tile or the stored picture, and the optional sections."""
 
     header: Header
-    coder: Coder
+    coder: Coder | None  # None where the picture is stored
     tiles: tuple[Encoded | None, ...]  # row by row; None for a lost tile, which only `lcomp.format.salvage` accepts
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
     alpha: bytes | None = None
+    stored: bytes | None = None  # the picture itself, where the header says so
 
     @property
     def grid(self) -> Grid:
@@ -152,19 +156,23 @@ def write(file: LicFile) -> bytes:
         + bytes([VERSION_MAJOR << 4 | VERSION_MINOR])
         + write_varint(header.width)
         + write_varint(header.height)
-        + struct.pack("<H", header.half << 14 | header.mode.value << 13 | header.quality)
+        + struct.pack("<H", header.stored << 15 | header.half << 14 | header.mode.value << 13 | header.quality)
         + write_varint(header.model)
         + struct.pack("<I", header.fingerprint)
     )
     parts = [head, struct.pack("<I", zlib.crc32(head))]
-    once = ((Tag.ICC, file.icc), (Tag.EXIF, file.exif), (Tag.XMP, file.xmp), (Tag.ALPHA, file.alpha))
+    once = (
+        *((Tag.ICC, file.icc), (Tag.EXIF, file.exif), (Tag.XMP, file.xmp)),
+        *((Tag.ALPHA, file.alpha), (Tag.STORED, file.stored)),
+    )
     for tag, payload in once:
         if payload is not None:
-            if tag is not Tag.ALPHA:
+            if tag in METADATA:
                 check_metadata(payload)
             parts.append(write_section(tag, payload))
     for tile in file.tiles:
         assert tile is not None, "a salvaged file is not written"
+        assert file.coder is not None, "a stored picture has no tiles"
         parts.append(write_section(file.coder.value, struct.pack("<I", tile.symbols_crc) + tile.stream))
     return b"".join(parts)
 
@@ -190,13 +198,16 @@ def read_header(reader: Reader, max_pixels: int | None = None) -> Header:
     kind, quality = mode_and_quality >> 13, mode_and_quality & 0x1FFF
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise FormatError(f"impossible picture size {width}x{height}")
-    if kind > 3:
+    stored, half = bool(kind & 4), bool(kind & 2)
+    if stored and half:
         raise UnsupportedError(f"unknown kind of picture {kind}: a newer lcomp is needed")
+    if stored and (quality or model or fingerprint):
+        raise UnsupportedError("unknown kind of stored picture: a newer lcomp is needed")
     if quality > 8 * QUALITY_STEPS:
         raise FormatError(f"impossible quality {quality / QUALITY_STEPS}")
     if max_pixels is not None:
         check_pixels(width, height, max_pixels)
-    return Header(width, height, Mode(kind & 1), quality, model, fingerprint, half=bool(kind & 2))
+    return Header(width, height, Mode(kind & 1), quality, model, fingerprint, half, stored)
 
 
 def counts(section: Section) -> bool:
@@ -212,8 +223,8 @@ def most_sections(header: Header) -> int:
 def build(header: Header, sections: list[Section | None]) -> LicFile:
     """Assemble a file from its sections in order, where None stands for the lost section of a tile.
 
-    Raises FormatError where they contradict each other or the header, TruncatedError where tiles are missing,
-    LimitError for metadata that is too large and UnsupportedError for unknown critical sections.
+    Raises FormatError where they contradict each other or the header, TruncatedError where tiles or the stored picture
+    are missing, LimitError for metadata that is too large and UnsupportedError for unknown critical sections.
     """
     once: dict[int, bytes] = {}
     coders: set[Coder] = set()
@@ -231,27 +242,34 @@ def build(header: Header, sections: list[Section | None]) -> LicFile:
         elif tag in once:
             raise FormatError(f"section {tag} stands twice")
         elif tag in KNOWN_TAGS:
-            if tag != Tag.ALPHA:
+            if tag in METADATA:
                 check_metadata(payload)
             once[tag] = payload
         elif tag & CRITICAL:
             raise UnsupportedError(f"unknown critical section {tag}: a newer lcomp is needed")
-    count = header.grid.count
+    if header.stored != (Tag.STORED in once):
+        if header.stored:
+            raise TruncatedError("file is truncated: its stored picture is missing")
+        raise FormatError("a stored picture where tiles should be")
+    count = 0 if header.stored else header.grid.count
     if len(tiles) < count:
         missing = "its latents are" if count == 1 else f"{count - len(tiles)} of {count} tiles are"
         raise TruncatedError(f"file is truncated: {missing} missing")
     if len(tiles) > count:
         raise FormatError("more latents sections than tiles")
-    if len(coders) != 1:
-        raise FormatError("tiles of several entropy coders" if coders else "no tile is left")
+    if len(coders) > 1:
+        raise FormatError("tiles of several entropy coders")
+    if not coders and not header.stored:
+        raise FormatError("no tile is left")
     return LicFile(
         header,
-        coders.pop(),
+        coders.pop() if coders else None,
         tuple(tiles),
         icc=once.get(Tag.ICC),
         exif=once.get(Tag.EXIF),
         xmp=once.get(Tag.XMP),
         alpha=once.get(Tag.ALPHA),
+        stored=once.get(Tag.STORED),
     )
 
 

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from lcomp.errors import FormatError
+from lcomp.errors import ChecksumError, FormatError
 from lcomp.format.binary import Reader
 from lcomp.format.container import (
     KNOWN_TAGS,
@@ -108,7 +108,8 @@ class Scanner:
 def recover(data: bytes, max_pixels: int | None = None) -> Recovered:
     """Read as much of a container as is intact: lost tiles become None, other lost sections are left out.
 
-    Raises as `container.read` does where the header is damaged, no tile is left, or a critical section unknown.
+    Raises as `container.read` does where the header is damaged, no tile is left, or a critical section unknown, and
+    ChecksumError where a stored picture is lost.
     """
     reader = Reader(data)
     header = read_header(reader, max_pixels)
@@ -123,10 +124,13 @@ def recover(data: bytes, max_pixels: int | None = None) -> Recovered:
         if len(parts) > 2 * most + 1:
             raise FormatError("damaged in more places than it can have")
 
+    if header.stored and not any(isinstance(part, Section) and part.tag == Tag.STORED for part in parts):
+        raise ChecksumError("the stored picture is damaged or missing: nothing can be salvaged")
+
     # attribute the missing tiles to the damage: one to each damaged place, the rest to the last one whose extent is
     # unknown, or to the end; a wrong guess is caught by the symbols' CRC-32, which starts from the tile's number
     found = sum(isinstance(part, Section) and part.tag in LATENTS_TAGS for part in parts)
-    missing = max(header.grid.count - found, 0)
+    missing = 0 if header.stored else max(header.grid.count - found, 0)
     damage = {place: part for place, part in enumerate(parts) if isinstance(part, Damage)}
     likely = [place for place in damage if damage[place].tag not in ONCE]
     if all(damage[place].framed for place in likely):

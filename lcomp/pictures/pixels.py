@@ -16,6 +16,10 @@ GREY = ("1", "L", "LA", "La")
 COLOUR = ("RGB", "RGBA", "RGBa", "RGBX", "P", "PA", "YCbCr", "HSV")
 
 
+ROUNDED = ("La", "RGBa", "YCbCr", "HSV")
+"""Modes that no picture file is read in, and that become RGB or straight alpha with rounding errors."""
+
+
 class Converted(NamedTuple):
     """Pixels that can be coded."""
 
@@ -24,6 +28,7 @@ class Converted(NamedTuple):
     alpha: Plane | None  # [H, W]; None where the picture is opaque
     keeps_profile: bool  # whether the ICC profile still fits
     notes: tuple[str, ...]
+    losses: tuple[str, ...]  # how the pixels differ from those of the source
 
 
 def from_profile(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
@@ -60,35 +65,39 @@ def convert(image: Image.Image, kind: str | None, samples: Samples) -> Converted
 
     Raises UnsupportedError for modes that are not supported and for pictures without a finite value.
     """
-    notes = [DEEP] if samples.reduced else []
+    losses = [DEEP] if samples.reduced else []
     alpha: Plane | None = None
     keeps_profile = True
     transparent = image.info.get("transparency")
+    unnoted = image.mode if image.mode in ROUNDED else None
     if image.mode[0] in "IF":
         deep = image
         grey, note = reduce_depth(image, kind, samples)
-        notes.append(note)
+        losses.append(note)
         image = Image.fromarray(grey)
         if transparent is not None:
             alpha = np.where(np.asarray(deep) == transparent, 0, 255).astype(np.uint8)
     elif image.mode == "CMYK":
         image, note = from_cmyk(image)
-        notes.append(note)
+        losses.append(note)
         keeps_profile = False
     elif image.mode == "LAB":
         image = from_profile(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
-        notes.append("Lab converted to sRGB")
+        losses.append("Lab converted to sRGB")
         keeps_profile = False
     elif image.mode not in GREY + COLOUR:
         raise UnsupportedError(f"pixel mode {image.mode} is not supported")
     elif isinstance(transparent, tuple) and (samples.reduced or max(transparent) > 255):
-        notes.append("transparent colour of 16 bits ignored")
+        losses.append("transparent colour of 16 bits ignored")
     elif image.has_transparency_data:
         image = with_alpha(image, samples)
         alpha = np.asarray(image.getchannel("A"))
+    notes = losses.copy()
+    if unnoted is not None:
+        losses.append(f"{unnoted} pixels converted with rounding errors")
     if alpha is not None and alpha.min() == 255:
         notes.append("opaque alpha channel dropped")
         alpha = None
     mode = Mode.L if image.mode in GREY else Mode.RGB
     pixels = np.array(image if image.mode == "RGB" else image.convert("RGB"))
-    return Converted(pixels, mode, alpha, keeps_profile, tuple(notes))
+    return Converted(pixels, mode, alpha, keeps_profile, tuple(notes), tuple(losses))

@@ -45,6 +45,7 @@ class Picture:
     exif: bytes | None = None
     xmp: bytes | None = None
     notes: tuple[str, ...] = field(default=())  # what was converted on the way in
+    losses: tuple[str, ...] = field(default=())  # how the pixels differ from those of the source
 
 
 def pictures_below(folder: Path) -> list[Path]:
@@ -287,4 +288,5 @@ def to_picture(image: Image.Image, frame: int | None = None, max_pixels: int = M
         exif=loaded.upright.exif,
         xmp=loaded.upright.xmp,
         notes=(*loaded.notes, *converted.notes),
+        losses=converted.losses,
     )

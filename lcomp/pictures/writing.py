@@ -47,8 +47,11 @@ LOSSLESS_OPTIONS: dict[str, dict[str, object]] = {
 
 
 def to_image(pixels: NDArray[np.uint8], mode: Mode, alpha: Plane | None = None) -> Image.Image:
-    """Pillow image of decoded RGB pixels [H, W, 3], in the mode that was encoded, with its alpha [H, W]."""
-    if mode is Mode.L:
+    """Pillow image of decoded pixels [H, W, 3], in the mode that was encoded, with its alpha [H, W].
+
+    Those of a grey picture that was stored are a plane [H, W] already.
+    """
+    if mode is Mode.L and pixels.ndim == 3:
         # the three channels of a grey picture differ by coding noise only: their rounded mean is the best estimate
         total = pixels.sum(2, dtype=np.uint16)
         total += 1

@@ -63,7 +63,7 @@ CHEAP = """
 import json, sys
 import lcomp
 import lcomp.errors, lcomp.files, lcomp.format.container, lcomp.format.salvage, lcomp.log, lcomp.options, lcomp.types
-import lcomp.pictures.alpha, lcomp.pictures.hidden, lcomp.pictures.reading, lcomp.pictures.writing
+import lcomp.pictures.hidden, lcomp.pictures.reading, lcomp.pictures.stored, lcomp.pictures.writing
 print(json.dumps([lcomp.__file__, "torch" in sys.modules]))
 """
 

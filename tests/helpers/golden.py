@@ -20,6 +20,7 @@ def latents(file: LicFile, codec: LoadedModel) -> Iterator[Latents]:
     """The exact latents of a file's tiles."""
     for number, encoded in enumerate(file.tiles):
         assert encoded is not None
+        assert file.coder is not None
         tile, quality = file.grid.rectangle(number), file.header.quality
         yield codec.tile.decode(encoded, quality, tile.height, tile.width, file.coder, number)
 

@@ -7,6 +7,7 @@ from attacks.alphas import ALPHA
 from attacks.headers import HEADER
 from attacks.metadata import METADATA
 from attacks.sections import SECTIONS
+from attacks.stored import STORED
 from attacks.streams import STREAMS
 
-ATTACKS = [*HEADER, *SECTIONS, *METADATA, *ALPHA, *STREAMS]
+ATTACKS = [*HEADER, *SECTIONS, *METADATA, *ALPHA, *STORED, *STREAMS]

@@ -8,7 +8,7 @@ from lcomp.errors import ChecksumError, FormatError, LimitError, ModelError, Tru
 from lcomp.format.binary import write_varint
 from lcomp.format.container import Section, write_section
 
-UNKNOWN, HALF, GREY = 1 << 15, 1 << 14, 1 << 13
+STORED, HALF, GREY = 1 << 15, 1 << 14, 1 << 13
 """Bits of the field that holds the kind of picture and its quality."""
 
 
@@ -83,7 +83,54 @@ HEADER = [
     Attack("quality-beyond", "a quality of 8.001", bits(1000 ^ 8001), FormatError, "impossible quality 8.001"),
     Attack("quality-biggest", "a quality of 8.191", bits(1000 ^ 8191), FormatError, "impossible quality 8.191"),
     Attack("other-quality", "a quality that the stream was not coded at", bits(1000 ^ 8000), FormatError, OUT_OF_STEP),
-    Attack("unknown-kind", "the unused bit of the kind", bits(UNKNOWN), UnsupportedError, "unknown kind of picture 4"),
+    Attack(
+        "unknown-kind",
+        "a stored picture of half the size",
+        bits(STORED | HALF),
+        UnsupportedError,
+        "unknown kind of picture 6",
+    ),
+    Attack("stored-latents", "latents as a stored picture", bits(STORED), UnsupportedError, "kind of stored picture"),
+    Attack(
+        "stored-model",
+        "a stored picture of a model",
+        header(model=1),
+        UnsupportedError,
+        "unknown kind of stored picture",
+        "stored",
+    ),
+    Attack(
+        "stored-quality",
+        "a stored picture of a quality",
+        bits(1),
+        UnsupportedError,
+        "unknown kind of stored picture",
+        "stored",
+    ),
+    Attack(
+        "stored-coded",
+        "a stored picture as a coded one",
+        bits(STORED),
+        FormatError,
+        "a stored picture where tiles should be",
+        "stored",
+    ),
+    Attack(
+        "stored-grey",
+        "a stored picture of colours as a grey one: its first channel",
+        bits(GREY),
+        None,
+        base="stored",
+    ),
+    Attack("stored-half", "a stored picture as one of half the size", bits(HALF), UnsupportedError, "kind", "stored"),
+    Attack(
+        "stored-size",
+        "a stored picture of another size",
+        header(width=25),
+        FormatError,
+        "stored picture is not an image of the picture's size",
+        "stored",
+    ),
     Attack("half", "a file of full size as one of half the size", bits(HALF), FormatError, OUT_OF_STEP),
     Attack("half-dot", "the same of one pixel, which nothing contradicts", bits(HALF), None, base="dot"),
     Attack("grey", "a file of colours as a grey one, which nothing contradicts", bits(GREY), None),

@@ -141,6 +141,12 @@ def veil(random: Random, parts: Parts) -> Parts:
     return replace(parts, sections=(*others, Section(Tag.ALPHA, plane(random, parts))))
 
 
+def restore(random: Random, parts: Parts) -> Parts:
+    """Another stored picture."""
+    others = (section for section in parts.sections if section.tag != Tag.STORED)
+    return replace(parts, sections=(*others, Section(Tag.STORED, plane(random, parts))))
+
+
 def recode(random: Random, parts: Parts) -> Parts:
     """Other symbols: few or many of them, small or as large as they can be."""
     share, seed = random.choice((0.001, 0.1, 1.0)), random.randrange(2**32)
@@ -160,7 +166,7 @@ def recode(random: Random, parts: Parts) -> Parts:
 
 
 def plane(random: Random, parts: Parts) -> bytes:
-    """An alpha plane that is odd in some way, mostly of the picture's size."""
+    """A stored plane that is odd in some way, mostly of the picture's size."""
     width, height = (min(side, 256) for side in (parts.width, parts.height))
     if random.random() < 0.3 and min(width, height) > 0:
         payload = webp(width, height)
@@ -179,7 +185,7 @@ def plane(random: Random, parts: Parts) -> bytes:
 
 CHANGES: tuple[Callable[[Random, Parts], Parts], ...] = (
     *(resize, turn_bits, rename, reversion, retag, rearrange, borrow, recode),
-    *(edit, edit, edit, veil, veil, veil),
+    *(edit, edit, edit, veil, veil, veil, restore),
 )
 
 

@@ -1,4 +1,4 @@
-"""Pictures that can stand in an alpha section: PNG and WebP, byte by byte."""
+"""Pictures that can be stored: PNG and WebP, byte by byte."""
 
 import io
 import struct

@@ -10,6 +10,7 @@ from PIL import Image
 
 import lcomp
 from attacks.tools import split
+from helpers.coded import coded
 from lcomp.errors import LcompError
 from lcomp.format.container import CHECKSUM, Section, Tag
 
@@ -34,11 +35,11 @@ def gradient(width: int, height: int) -> Image.Image:
 
 @cache
 def bases() -> dict[str, bytes]:
-    """Valid files by name: golden ones, and some of two tiles, with alpha and with metadata."""
+    """Valid files by name: golden ones, and some of two tiles, with alpha, with metadata and without losses."""
     files = {name: (GOLDEN / f"{name}.lic").read_bytes() for name in ("q1", "context", "torchac", "grey", "dot")}
 
     def encode(image: Image.Image, model: str = "hyperprior") -> bytes:
-        return lcomp.encode(image, 3, model, "cpu", effort=0)
+        return coded(image, 3, model, effort=0).data
 
     files["tiles"] = encode(gradient(1100, 20))
     veiled, described = gradient(24, 16), gradient(24, 16)
@@ -49,6 +50,8 @@ def bases() -> dict[str, bytes]:
     exif.get_ifd(0x8825)[1] = "N"
     described.info |= {"icc_profile": b"not a profile", "exif": exif.tobytes(), "xmp": b"<x:xmpmeta/>"}
     files["metadata"] = encode(described, "autoregressive")
+    files["stored"] = lcomp.encode(described, lossless=True)
+    files["stored-grey"] = lcomp.encode(described.convert("L"), lossless=True)
     return files
 
 
@@ -97,6 +100,11 @@ def first(change: Callable[[bytes], bytes]) -> Build:
 def stream(change: Callable[[bytes], bytes]) -> Build:
     """Have another stream in the first section."""
     return first(lambda payload: payload[:CHECKSUM] + change(payload[CHECKSUM:]))
+
+
+def stored(payload: bytes) -> Build:
+    """Have this as the stored picture, without other sections."""
+    return sections(lambda old: [Section(Tag.STORED, payload)])
 
 
 def more(*added: Section) -> Build:

@@ -1,0 +1,24 @@
+"""Files that are coded by a model whatever they take: the encoder itself stores pictures where that is smaller."""
+
+from PIL import Image
+
+import lcomp
+from lcomp.encoding.picture import PictureEncoder
+from lcomp.format.container import LicFile
+from lcomp.model.cache import load_model
+from lcomp.options import EncodeOptions
+from lcomp.pictures.hidden import without_hidden
+from lcomp.pictures.reading import to_picture
+
+
+def coded(
+    image: Image.Image,
+    quality: float = 4.0,
+    model: str = "hyperprior",
+    coder: str = "constriction",
+    effort: int = 1,
+) -> LicFile:
+    """The file of a picture on the CPU."""
+    codec, options = lcomp.Codec(model, "cpu", coder), EncodeOptions(quality, effort)
+    picture, loaded = without_hidden(to_picture(image)), load_model(codec.model.coding, codec.device)
+    return PictureEncoder(picture, codec.model, loaded, codec.coder, options, None).at(round(1000 * quality))
