@@ -148,7 +148,8 @@ class PictureEncoder:
         self.part = FEW if searching else SEVERAL
         guess = partial(self.best, effort=DEFAULT_EFFORT) if searching else None
         best = partial(self.best, effort=self.effort)
-        measure = self.psnr if self.options.ssimulacra2 is None else self.ssimulacra2
+        floored = self.psnr if self.options.psnr is not None else self.ssimulacra2
+        measure = floored if limit is None else self.nearness
         found = meet(self.options, best, measure, self.width * self.height, self.fixed, guess)
         if found is None:
             return self.stored

@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeVar
+from itertools import pairwise
+from typing import Generic, TypeVar
 
 from lcomp.errors import LcompError
 from lcomp.options import EncodeOptions
@@ -16,8 +17,14 @@ File = TypeVar("File", bound=Sized)
 LOWEST, USUAL, HIGHEST = 0, QUALITY_STEPS, 8 * QUALITY_STEPS
 """Qualities in thousandths; below the usual ones encoding takes several attempts (`lcomp.encoding.half_size`)."""
 
+MIDDLE = (USUAL + HIGHEST) // 2
+"""Where a search whose ends do not reach a goal asks whether there is more between them."""
+
 SIZE_TOLERANCE = 0.005
 """Share of the bytes left to the picture that may stay unused; the search stops there."""
+
+SIZE_WOBBLE, FEW_BYTES, WOBBLE = 0.02, 16, 10.0
+"""What may be lost from one quality to a higher one: a share of the bytes, a number of them, tolerances of a floor."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,11 @@ class Floor:
     least: float
     tolerance: float  # by which it may be exceeded, on top of `spare`
     spare: float  # margin for what another machine's decoder may lose: bf16 costs less
+
+    @property
+    def goal(self) -> float:
+        """The most that is searched for."""
+        return self.least + self.spare + self.tolerance
 
     @property
     def levels(self) -> tuple[float, float]:
@@ -133,6 +145,57 @@ def size_limit(options: EncodeOptions, pixels: int) -> int | None:
     return None if options.bpp is None else bytes_within(options.bpp, pixels)
 
 
+class Trials(Generic[File]):
+    """Files over the quality, as far as they were tried, and a value of each: both should rise with it."""
+
+    def __init__(
+        self, encode: Callable[[int], File], valued: Callable[[File], float], wobble: float, fixed: int
+    ) -> None:
+        """Values may fall by `wobble` from one quality to the next; `fixed` bytes do not depend on it."""
+        self.encode, self.valued, self.wobble, self.fixed = encode, valued, wobble, fixed
+        self.files: dict[int, File] = {}
+        self.values: dict[int, float] = {}
+
+    def value(self, quality: int) -> float:
+        """The value of the file of a quality in thousandths, which is made at most once."""
+        if quality not in self.files:
+            self.files[quality] = self.encode(quality)
+            self.values[quality] = self.valued(self.files[quality])
+        return self.values[quality]
+
+    @property
+    def rises(self) -> bool:
+        """Whether bytes and values rise with the quality among those tried.
+
+        Models may fail on pictures that are like nothing they were trained on. Below the usual qualities files of half
+        the size stand beside others, and nothing is expected of their order.
+        """
+        tried = sorted(quality for quality in self.files if quality >= USUAL)
+        coded = {quality: len(file) - self.fixed for quality, file in self.files.items()}
+        return all(
+            self.values[high] >= self.values[low] - self.wobble
+            and coded[high] >= (1 - SIZE_WOBBLE) * coded[low] - FEW_BYTES
+            for low, high in pairwise(tried)
+        )
+
+    def scan(self) -> None:
+        """Try all whole qualities."""
+        for quality in range(USUAL, HIGHEST + 1, QUALITY_STEPS):
+            self.value(quality)
+
+    def within(self, limit: int) -> list[int]:
+        """The qualities tried whose files take no more than `limit` bytes, the lowest first."""
+        return sorted(quality for quality, file in self.files.items() if len(file) <= limit)
+
+    def smallest(self, floor: Floor) -> int | None:
+        """The quality of the smallest file tried that reaches a floor, with its margin if any does."""
+        for least in floor.levels:
+            reaching = [quality for quality, value in self.values.items() if value >= least]
+            if reaching:
+                return min(reaching, key=lambda quality: (len(self.files[quality]), -self.values[quality]))
+        return None
+
+
 def meet(
     target: EncodeOptions,
     encode: Callable[[int], File],
@@ -141,43 +204,69 @@ def meet(
     fixed: int,
     guess: Callable[[int], File] | None = None,
 ) -> File | None:
-    """The file of the highest quality within a size or rate, or of the lowest one that reaches a PSNR or score.
-
-    None where no quality reaches the latter.
+    """The file of the highest quality within a size or rate, or the smallest one that reaches a PSNR or score.
 
     `encode` makes the file of a quality in thousandths, of which `fixed` bytes (header, metadata, alpha) do not depend
-    on it; `measure` decodes one and says its PSNR or score. `guess` makes similar files in less time.
-    Raises LcompError where no quality fits into a size, with what does.
+    on it; `measure` decodes one and says how good it is. `guess` makes similar files in less time. Where bytes or
+    values do not rise with the quality, more is tried, and the best of that taken.
+
+    None where nothing that was tried reaches a PSNR or score. Raises LcompError where nothing fits into a size, with
+    what is the smallest.
     """
-    file, floor = cache(encode), floor_of(target)
+    floor, limit = floor_of(target), size_limit(target, pixels)
     if floor:
-        goal, tolerance, measured = floor.levels[0] + floor.tolerance, floor.tolerance, measure
+        goal, tolerance, wobble, valued = floor.goal, floor.tolerance, WOBBLE * floor.tolerance, measure
     else:
-        limit = size_limit(target, pixels)
         assert limit is not None
-        goal, tolerance = coded_size(limit, fixed), SIZE_TOLERANCE
+        goal, tolerance, wobble = coded_size(limit, fixed), SIZE_TOLERANCE, math.inf  # bytes are compared anyway
 
-        def measured(made: File) -> float:
-            return coded_size(len(made), fixed)
+        def valued(file: File) -> float:
+            return coded_size(len(file), fixed)
 
-    def valued(make: Callable[[int], File]) -> Callable[[int], float]:
-        return cache(lambda quality: measured(make(quality)))
-
-    value = valued(file)
+    trials = Trials(encode, valued, wobble, fixed)
     if guess is not None:
-        met = corrected(value, valued(guess), goal, tolerance)
-        if met is not None:
-            return file(met.quality)
-    low, high = bracket_all(value, goal, tolerance)
-    if floor:
-        for least in floor.levels:
-            for trial in (low, high):
-                if trial and trial.value >= least:
-                    return file(trial.quality)
-        return None
-    if low is None:
-        smallest = len(file(LOWEST))
-        rate = -floored(-8 * smallest / pixels, 3)
-        kept = f", {fixed} of them header, metadata and alpha" if 2 * fixed > smallest else ""
-        raise LcompError(f"no quality fits into {limit} bytes: q = 0 takes {smallest} bytes{kept}, {rate} bpp")
-    return file(low.quality)
+        quick = Trials(guess, valued, wobble, fixed)
+        met = corrected(trials.value, quick.value, goal, tolerance)
+        if met is not None and quick.rises:
+            return trials.files[met.quality]
+    bracket_all(trials.value, goal, tolerance)
+    if limit is not None:
+        return fitting(trials, limit, goal, measure, pixels)
+    assert floor is not None
+    return reaching(trials, floor)
+
+
+def reaching(trials: Trials[File], floor: Floor) -> File | None:
+    """The smallest file tried that reaches a floor, after trying more where that is in doubt; None where none does."""
+    found = trials.smallest(floor)
+    if found is None:
+        trials.value(MIDDLE)
+    if not trials.rises:
+        trials.scan()
+        found = trials.smallest(floor)
+        if found is not None:
+            bracket(trials.value, floor.goal, floor.tolerance, max(found - QUALITY_STEPS, LOWEST), found)
+    found = trials.smallest(floor)
+    return None if found is None else trials.files[found]
+
+
+def fitting(trials: Trials[File], limit: int, goal: float, measure: Callable[[File], float], pixels: int) -> File:
+    """The file of the highest quality within a limit in bytes, or the best measured one where that is in doubt.
+
+    Raises LcompError where there is none.
+    """
+    if not trials.rises:
+        trials.scan()
+        measured = cache(lambda quality: measure(trials.files[quality]))
+        if fits := trials.within(limit):
+            best = max(fits, key=measured)
+            bracket(trials.value, goal, SIZE_TOLERANCE, best, min(best + QUALITY_STEPS, HIGHEST))
+            return trials.files[max(trials.within(limit), key=measured)]
+    if fits := trials.within(limit):
+        return trials.files[fits[-1]]
+    least = min(trials.files, key=lambda quality: len(trials.files[quality]))
+    smallest, fixed = len(trials.files[least]), trials.fixed
+    taken = f"q = {least / QUALITY_STEPS:g} takes {smallest} bytes"
+    if 2 * fixed > smallest:
+        taken += f", {fixed} of them header, metadata and alpha"
+    raise LcompError(f"no quality tried fits into {limit} bytes: {taken}, {-floored(-8 * smallest / pixels, 3)} bpp")

@@ -1,4 +1,9 @@
+import contextlib
 import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +15,7 @@ from typer.testing import CliRunner
 
 import lcomp
 from lcomp.cli.app import app
-from lcomp.encoding.rate_target import HIGHEST, LOWEST, SIZE_TOLERANCE, bracket, meet
+from lcomp.encoding.rate_target import HIGHEST, LOWEST, SIZE_TOLERANCE, bracket, bracket_all, coded_size, meet
 from lcomp.errors import LcompError
 from lcomp.options import EncodeOptions, parse_size
 
@@ -137,6 +142,124 @@ def test_what_cannot_be_met_says_what_can() -> None:
     assert meet(EncodeOptions(psnr=42.0), files, psnr, 800, 10) is None
 
 
+@dataclass(frozen=True)
+class Made:
+    """A file of a fake curve."""
+
+    quality: int
+    size: int
+    level: float
+
+    def __len__(self) -> int:
+        return self.size
+
+
+@dataclass
+class Fake:
+    """A curve through sizes and levels at the qualities 0 to 8, and the files that were made of it."""
+
+    sizes: list[int]
+    levels: list[float]
+    tried: dict[int, Made] = field(default_factory=dict)
+
+    def encode(self, quality: int) -> Made:
+        places = range(0, HIGHEST + 1, 1000)
+        size, level = (float(np.interp(quality, places, values)) for values in (self.sizes, self.levels))
+        self.tried[quality] = Made(quality, round(size), level)
+        return self.tried[quality]
+
+    def meet(self, options: EncodeOptions) -> Made | None:
+        return meet(options, self.encode, lambda made: made.level, 800, 10)
+
+
+fakes = st.builds(
+    Fake,
+    st.lists(st.integers(20, 10**5), min_size=9, max_size=9),
+    st.lists(st.integers(5, 60).map(float), min_size=9, max_size=9),
+)
+rising = fakes.map(lambda fake: Fake(sorted(fake.sizes), sorted(fake.levels)))
+
+
+@given(fakes, st.integers(20, 10**5))
+def test_a_size_is_never_exceeded_whatever_the_curve(fake: Fake, limit: int) -> None:
+    found, message = None, ""
+    try:
+        found = fake.meet(EncodeOptions(size=limit))
+    except LcompError as error:
+        message = str(error)
+    if found is None:
+        smallest = min(fake.tried.values(), key=len)
+        assert len(smallest) > limit
+        assert f"q = {smallest.quality / 1000:g} takes {len(smallest)} bytes" in message
+        return
+    assert len(found) <= limit
+    usual = [made for quality, made in sorted(fake.tried.items()) if quality >= 1000]
+    if any(len(low) - len(high) > 16 + 0.02 * len(low) for low, high in pairwise(usual)):
+        assert found.level == max(made.level for made in fake.tried.values() if len(made) <= limit)
+        assert {1000 * whole for whole in range(1, 9)} <= set(fake.tried)
+
+
+@given(fakes, st.integers(5, 60))
+def test_a_floor_is_never_missed_whatever_the_curve(fake: Fake, least: int) -> None:
+    found = fake.meet(EncodeOptions(psnr=least))
+    if found is None:
+        assert max(made.level for made in fake.tried.values()) < least
+        return
+    assert found.level >= least
+    assert len(found) == min(len(made) for made in fake.tried.values() if made.level >= least + 0.01 or made == found)
+
+
+@given(fakes, st.integers(10, 60))
+def test_a_peak_between_the_ends_is_found_where_they_contradict_each_other(fake: Fake, least: int) -> None:
+    fake.levels[1], fake.levels[8] = 9.0, 8.0
+    found = fake.meet(EncodeOptions(psnr=least))
+    assert (found is not None) == (max(fake.levels[1:]) >= least or (found is not None and found.quality < 1000))
+
+
+@given(rising, st.integers(20, 10**5), st.integers(5, 60))
+def test_a_curve_that_rises_takes_no_more_trials_than_its_bracket(fake: Fake, limit: int, least: int) -> None:
+    def trials(value: Callable[[Made], float], goal: float, tolerance: float) -> int:
+        counted = Fake(fake.sizes, fake.levels)
+        bracket_all(cache(lambda quality: value(counted.encode(quality))), goal, tolerance)
+        return len(counted.tried)
+
+    with contextlib.suppress(LcompError):
+        fake.meet(EncodeOptions(size=limit))
+    assert len(fake.tried) <= trials(lambda made: coded_size(len(made), 10), coded_size(limit, 10), SIZE_TOLERANCE)
+    fake.tried.clear()
+    found = fake.meet(EncodeOptions(psnr=least))
+    # one more to see that there is no peak between the ends
+    assert len(fake.tried) <= trials(lambda made: made.level, least + 0.04, 0.03) + (found is None)
+
+
+def test_what_two_halftones_once_made_of_targets() -> None:
+    """Bytes and PSNR of a model that fails on them, by quality from 0 to 8."""
+    bayer = Fake(
+        [183, 7839, 22584, 28488, 36788, 44580, 51308, 141672, 164988],
+        [6.6, 9.0, 17.7, 18.7, 17.5, 16.9, 16.3, 15.9, 15.9],
+    )
+    found = bayer.meet(EncodeOptions(psnr=17.2))
+    assert found is not None
+    assert found.quality < 2000
+    dither = Fake(
+        [219, 23344, 26932, 33768, 108372, 131064, 51316, 58616, 68484],
+        [6.7, 13.8, 17.2, 18.8, 24.0, 25.9, 28.3, 29.2, 29.2],
+    )
+    for options in (EncodeOptions(size=52000), EncodeOptions(psnr=25)):
+        found = dither.meet(options)
+        assert found is not None
+        assert len(found) <= 52000
+        assert found.level > 28
+
+
+def test_flat_pictures_whose_files_hardly_differ_are_not_searched_twice() -> None:
+    blank = Fake([60, 64, 61, 70, 62, 66, 60, 75, 66], [50.0, 60, 60, 60, 60, 60, 60, 60, 60])
+    found = blank.meet(EncodeOptions(size=500))
+    assert found is not None
+    assert found.quality == HIGHEST
+    assert len(blank.tried) == 2
+
+
 @pytest.mark.slow
 def test_real_pictures_meet_their_target(photo: Image.Image) -> None:
     for size in (2000, 3210, 4000):
@@ -179,4 +302,4 @@ def test_targets_on_the_command_line(photo: Image.Image, tmp_path: Path) -> None
     assert run.invoke(app, ["encode", str(tmp_path / "a.png"), "-f", "--size", "5 apples"]).exit_code == 2
     result = run.invoke(app, ["encode", str(tmp_path / "a.png"), "-f", "--size", "50"])
     assert result.exit_code == 1
-    assert "no quality fits into 50 bytes: q = 0 takes" in result.stderr
+    assert "no quality tried fits into 50 bytes: q = 0 takes" in result.stderr
