@@ -9,13 +9,13 @@ from lcomp.pictures.reading import Picture
 from lcomp.pictures.stored import WEBP_SIDE, write_quickly, write_stored
 from lcomp.types import Pixels
 
-STRIP, APART = 16, 256
+STRIP, APART = 16, 1024
 """Height in rows of the strips that a sample is made of, and about how many rows lie between their tops."""
 
 FEWEST, MOST = 2, 64
 """Limits on the number of strips."""
 
-WHOLE = 2**14
+WHOLE = 2**12
 """Pixels of pictures that are stored without asking a sample first."""
 
 SIMPLE = 1.0

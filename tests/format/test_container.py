@@ -23,6 +23,16 @@ headers = st.builds(
     fingerprint=st.integers(0, 2**32 - 1),
     half=st.booleans(),
 )
+stored_headers = st.builds(
+    Header,
+    width=st.integers(1, container.MAX_SIDE),
+    height=st.integers(1, container.MAX_SIDE),
+    mode=st.sampled_from(Mode),
+    quality=st.just(0),
+    model=st.just(0),
+    fingerprint=st.just(0),
+    stored=st.just(True),
+)
 EMPTY = Encoded(b"", 0)
 payloads = st.none() | st.binary(min_size=1, max_size=50)
 tiles = st.builds(Encoded, stream=st.binary(max_size=100), symbols_crc=st.integers(0, 2**32 - 1))
@@ -56,6 +66,26 @@ EXAMPLE = LicFile(
 STREAM = bytes(range(40))
 
 
+stored_files = st.builds(
+    LicFile,
+    stored_headers,
+    st.none(),
+    st.just(()),
+    icc=payloads,
+    exif=payloads,
+    xmp=payloads,
+    alpha=payloads,
+    stored=st.binary(max_size=50),
+)
+STORED = LicFile(Header(768, 512, Mode.L, 0, 0, 0, stored=True), None, (), icc=b"profile", stored=bytes(range(40)))
+
+
+@given(stored_files)
+def test_every_stored_file_reads_back(file: LicFile) -> None:
+    assert container.read(container.write(file)) == file
+    assert recover(container.write(file)) == (file, ())
+
+
 @given(files())
 def test_every_file_reads_back(file: LicFile) -> None:
     assert container.read(container.write(file)) == file
@@ -79,15 +109,17 @@ def test_overhead_is_at_most_32_bytes() -> None:
     assert len(container.write(file)) - 100_000 <= 32
 
 
-def test_every_prefix_is_an_error() -> None:
-    data = container.write(EXAMPLE)
+@pytest.mark.parametrize("example", [EXAMPLE, STORED])
+def test_every_prefix_is_an_error(example: LicFile) -> None:
+    data = container.write(example)
     for length in range(len(data)):
         with pytest.raises(FormatError):
             container.read(data[:length])
 
 
-def test_every_flipped_bit_is_an_error() -> None:
-    data = container.write(EXAMPLE)
+@pytest.mark.parametrize("example", [EXAMPLE, STORED])
+def test_every_flipped_bit_is_an_error(example: LicFile) -> None:
+    data = container.write(example)
     for position in range(8 * len(data)):
         damaged = bytearray(data)
         damaged[position // 8] ^= 1 << position % 8
@@ -149,6 +181,33 @@ def test_newer_major_versions_and_unknown_modes_are_unsupported() -> None:
     unknown[10] |= 7 << 5
     with pytest.raises(UnsupportedError, match="kind of picture"):
         container.read(reseal(unknown, 16))
+
+
+def test_a_stored_picture_is_one_section_without_model_quality_and_tiles() -> None:
+    data = container.write(STORED)
+    head, section = data[:-46], data[-46:]
+    assert section == container.write_section(container.Tag.STORED, bytes(range(40)))
+    tile = container.write_section(Coder.CONSTRICTION.value, bytes(8))
+    for bad, error, text in (
+        (head, TruncatedError, "its stored picture is missing"),
+        (head + tile, TruncatedError, "its stored picture is missing"),
+        (data + section, FormatError, "section 148 stands twice"),
+        (data + tile, FormatError, "more latents sections than tiles"),
+        (container.write(EXAMPLE) + section, FormatError, "a stored picture where tiles should be"),
+    ):
+        with pytest.raises(error, match=text):
+            container.read(bad)
+    for changes in ({"model": 1}, {"fingerprint": 1}, {"quality": 1}, {"half": True}):
+        with pytest.raises(UnsupportedError, match="a newer lcomp is needed"):
+            container.read(container.write(replace(STORED, header=replace(STORED.header, **changes))))
+
+
+@given(st.integers(0, 45), st.integers(1, 255))
+def test_of_a_damaged_stored_picture_nothing_is_salvaged(position: int, change: int) -> None:
+    data = bytearray(container.write(STORED))
+    data[position - 46] ^= change
+    with pytest.raises(FormatError, match="nothing can be salvaged"):
+        recover(bytes(data))
 
 
 def test_unknown_sections_are_skipped_or_refused() -> None:
