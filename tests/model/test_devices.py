@@ -143,7 +143,9 @@ def test_cuda_codes_tiles_side_by_side(name: str, coder: Coder, photo: Image.Ima
 
 
 @on_cuda
-@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.lic")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted(set(GOLDEN.glob("*.lic")) - set(GOLDEN.glob("stored*"))), ids=lambda path: path.stem
+)
 def test_golden_files_decode_to_their_latents_on_cuda(path: Path) -> None:
     expected = json.loads(path.with_suffix(".json").read_text())
     file = container.read(path.read_bytes())
