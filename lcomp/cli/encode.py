@@ -37,7 +37,8 @@ from lcomp.options import (
     EncodeOptions,
     parse_size,
 )
-from lcomp.pictures.reading import READABLE_SUFFIXES, open_image
+from lcomp.pictures.opening import readable_suffixes
+from lcomp.pictures.reading import open_image
 from lcomp.types import QUALITY_STEPS, Progress
 
 
@@ -154,7 +155,7 @@ def encode(
         )
     except LcompError as error:
         raise typer.BadParameter(str(error)) from error
-    planned = plan(inputs, output, ".lic", READABLE_SUFFIXES, recursive)
+    planned = plan(inputs, output, ".lic", readable_suffixes(), recursive)
     known_model(model)
     work = EncodeWork(model, device, precision, coder, options, force, verbose)
     run(work, planned, Manner("encoding", verbose, quiet, jobs, skip_existing))

@@ -17,6 +17,7 @@ from PIL import Image
 
 from lcomp.errors import LcompError, LimitError, OutputExistsError
 from lcomp.files import is_special, replacing, write_all
+from lcomp.options import MAX_PIXELS
 
 STREAM = "-"
 """Stands for stdin or stdout."""
@@ -88,8 +89,9 @@ def set_up_messages(verbose: bool, quiet: bool, handler: logging.Handler | None 
 
     Stages with `verbose`, notes by default, only errors with `quiet`.
     """
-    # Pillow warns about pictures that it still reads: one line each; the limit on pixels is our own (--max-pixels)
-    Image.MAX_IMAGE_PIXELS = None
+    # Pillow warns about pictures that it still reads: one line each; the limit on pixels is our own (--max-pixels), but
+    # a few plugins ask Pillow's. The library leaves it alone: this process is ours
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     warnings.showwarning = lambda message, *_: logger.warning("%s", message)
     logger = logging.getLogger("lcomp")

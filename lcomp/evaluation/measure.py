@@ -133,7 +133,6 @@ class RowTask(NamedTuple):
 
 def measure_task(task: RowTask) -> Row:
     """Measure a row in a worker process, which has nothing of the parent's set-up."""
-    Image.MAX_IMAGE_PIXELS = None
     warnings.simplefilter("ignore")  # the parent showed Pillow's warnings when it read the picture
     adapter = open_adapter(task.row.codec, task.plan.qualities, task.plan.device)
     return measure_row(task.row, task.path, adapter, task.plan)
