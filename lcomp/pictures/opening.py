@@ -53,6 +53,11 @@ def readable_suffixes() -> frozenset[str]:
     return HEIC_SUFFIXES | OTHER_SUFFIXES | opened
 
 
+def picture_suffixes() -> frozenset[str]:
+    """Suffixes of all files that are pictures, whether they can be read or not."""
+    return readable_suffixes() | set(Image.registered_extensions())
+
+
 def identify(data: bytes) -> Image.Image | None:
     """Open a picture with the first plugin that takes it, as `Image.open` does; None where none does.
 
