@@ -25,7 +25,7 @@ class Walk(NamedTuple):
 
 
 def read_source(source: Source) -> bytes:
-    """All bytes of a source; raises OSError where a file cannot be read.
+    """All bytes of a source; raises OSError where a file cannot be read, TypeError for anything else.
 
     >>> read_source(memoryview(b"abc"))
     b'abc'
@@ -34,7 +34,12 @@ def read_source(source: Source) -> bytes:
         return bytes(source)
     if isinstance(source, str | os.PathLike):
         return Path(source).read_bytes()
-    return source.read()
+    if not hasattr(source, "read"):
+        raise TypeError(f"bytes, a path or an open binary file are needed, not {type(source).__name__}")
+    data = source.read()
+    if not isinstance(data, bytes):
+        raise TypeError(f"a file that gives bytes is needed (mode 'rb'), not {type(data).__name__}")
+    return data
 
 
 def is_special(path: Path) -> bool:

@@ -15,13 +15,14 @@ from PIL import Image
 
 from lcomp.encoding.distortion import psnr
 from lcomp.encoding.ssimulacra2 import SMALLEST_SIDE
-from lcomp.errors import LcompError
+from lcomp.errors import FrameError, LcompError, LimitError, UnsupportedError
 from lcomp.evaluation import metrics
 from lcomp.evaluation.codecs import Adapter, open_adapter
 from lcomp.evaluation.datasets import Dataset
 from lcomp.evaluation.features import features, is_current, packed
 from lcomp.evaluation.journal import Journal
 from lcomp.evaluation.results import Row
+from lcomp.options import MAX_PIXELS
 from lcomp.pictures.reading import open_image, to_picture
 from lcomp.workers import side_by_side
 
@@ -46,8 +47,16 @@ class Plan:
 
 @lru_cache(maxsize=1)
 def open_rgb(path: Path) -> Image.Image:
-    """The upright picture in RGB, without metadata; raises OSError, ImageError, LimitError or UnsupportedError."""
-    return Image.fromarray(to_picture(open_image(path.read_bytes())).pixels)
+    """The upright picture in RGB, without metadata; raises OSError, ImageError, LimitError or UnsupportedError.
+
+    These give no advice on options, as those of encoding are no options here.
+    """
+    try:
+        return Image.fromarray(to_picture(open_image(path.read_bytes())).pixels)
+    except FrameError as error:
+        raise UnsupportedError(error.reason) from error
+    except LimitError as error:
+        raise LimitError(f"picture has more than {MAX_PIXELS} pixels") from error
 
 
 def message(error: Exception) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import BinaryIO
 
-from lcomp.errors import UnsupportedError
+from lcomp.errors import FrameError, UnsupportedError
 from lcomp.pictures.directories import Directory, below, chain
 
 MAGIC_NUMBERS = (
@@ -27,7 +27,7 @@ CR3 = b"ftypcrx "
 
 CAMERA_RAW = "camera raw file: convert it first, with a raw converter"
 HIDDEN = "only a preview can be read, as in a camera raw file: convert it first, with a raw converter"
-PREVIEW = "a reduced-resolution preview of another picture: choose a frame with --frame N, counted from 0"
+PREVIEW = "a reduced-resolution preview of another picture"
 
 FITS = b"SIMPLE  ="
 CARD, BLOCK = 80, 2880
@@ -63,7 +63,7 @@ def refuse_camera_raw(file: BinaryIO) -> None:
 def has_pages(file: BinaryIO) -> bool:
     """Whether a TIFF holds further pictures, and not just previews and masks of the first.
 
-    Raises UnsupportedError where the first is itself a preview.
+    Raises FrameError where the first is itself a preview.
     """
 
     def is_page(directory: Directory) -> bool:
@@ -72,7 +72,7 @@ def has_pages(file: BinaryIO) -> bool:
     with place_kept(file):
         directories = chain(file)
         if any(first.reduced for first in islice(directories, 1)):
-            raise UnsupportedError(PREVIEW)
+            raise FrameError(PREVIEW)
         return any(map(is_page, directories))
 
 

@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 
 from PIL import Image
 
-from lcomp.errors import UNREADABLE, ImageError, LcompError, UnsupportedError
+from lcomp.errors import UNREADABLE, FrameError, ImageError, LcompError, UnsupportedError
 from lcomp.files import walk
 from lcomp.format.container import Mode
 from lcomp.log import log
@@ -182,7 +182,7 @@ def tiff_file(image: Image.Image) -> BinaryIO | None:
 
 
 def is_animated(image: Image.Image) -> bool:
-    """Whether a file holds several pictures, previews and masks not counted; raises UnsupportedError for a preview."""
+    """Whether a file holds several pictures, previews and masks not counted; raises FrameError for a preview."""
     file = tiff_file(image)
     return getattr(image, "is_animated", False) if file is None else has_pages(file)
 
@@ -190,7 +190,7 @@ def is_animated(image: Image.Image) -> bool:
 def pick_frame(image: Image.Image, frame: int | None, max_pixels: int) -> list[str]:
     """Seek to a frame, counted from 0; returns notes on what is left out.
 
-    Raises UnsupportedError where a frame must be chosen or where a file is camera raw, LcompError where the frame does
+    Raises FrameError where a frame must be chosen, UnsupportedError for camera raw and LcompError where the frame does
     not exist. Frames are not counted, because that takes Pillow quadratic time in a TIFF.
     """
     if (file := tiff_file(image)) is not None:
@@ -201,7 +201,7 @@ def pick_frame(image: Image.Image, frame: int | None, max_pixels: int) -> list[s
         if is_animated(image):
             return [f"only the {SEVERAL_VIEWS[image.format]} of several pictures in the file is encoded"]
     elif image.tell() == 0 and is_animated(image):
-        raise UnsupportedError("animated or multi-page picture: choose a frame with --frame N, counted from 0")
+        raise FrameError("animated or multi-page picture")
     return []
 
 
@@ -266,12 +266,31 @@ def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
     return Loaded(upright, kind, samples, notes)
 
 
+def is_closed(image: Image.Image) -> bool:
+    """Whether an image was closed, or its file before it was decoded."""
+    if getattr(image, "tile", []):
+        file = getattr(image, "fp", None)
+        return file is None or file.closed
+    try:
+        _ = image.im
+    except ValueError:
+        return True
+    except AssertionError:  # not decoded yet
+        return False
+    return False
+
+
 def to_picture(image: Image.Image, frame: int | None = None, max_pixels: int = MAX_PIXELS) -> Picture:
     """Pixels and metadata of a Pillow image, of its frame `frame` (counted from 0) where it has several.
 
     Raises ImageError for damaged pictures, LimitError for those of more than `max_pixels` pixels, UnsupportedError for
-    those that cannot be coded and LcompError for a frame that does not exist.
+    those that cannot be coded, LcompError for a frame that does not exist and for an image that is closed, and
+    TypeError for anything that is no image.
     """
+    if not isinstance(image, Image.Image):
+        raise TypeError(f"a Pillow image is needed, as of PIL.Image.open, not {type(image).__name__}")
+    if is_closed(image):
+        raise LcompError("the image is closed: its file must stay open until it is encoded")
     try:
         loaded = load(image, frame, max_pixels)
         converted = convert(loaded.upright.image, loaded.kind, loaded.samples)
