@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from lcomp.cli.batch import Manner, run
-from lcomp.cli.files import STREAM, printable, read_input, set_up_messages
+from lcomp.cli.files import STREAM, libraries_muted, printable, read_input, set_up_messages
 from lcomp.cli.inputs import LIC, is_folder, plan, real
 from lcomp.cli.options import (
     Device,
@@ -44,7 +44,7 @@ from lcomp.options import (
     parse_size,
 )
 from lcomp.pictures.opening import picture_suffixes, readable_suffixes
-from lcomp.pictures.reading import open_image
+from lcomp.pictures.reading import decode_pixels, open_image
 from lcomp.types import QUALITY_STEPS, Progress
 
 
@@ -68,7 +68,9 @@ class EncodeWork:
         from lcomp import Codec
 
         codec = Codec(self.model, self.device, self.coder, self.precision)
-        image = open_image(picture, self.options.max_pixels)
+        with libraries_muted():
+            image = open_image(picture, self.options.max_pixels)
+            decode_pixels(image, self.options.frame, self.options.max_pixels)
         file = codec.encode_file(image, self.options, progress)
         self.placing.write(destination, file.data)
         pixels = image.width * image.height

@@ -266,6 +266,14 @@ def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
     return Loaded(upright, kind, samples, notes)
 
 
+def decode_pixels(image: Image.Image, frame: int | None, max_pixels: int) -> None:
+    """Decode a picture, or its frame `frame`, so that `to_picture` has it decoded already; raises as that does."""
+    try:
+        load(image, frame, max_pixels)
+    except UNREADABLE as error:
+        raise ImageError(f"damaged picture: {error}") from error
+
+
 def is_closed(image: Image.Image) -> bool:
     """Whether an image was closed, or its file before it was decoded."""
     if getattr(image, "tile", []):

@@ -254,10 +254,10 @@ def test_pictures_of_the_report_are_spread() -> None:
 def test_no_option_is_advised_that_eval_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = Image.new("L", (8, 8))
     page.save(tmp_path / "pages.tif", save_all=True, append_images=[page])
-    with pytest.raises(UnsupportedError, match="^animated or multi-page picture$"):
+    with pytest.raises(UnsupportedError, match=r"^animated or multi-page picture$"):
         open_rgb(tmp_path / "pages.tif")
     page.save(tmp_path / "page.png")
     monkeypatch.setattr("lcomp.evaluation.measure.MAX_PIXELS", 63)
     monkeypatch.setattr("lcomp.evaluation.measure.open_image", partial(open_image, max_pixels=63))
-    with pytest.raises(LimitError, match="^picture has more than 63 pixels$"):
+    with pytest.raises(LimitError, match=r"^picture has more than 63 pixels$"):
         open_rgb(tmp_path / "page.png")
