@@ -4,7 +4,8 @@ import hashlib
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -147,11 +148,11 @@ def measure_task(task: RowTask) -> Row:
     return measure_row(task.row, task.path, adapter, task.plan)
 
 
-def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Journal) -> Iterator[Row]:
+def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Journal) -> Generator[Row, None, None]:
     """Measure what the journal lacks, picture by picture, and append it there.
 
     Yields every row, those of earlier runs and those of unreadable pictures included. Raises LcompError where a
-    process died.
+    process died. Close the generator where not all rows are drawn: that ends the processes.
     """
     told: list[Row] = []  # known without measuring
 
@@ -179,11 +180,12 @@ def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Jour
         told.clear()
 
     if plan.jobs > 1:
-        for done in side_by_side(measure_task, (task for _, task in pending()), plan.jobs):
-            yield from tell()
-            if done.result is None:
-                raise LcompError("a measuring process died (out of memory?): use fewer --jobs")
-            yield journal.add(done.result)
+        with closing(side_by_side(measure_task, (task for _, task in pending()), plan.jobs)) as finishing:
+            for done in finishing:
+                yield from tell()
+                if done.result is None:
+                    raise LcompError("a measuring process died (out of memory?): use fewer --jobs")
+                yield journal.add(done.result)
     else:
         warm: set[str] = set()
         for adapter, task in pending():
