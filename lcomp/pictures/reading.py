@@ -7,7 +7,7 @@ import io
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from PIL import Image
 
@@ -177,8 +177,13 @@ def seek(image: Image.Image, frame: int, max_pixels: int) -> None:
 
 def tiff_file(image: Image.Image) -> BinaryIO | None:
     """The file of a TIFF, where it is still open; None for other pictures."""
-    file: BinaryIO | None = getattr(image, "fp", None) if image.format == "TIFF" else None
-    return None if file is None or file.closed else file
+    if image.format != "TIFF":
+        return None
+    # Pillow keeps the files of several pages under the second name once one of them is decoded
+    for file in (getattr(image, "fp", None), getattr(image, "_fp", None)):
+        if hasattr(file, "read") and not file.closed:
+            return cast(BinaryIO, file)
+    return None
 
 
 def is_animated(image: Image.Image) -> bool:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from lcomp.errors import UNREADABLE, ImageError, LimitError
+from lcomp.errors import UNREADABLE, ImageError
 from lcomp.format.container import Mode
 from lcomp.pictures.metadata import HEADER, as_tiff, is_readable, upright
 from lcomp.types import Plane
@@ -95,12 +95,12 @@ def fits(name: str, payload: bytes, kind: str, mode: str) -> bool:
 def save_image(image: Image.Image, stream: BinaryIO, kind: str) -> list[str]:
     """Write `image` as Pillow format `kind` with its metadata; returns what that format cannot keep.
 
-    Raises LimitError where the format is not made for pictures of that size, and ImageError.
+    Raises ImageError where that fails, or the format is not made for pictures of that size.
     """
     most = MOST_SIDE.get(kind)
     if most is not None and max(image.size) > most:
         size = f"{image.width}x{image.height}"
-        raise LimitError(f"cannot be saved as {kind}: {size} pixels, at most {most} wide and high")
+        raise ImageError(f"cannot be saved as {kind}: {size} pixels, at most {most} wide and high")
     options = dict(LOSSLESS_OPTIONS.get(kind, {}))
     if (kind, image.mode) == ("AVIF", "L"):
         options["subsampling"] = "4:0:0"
