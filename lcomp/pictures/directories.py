@@ -24,7 +24,8 @@ OLD_REDUCED = 2
 SENSOR = (32803, 34892)
 """PhotometricInterpretation of camera raw: colour filter array, linear raw."""
 
-MOST_SUB_DIRECTORIES = 64
+MOST_DIRECTORIES, MOST_SUB_DIRECTORIES = 4096, 64
+"""Limits on what is looked at: files may hold millions, and pyramids have a dozen."""
 
 
 class Layout(NamedTuple):
@@ -103,7 +104,7 @@ def chain(file: BinaryIO) -> Iterator[Directory]:
         return
     offset = struct.unpack_from(layout.order + ("Q" if layout.big else "I"), header, 8 if layout.big else 4)[0]
     seen: set[int] = set()
-    while offset and offset not in seen:
+    while offset and offset not in seen and len(seen) < MOST_DIRECTORIES:
         seen.add(offset)
         try:
             directory = read_directory(file, offset, layout)

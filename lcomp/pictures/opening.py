@@ -98,18 +98,18 @@ def check_icon(data: bytes, max_pixels: int) -> None:
 
     Raises what plugins raise for damaged pictures.
     """
-    starts: list[int] = []
+    places: list[tuple[int, int]] = []
     if data.startswith(ICO):
-        starts = [entry.offset for entry in IcoFile(io.BytesIO(data)).entry]
+        places = [(entry.offset, 24) for entry in IcoFile(io.BytesIO(data)).entry]
     elif data.startswith(ICNS):
-        starts = [start for start, _ in IcnsFile(io.BytesIO(data)).dct.values()]
-    for start in starts:
-        head = data[start : start + 2**10]
+        places = list(IcnsFile(io.BytesIO(data)).dct.values())
+    for start, length in places:
+        head = data[start : start + length]
         if head.startswith(PNG):
             width, height = struct.unpack_from(">II", head, 16)
             check_pixels(width, height, max_pixels)
         elif head.startswith(JPEG_2000):
-            picture = identify(data[start:])
+            picture = identify(head)
             if picture is not None:
                 check_pixels(picture.width, picture.height, max_pixels)
         elif data.startswith(ICO) and len(head) >= 12:  # a bitmap with its mask below

@@ -60,17 +60,14 @@ def is_sound(data: bytes, chunk: Chunk) -> bool:
         return zlib.crc32(view[chunk.start + 4 : chunk.end - 4]) == int.from_bytes(view[chunk.end - 4 : chunk.end])
 
 
-def inflated(payload: bytes, budget: int) -> bytes | None:
-    """Compressed metadata where it is larger than Pillow takes, and no larger than `budget`; else None."""
+def inflated(payload: bytes, most: int) -> bytes | None:
+    """Compressed metadata; None where it is damaged or larger than `most`."""
     decompressor = zlib.decompressobj()
     try:
-        found = decompressor.decompress(payload, PngImagePlugin.MAX_TEXT_CHUNK)
-        if not decompressor.unconsumed_tail:
-            return None
-        found += decompressor.decompress(decompressor.unconsumed_tail, budget)
+        found = decompressor.decompress(payload, most + 1)
     except zlib.error:
         return None
-    return found if len(found) <= budget and not decompressor.unconsumed_tail else None
+    return found if len(found) <= most else None
 
 
 def split(name: bytes, body: bytes) -> tuple[bytes, bytes]:
@@ -87,7 +84,8 @@ def split(name: bytes, body: bytes) -> tuple[bytes, bytes]:
 def mended(data: bytes) -> Mended:
     """A PNG without its damaged ancillary chunks, as libpng has it, and with large compressed metadata inflated.
 
-    Metadata is inflated up to MAX_METADATA bytes in all. Other files are returned as they are.
+    Metadata is inflated up to MAX_METADATA bytes in all, and up to a damaged chunk: what is behind is left to Pillow.
+    Other files are returned as they are.
     """
     if not data.startswith(SIGNATURE):
         return Mended(data)
@@ -100,12 +98,12 @@ def mended(data: bytes) -> Mended:
         replacement = b""
         if not is_sound(data, chunk):
             lost.append(chunk.name.decode())
-        elif chunk.name in COMPRESSED:
+        elif chunk.name in COMPRESSED and budget:
             head, payload = split(chunk.name, data[chunk.body])
-            text = inflated(payload, budget)
-            if text is None:
+            text = inflated(payload, budget) if payload else b""
+            budget = 0 if text is None else budget - len(text)
+            if text is None or len(text) <= PngImagePlugin.MAX_TEXT_CHUNK:
                 continue
-            budget -= len(text)
             if chunk.name == b"iCCP":
                 profile = text
             else:

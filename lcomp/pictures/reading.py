@@ -181,7 +181,7 @@ def tiff_file(image: Image.Image) -> BinaryIO | None:
         return None
     # Pillow keeps the files of several pages under the second name once one of them is decoded
     for file in (getattr(image, "fp", None), getattr(image, "_fp", None)):
-        if hasattr(file, "read") and not file.closed:
+        if file is not None and hasattr(file, "read") and not file.closed:
             return cast(BinaryIO, file)
     return None
 

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import time
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -172,8 +173,9 @@ def test_large_compressed_metadata_of_png_is_kept() -> None:
     assert not picture.notes
 
 
-def test_metadata_that_grows_without_end_is_refused() -> None:
-    bomb = zlib.compress(bytes(2**26 + 1))
+def test_metadata_that_grows_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lcomp.pictures.png.MAX_METADATA", 2**21)
+    bomb = zlib.compress(bytes(2**21 + 1))
     for name, body in ((b"zTXt", b"Comment\0\0"), (b"iCCP", b"icc\0\0"), (b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0")):
         with pytest.raises(LcompError):
             to_picture(open_image(with_chunks(saved(ramp("RGB"), "PNG"), chunk(name, body + bomb))))
@@ -212,3 +214,13 @@ def test_readable_suffixes_are_those_of_readable_formats() -> None:
     } <= suffixes
     assert not suffixes & {".eps", ".wmf", ".pdf", ".mpg", ".h5", ".dng", ".lic", ".txt"}
     assert {*PROGRAMS, *UNDECODED} <= set(Image.OPEN), "a format has another name now"
+
+
+def test_many_chunks_that_grow_take_little_time() -> None:
+    grown = chunk(b"iCCP", b"icc\0\0" + zlib.compress(bytes(2**24)))
+    broken = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(2**22))[:-100] + bytes(90))
+    data = with_chunks(saved(ramp("RGB"), "PNG"), *[broken] * 3000, *[grown] * 3000)
+    started = time.process_time()
+    with pytest.raises(LcompError):
+        to_picture(open_image(data))
+    assert time.process_time() - started < 5
