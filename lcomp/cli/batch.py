@@ -19,7 +19,8 @@ from lcomp.cli.files import (
     set_up_messages,
     unexpected,
 )
-from lcomp.cli.inputs import Job, counted, is_current
+from lcomp.cli.inputs import Job, counted
+from lcomp.cli.placing import is_current
 from lcomp.errors import LcompError, OutputExistsError
 from lcomp.types import Progress
 from lcomp.workers import give_way, side_by_side

@@ -178,20 +178,6 @@ def told_apart(names: list[str], full: list[str]) -> list[str]:
     return result
 
 
-def is_current(source: str, output: str) -> bool:
-    """Whether an output exists that need not be made anew: not older than its source, not empty, and what it says."""
-    path = Path(output)
-    if output == STREAM or not is_file(path):
-        return False
-    if path.suffix.lower() == LIC and not is_lic(path):
-        return False
-    try:
-        made = path.stat()
-        return made.st_size > 0 and (source == STREAM or Path(source).stat().st_mtime_ns <= made.st_mtime_ns)
-    except OSError:  # a source that is gone needs no other output
-        return True
-
-
 def is_lic(path: Path) -> bool:
     """Whether a file begins with the magic number of .lic files."""
     try:

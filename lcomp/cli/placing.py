@@ -5,9 +5,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lcomp.cli.files import STREAM, Destination
-from lcomp.cli.inputs import is_current
+from lcomp.cli.inputs import LIC, is_file, is_lic
 from lcomp.errors import LcompError
 from lcomp.files import is_special
+
+
+def is_current(source: str, output: str) -> bool:
+    """Whether an output exists that need not be made anew: not older than its source, not empty, and what it says."""
+    path = Path(output)
+    if output == STREAM or not is_file(path):
+        return False
+    if path.suffix.lower() == LIC and not is_lic(path):
+        return False
+    try:
+        made = path.stat()
+        return made.st_size > 0 and (source == STREAM or Path(source).stat().st_mtime_ns <= made.st_mtime_ns)
+    except OSError:  # a source that is gone needs no other output
+        return True
 
 
 @dataclass(frozen=True)

@@ -46,18 +46,17 @@ def place_kept(file: BinaryIO) -> Iterator[None]:
 
 def refuse_camera_raw(file: BinaryIO) -> None:
     """Raise UnsupportedError for camera raw, and for other TIFF whose picture is in a directory that is not read."""
-    with place_kept(file):
-        file.seek(0)
-        start = file.read(16)
-        is_cr2 = start.startswith(TIFF) and start[8:].startswith(CR2)
-        if start.startswith(MAGIC_NUMBERS) or start[4:12] == CR3 or is_cr2:
+    file.seek(0)
+    start = file.read(16)
+    is_cr2 = start.startswith(TIFF) and start[8:].startswith(CR2)
+    if start.startswith(MAGIC_NUMBERS) or start[4:12] == CR3 or is_cr2:
+        raise UnsupportedError(CAMERA_RAW)
+    for first in islice(chain(file), 1):
+        others = list(below(file, first))
+        if any(directory.sensor for directory in (first, *others)):
             raise UnsupportedError(CAMERA_RAW)
-        for first in islice(chain(file), 1):
-            others = list(below(file, first))
-            if any(directory.sensor for directory in (first, *others)):
-                raise UnsupportedError(CAMERA_RAW)
-            if any(directory.pixels > first.pixels for directory in others if not directory.mask):
-                raise UnsupportedError(HIDDEN)
+        if any(directory.pixels > first.pixels for directory in others if not directory.mask):
+            raise UnsupportedError(HIDDEN)
 
 
 def has_pages(file: BinaryIO) -> bool:
@@ -76,24 +75,26 @@ def has_pages(file: BinaryIO) -> bool:
         return any(map(is_page, directories))
 
 
-def refuse_cube(data: bytes) -> None:
+def refuse_cube(file: BinaryIO) -> None:
     """Raise UnsupportedError for a FITS file whose first array has more than two dimensions: Pillow reads one plane."""
-    position, axes = 0, 0
-    while data.startswith(FITS) and position < len(data):
-        keyword, _, value = data[position : position + CARD].partition(b"=")
-        position += CARD
+    file.seek(0)
+    is_fits, axes = file.read(len(FITS)) == FITS, 0
+    file.seek(0)
+    while is_fits and (card := file.read(CARD)):
+        keyword, _, value = card.partition(b"=")
         name, number = keyword.strip().removeprefix(b"Z"), value.split(b"/")[0].strip()
         if name == b"END":
-            position += -position % BLOCK
             if axes:
                 return
+            file.seek(-file.tell() % BLOCK, io.SEEK_CUR)
         elif name == b"NAXIS" and number.isdigit():
             axes = max(axes, int(number))
         elif name.startswith(b"NAXIS") and name[5:].isdigit() and int(name[5:]) > 2 and number != b"1":
             raise UnsupportedError("FITS cube: only files of one grey plane can be read")
 
 
-def refuse_partial(data: bytes) -> None:
+def refuse_partial(file: BinaryIO) -> None:
     """Raise UnsupportedError for a file of which Pillow would read a part only."""
-    refuse_camera_raw(io.BytesIO(data))
-    refuse_cube(data)
+    with place_kept(file):
+        refuse_camera_raw(file)
+        refuse_cube(file)

@@ -7,7 +7,7 @@ import io
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -18,8 +18,9 @@ from lcomp.log import log
 from lcomp.options import MAX_PIXELS, check_pixels
 from lcomp.pictures import metadata as exif
 from lcomp.pictures.depth import Samples, samples_of
+from lcomp.pictures.frames import is_animated, open_file, seek
 from lcomp.pictures.opening import bomb_errors, make_room, open_with_pillow
-from lcomp.pictures.partial import has_pages, refuse_camera_raw, refuse_partial
+from lcomp.pictures.partial import refuse_partial
 from lcomp.pictures.pixels import convert
 from lcomp.pictures.png import mended
 from lcomp.types import Pixels, Plane
@@ -137,7 +138,7 @@ def open_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     Raises ImageError, LimitError beyond `max_pixels`, or UnsupportedError for formats that other programs draw and for
     files of which only a part would be read.
     """
-    refuse_partial(data)
+    refuse_partial(io.BytesIO(data))
     if data.startswith(JPEG) and data.count(exif.HEADER) > EXIF_SEGMENTS:
         raise ImageError(f"damaged picture: more than {EXIF_SEGMENTS} segments of EXIF")
     try:
@@ -162,44 +163,14 @@ def as_bytes(payload: object) -> bytes | None:
     return payload or None if isinstance(payload, bytes) else None
 
 
-def seek(image: Image.Image, frame: int, max_pixels: int) -> None:
-    """Seek to a frame; raises LcompError where it does not exist, LimitError where one before it is too large."""
-    try:
-        # the frames of a GIF may enlarge it, and each is put upon those before
-        for number in range(image.tell() + 1, frame) if image.format == "GIF" else ():
-            image.seek(number)
-            check_pixels(image.width, image.height, max_pixels)
-        if frame != image.tell():
-            image.seek(frame)
-    except EOFError as error:
-        raise LcompError(f"there is no frame {frame} in the picture") from error
-
-
-def tiff_file(image: Image.Image) -> BinaryIO | None:
-    """The file of a TIFF, where it is still open; None for other pictures."""
-    if image.format != "TIFF":
-        return None
-    # Pillow keeps the files of several pages under the second name once one of them is decoded
-    for file in (getattr(image, "fp", None), getattr(image, "_fp", None)):
-        if file is not None and hasattr(file, "read") and not file.closed:
-            return cast(BinaryIO, file)
-    return None
-
-
-def is_animated(image: Image.Image) -> bool:
-    """Whether a file holds several pictures, previews and masks not counted; raises FrameError for a preview."""
-    file = tiff_file(image)
-    return getattr(image, "is_animated", False) if file is None else has_pages(file)
-
-
 def pick_frame(image: Image.Image, frame: int | None, max_pixels: int) -> list[str]:
     """Seek to a frame, counted from 0; returns notes on what is left out.
 
     Raises FrameError where a frame must be chosen, UnsupportedError for camera raw and LcompError where the frame does
     not exist. Frames are not counted, because that takes Pillow quadratic time in a TIFF.
     """
-    if (file := tiff_file(image)) is not None:
-        refuse_camera_raw(file)
+    if (file := open_file(image, "TIFF", "FITS")) is not None:
+        refuse_partial(file)
     if frame is not None:
         seek(image, frame, max_pixels)
     elif image.format in SEVERAL_VIEWS:

@@ -182,6 +182,8 @@ def test_only_planes_of_fits_are_read() -> None:
     for axes in ((8, 6, 3), (8, 6, 2), (8, 6, 1, 3)):
         with pytest.raises(UnsupportedError, match="FITS cube"):
             open_image(fits(*axes))
+    with Image.open(io.BytesIO(fits(8, 6, 3))) as image, pytest.raises(UnsupportedError, match="FITS cube"):
+        to_picture(image)
     extended = fits() + fits(8, 6, 3).replace(b"SIMPLE  =                    T", b"XTENSION= 'IMAGE   '          ")
     with pytest.raises(UnsupportedError, match="FITS cube"):
         open_image(extended)
