@@ -78,6 +78,8 @@ class Codec:
         Raises LcompError for a rate target that cannot be met or a frame that does not exist, ImageError for a damaged
         picture, LimitError beyond `max_pixels` and UnsupportedError for pictures that cannot be coded.
         """
+        if not isinstance(options, EncodeOptions):
+            raise TypeError(f"the options are to be EncodeOptions(...), not {type(options).__name__}")
         with memory_errors():
             picture = to_picture(image, options.frame, options.max_pixels)
             if options.lossless:
@@ -100,6 +102,8 @@ class Codec:
         Raises FormatError, TruncatedError, ChecksumError, UnsupportedError, LimitError or ModelError, and LcompError
         for a crop that is not within the picture or a realism for a decoder that has none.
         """
+        if not isinstance(options, DecodeOptions):
+            raise TypeError(f"the options are to be DecodeOptions(...), not {type(options).__name__}")
         data = read_source(source)
         limit = options.max_pixels
         file, lost = recover(data, limit) if options.salvage else (container.read(data, limit), ())

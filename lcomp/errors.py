@@ -5,6 +5,7 @@ LcompError                      exit code 1
 |   |-- TruncatedError          3   the file ends too early
 |   `-- ChecksumError           3   damaged bytes, or a decoder out of step
 |-- UnsupportedError            3   a valid input that this version cannot handle
+|   `-- FrameError              3   a picture of several frames, of which one must be chosen
 |-- LimitError                  3   larger than the limits allow
 |-- ImageError                  3   the picture cannot be read
 |-- OutputExistsError           1   there is a file that may not be replaced
@@ -46,6 +47,18 @@ class UnsupportedError(LcompError):
     """The input is valid but needs something this version does not do."""
 
     exit_code = 3
+
+
+class FrameError(UnsupportedError):
+    """One of several frames must be chosen. `reason` says why; the message also says how, for those who can."""
+
+    @property
+    def reason(self) -> str:
+        """What the picture is."""
+        return str(self.args[0])
+
+    def __str__(self) -> str:
+        return f"{self.reason}: choose a frame with --frame N, counted from 0"
 
 
 class LimitError(LcompError):

@@ -21,10 +21,11 @@ class Walk(NamedTuple):
 
     files: list[Path]  # sorted by name
     errors: list[OSError]  # one for each folder that cannot be read
+    others: list[Path]  # files with another suffix, hidden ones not counted
 
 
 def read_source(source: Source) -> bytes:
-    """All bytes of a source; raises OSError where a file cannot be read.
+    """All bytes of a source; raises OSError where a file cannot be read, TypeError for anything else.
 
     >>> read_source(memoryview(b"abc"))
     b'abc'
@@ -33,7 +34,12 @@ def read_source(source: Source) -> bytes:
         return bytes(source)
     if isinstance(source, str | os.PathLike):
         return Path(source).read_bytes()
-    return source.read()
+    if not hasattr(source, "read"):
+        raise TypeError(f"bytes, a path or an open binary file are needed, not {type(source).__name__}")
+    data = source.read()
+    if not isinstance(data, bytes):
+        raise TypeError(f"a file that gives bytes is needed (mode 'rb'), not {type(data).__name__}")
+    return data
 
 
 def is_special(path: Path) -> bool:
@@ -50,13 +56,14 @@ def walk(folder: Path, suffixes: frozenset[str]) -> Walk:
     Symbolic links to folders are not followed, because they may form cycles.
     """
     errors: list[OSError] = []
-    paths = (
-        Path(place, name)
-        for place, _, names in os.walk(folder, onerror=errors.append)
-        for name in names
-        if Path(name).suffix.lower() in suffixes and not name.startswith(MAC_ATTRIBUTES)
-    )
-    return Walk(sorted(path for path in paths if not is_special(path)), errors)
+    files, others = [], []
+    for place, _, names in os.walk(folder, onerror=errors.append):
+        for path in (Path(place, name) for name in names if not name.startswith(MAC_ATTRIBUTES)):
+            if path.suffix.lower() in suffixes:
+                files.append(path)
+            elif not path.name.startswith("."):
+                others.append(path)
+    return Walk(sorted(path for path in files if not is_special(path)), errors, others)
 
 
 def write_all(stream: BinaryIO, data: bytes) -> None:

@@ -6,6 +6,7 @@ Shared by the command line, `lcomp.Codec` and the functions of the package; need
 import math
 import re
 from dataclasses import dataclass
+from numbers import Real
 
 from lcomp.errors import LcompError, LimitError
 
@@ -31,12 +32,18 @@ PRECISIONS = ("auto", "fp32", "bf16")
 
 AUTO = PRECISIONS[0]
 
+ALWAYS = ("quality", "effort", "max_pixels")
+NUMBERS = (*ALWAYS, "size", "bpp", "psnr", "ssimulacra2", "frame")
+"""Options of encoding that are numbers; the first of them always."""
+
 UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "kib": 2**10, "mib": 2**20}
 
 
 @dataclass(frozen=True)
 class EncodeOptions:
     """How one picture is encoded; raises LcompError for values out of range and for several rate targets.
+
+    Raises TypeError for what is no number.
 
     >>> EncodeOptions(size=parse_size("50kB"), effort=3).has_target
     True
@@ -55,6 +62,10 @@ class EncodeOptions:
     lossless: bool = False  # every pixel exactly, hidden ones too
 
     def __post_init__(self) -> None:
+        for name in NUMBERS:
+            value = getattr(self, name)
+            if not (isinstance(value, Real) or (value is None and name not in ALWAYS)):
+                raise TypeError(f"{name} is a number, not {type(value).__name__}")
         if not LEAST_QUALITY <= self.quality <= MOST_QUALITY:
             raise LcompError(f"quality {self.quality} is out of range: use {LEAST_QUALITY:g} to {MOST_QUALITY:g}")
         if self.effort not in range(MOST_EFFORT + 1):

@@ -5,7 +5,8 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -14,6 +15,9 @@ from typing import Generic, NamedTuple, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+GRACE = 1.0
+"""Seconds that processes get to clean up before they are killed."""
 
 
 @contextmanager
@@ -133,14 +137,27 @@ class Worker(Generic[Item, Result]):
     def close(self) -> None:
         """End the process, whatever it is doing."""
         self.pipe.close()
-        self.process.terminate()
+        self.process.kill()
         self.process.join()
 
 
-def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], jobs: int) -> Iterator[Done[Item, Result]]:
+def end(workers: list[Worker[Item, Result]]) -> None:
+    """End processes: let them clean up, but wait for none that is busy in a library, which may last minutes."""
+    for worker in workers:  # signal all of them before waiting for any: there may be no time to wait
+        worker.process.terminate()
+    deadline = time.monotonic() + GRACE
+    for worker in workers:
+        worker.process.join(max(0, deadline - time.monotonic()))
+        worker.close()
+
+
+def side_by_side(
+    work: Callable[[Item], Result], items: Iterable[Item], jobs: int
+) -> Generator[Done[Item, Result], None, None]:
     """Map `work` over items in `jobs` processes; results come as they are ready, items are drawn as they are needed.
 
-    A worker that dies is replaced, and the result of its item is None. `work` and the items must be picklable.
+    A worker that dies is replaced, and the result of its item is None. `work` and the items must be picklable. Where
+    the results may not all be drawn, close the generator: that ends the processes.
     """
     waiting = iter(items)
     workers: list[Worker[Item, Result]] = []
@@ -163,7 +180,4 @@ def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], jobs: in
                         workers.append(worker := Worker(work, jobs))
                     worker.start(following)
     finally:
-        for worker in workers:  # signal all of them before joining any: there may be no time to join
-            worker.process.terminate()
-        for worker in workers:
-            worker.close()
+        end(workers)

@@ -1,5 +1,6 @@
 """Processes beside this one: interrupts reach none of them, at whatever moment they come."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -10,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from lcomp.workers import end_with_parent, give_way, starting_workers
+from lcomp.workers import end_with_parent, give_way, side_by_side, starting_workers
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process here")
 
@@ -73,6 +74,24 @@ def test_a_worker_ends_with_a_parent_that_is_killed() -> None:
     with pytest.raises(EOFError):
         ours.recv()
     process.join()
+
+
+def busy(seconds: float) -> str:
+    """Work that no signal ends, as a library in C does it; none at all for 0 seconds."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with contextlib.suppress(SystemExit):
+            time.sleep(1)
+    return "done"
+
+
+@pytest.mark.slow
+def test_workers_that_are_busy_in_a_library_are_not_waited_for() -> None:
+    results = side_by_side(busy, [0.0, 600.0, 600.0], 2)
+    assert next(results).result == "done"
+    started = time.monotonic()
+    results.close()
+    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("chosen", ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY", ""])

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import typer
@@ -20,7 +19,8 @@ from lcomp.cli.files import (
     set_up_messages,
     unexpected,
 )
-from lcomp.cli.inputs import Job, is_file
+from lcomp.cli.inputs import Job, counted
+from lcomp.cli.placing import is_current
 from lcomp.errors import LcompError, OutputExistsError
 from lcomp.types import Progress
 from lcomp.workers import give_way, side_by_side
@@ -78,8 +78,8 @@ def attempt(work: Work, job: Job, progress: Progress) -> Outcome:
 
 
 def is_done(job: Job) -> bool:
-    """Whether the output of a job exists already."""
-    return (job.is_output or not job.problem) and job.output != STREAM and is_file(Path(job.output))
+    """Whether the output of a job exists already, and is up to date."""
+    return job.is_output or (not job.problem and is_current(job.source, job.output))
 
 
 def in_a_row(work: Work, jobs: list[Job], advance: Advance) -> Iterator[Outcome]:
@@ -121,8 +121,8 @@ def in_processes(work: Work, jobs: list[Job], manner: Manner, advance: Advance) 
         advance(count)
 
 
-def run(work: Work, jobs: list[Job], manner: Manner) -> None:
-    """Run all jobs, printing a line for each; an error does not stop the rest.
+def run(work: Work, jobs: list[Job], manner: Manner, left_out: int = 0) -> None:
+    """Run all jobs, printing a line for each; an error does not stop the rest. The summary counts what was left out.
 
     Exits with the exit code of the failures where they agree on it, else with 1.
     """
@@ -165,8 +165,10 @@ def run(work: Work, jobs: list[Job], manner: Manner) -> None:
                 say(f"lcomp: {shown(outcome.job)}: {outcome.line}")
             elif not manner.quiet:
                 say(outcome.line)
-    if (len(jobs) > 1 or skipped) and not manner.quiet:
+    if (len(jobs) > 1 or skipped or left_out) and not manner.quiet:
         done = len(jobs) - skipped - len(failures)
-        say(f"{done} of {len(jobs)} done, {len(failures)} failed" + (f", {skipped} skipped" if skipped else ""))
+        rest = f", {skipped} skipped" if skipped else ""
+        rest += f", {counted(left_out)} left out" if left_out else ""
+        say(f"{done} of {len(jobs)} done, {len(failures)} failed{rest}")
     if failures:
         raise typer.Exit(common_code(failures))

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 import typer
 
 from lcomp.cli.batch import Manner, run
-from lcomp.cli.files import STREAM, Destination, read_input, set_up_messages
-from lcomp.cli.inputs import is_folder, plan
+from lcomp.cli.files import STREAM, printable, read_input, set_up_messages
+from lcomp.cli.inputs import LIC, is_file, is_folder, is_lic, plan, real
 from lcomp.cli.options import (
     Device,
     Force,
@@ -21,6 +21,7 @@ from lcomp.cli.options import (
     MaxPixels,
     Output,
     Precision,
+    Preserve,
     Quiet,
     Recursive,
     SkipExisting,
@@ -29,7 +30,8 @@ from lcomp.cli.options import (
     known_decoder,
     refuse_forced_skips,
 )
-from lcomp.errors import LcompError
+from lcomp.cli.placing import Placing
+from lcomp.errors import FormatError, LcompError
 from lcomp.format.container import MAGIC
 from lcomp.options import MAX_PIXELS, DecodeOptions
 from lcomp.pictures.writing import FORMATS, save_image
@@ -54,6 +56,20 @@ def parse_crop(text: str) -> tuple[int, int, int, int]:
     return x, y, width, height
 
 
+def refuse_other_names(output: str | None, format: str | None, inputs: list[str]) -> None:
+    """Refuse an output that is called like a .lic file, or whose suffix is no format where none is given."""
+    if output is None or output == STREAM or output.endswith(("/", os.sep)) or is_folder(output):
+        return
+    if Path(output).exists() and not is_file(Path(output)):  # a device or a pipe
+        return
+    suffix = Path(output).suffix.lower()
+    if suffix == LIC:
+        raise typer.BadParameter(printable(f"{output} is the name of a {LIC} file: the output is a picture"))
+    several = len(inputs) > 1 or is_folder(inputs[0])
+    if suffix and suffix.removeprefix(".") not in FORMATS and format is None and not several:
+        raise typer.BadParameter(printable(f"unknown picture suffix '{suffix}': use --format"))
+
+
 @dataclass(frozen=True)
 class DecodeWork:
     """Decodes one file; picklable, for worker processes."""
@@ -62,12 +78,14 @@ class DecodeWork:
     precision: str
     options: DecodeOptions
     format: str | None
-    force: bool
+    placing: Placing
     verbose: bool
 
     def __call__(self, source: str, output: str, progress: Progress) -> str:
         """Write the picture and return the line to show."""
-        destination = Destination(output, source, self.force)
+        if STREAM not in (source, output) and real(source) == real(output) and not is_lic(Path(source)):
+            raise FormatError("not a .lic file")
+        destination = self.placing.destination(output, source)
         data = read_input(source, self.options.max_pixels, MAGIC)
         started = time.perf_counter()  # reading is not timed: a pipe may be slow
         from lcomp import Codec
@@ -79,7 +97,7 @@ class DecodeWork:
         lost = save_image(image, buffer, kind)
         if lost:
             logging.getLogger("lcomp").warning("%s cannot keep %s", kind, ", ".join(lost))
-        destination.write(buffer.getvalue())
+        self.placing.write(destination, buffer.getvalue())
         details = f" [{codec.device}]" if self.verbose else ""
         return (
             f"{destination}: {image.width}x{image.height} {kind}, {buffer.tell()} bytes, "
@@ -111,7 +129,7 @@ def decode(
         ),
     ] = None,
     format: Annotated[
-        Literal["png", "ppm", "webp", "tiff", "jpeg", "bmp", "avif"] | None,
+        Literal["png", "ppm", "webp", "tiff", "tif", "jpeg", "jpg", "bmp", "avif"] | None,
         typer.Option(
             "--format",
             help="Format of the picture.",
@@ -130,6 +148,7 @@ def decode(
     precision: Precision = "auto",
     recursive: Recursive = False,
     skip_existing: SkipExisting = False,
+    preserve: Preserve = False,
     jobs: Jobs = 1,
     force: Force = False,
     verbose: Verbose = False,
@@ -144,14 +163,10 @@ def decode(
         options = DecodeOptions(decoder, realism, None if crop is None else parse_crop(crop), salvage, max_pixels)
     except LcompError as error:
         raise typer.BadParameter(str(error)) from error
-    folder = output is not None and output.endswith(("/", os.sep))
-    if output not in (None, STREAM) and format is None and len(inputs) == 1 and not (folder or is_folder(inputs[0])):
-        suffix = Path(output).suffix.lower().removeprefix(".")
-        if suffix and suffix not in FORMATS and (Path(output).is_file() or not Path(output).exists()):
-            raise typer.BadParameter(f"unknown picture suffix '.{suffix}': use --format")
+    refuse_other_names(output, format, inputs)
     refuse_forced_skips(force, skip_existing)
     known_decoder(decoder)
     results = frozenset(f".{name}" for name in FORMATS)
     planned = plan(inputs, output, f".{format or 'png'}", LIC_SUFFIXES, recursive, results)
-    work = DecodeWork(device, precision, options, format, force, verbose)
-    run(work, planned, Manner("decoding", verbose, quiet, jobs, skip_existing))
+    work = DecodeWork(device, precision, options, format, Placing(force, skip_existing, preserve), verbose)
+    run(work, planned.jobs, Manner("decoding", verbose, quiet, jobs, skip_existing), planned.left_out)

@@ -1,14 +1,16 @@
 """`lcomp encode`."""
 
+import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from lcomp.cli.batch import Manner, run
-from lcomp.cli.files import Destination, read_input, set_up_messages
-from lcomp.cli.inputs import plan
+from lcomp.cli.files import STREAM, libraries_muted, printable, read_input, set_up_messages
+from lcomp.cli.inputs import LIC, is_folder, plan, real
 from lcomp.cli.options import (
     Device,
     Force,
@@ -17,6 +19,7 @@ from lcomp.cli.options import (
     MaxPixels,
     Output,
     Precision,
+    Preserve,
     Quiet,
     Recursive,
     SkipExisting,
@@ -25,7 +28,10 @@ from lcomp.cli.options import (
     known_model,
     refuse_forced_skips,
 )
+from lcomp.cli.placing import Placing
 from lcomp.errors import LcompError
+from lcomp.files import is_special
+from lcomp.format.container import Mode
 from lcomp.options import (
     DEFAULT_EFFORT,
     DEFAULT_MODEL,
@@ -37,7 +43,8 @@ from lcomp.options import (
     EncodeOptions,
     parse_size,
 )
-from lcomp.pictures.reading import READABLE_SUFFIXES, open_image
+from lcomp.pictures.opening import picture_suffixes, readable_suffixes
+from lcomp.pictures.reading import decode_pixels, open_image
 from lcomp.types import QUALITY_STEPS, Progress
 
 
@@ -50,21 +57,25 @@ class EncodeWork:
     precision: str
     coder: str
     options: EncodeOptions
-    force: bool
+    placing: Placing
     verbose: bool
 
     def __call__(self, source: str, output: str, progress: Progress) -> str:
         """Write the file and return the line to show."""
-        destination = Destination(output, source, self.force)
+        destination = self.placing.destination(output, source)
         picture = read_input(source, self.options.max_pixels)
         started = time.perf_counter()  # reading is not timed: a pipe may be slow
         from lcomp import Codec
 
         codec = Codec(self.model, self.device, self.coder, self.precision)
-        image = open_image(picture, self.options.max_pixels)
+        with libraries_muted():
+            image = open_image(picture, self.options.max_pixels)
+            decode_pixels(image, self.options.frame, self.options.max_pixels)
         file = codec.encode_file(image, self.options, progress)
-        destination.write(file.data)
+        self.placing.write(destination, file.data)
         pixels = image.width * image.height
+        raw = pixels * (1 if file.header.mode is Mode.L else 3)
+        grown = ", larger than its source" if len(file) > len(picture) else ""
         searched = f", -q {file.header.quality / QUALITY_STEPS:g}" if self.options.has_target else ""
         if file.header.half:
             searched = ", coded at half the size"
@@ -73,8 +84,22 @@ class EncodeWork:
         details = f" [{codec.model.name}, {codec.device}]" if self.verbose else ""
         return (
             f"{destination}: {len(file)} bytes, {8 * len(file) / pixels:.3f} bpp, "
-            f"{3 * pixels / len(file):.1f}:1, {time.perf_counter() - started:.2f} s{searched}{details}"
+            f"{raw / len(file):.1f}:1, {time.perf_counter() - started:.2f} s{searched}{grown}{details}"
         )
+
+
+def refuse_picture_name(output: str | None, inputs: list[str]) -> None:
+    """Refuse an output that is called like a picture: what is written is none.
+
+    An output that is an input itself is left to fail as such.
+    """
+    if output is None or output == STREAM or output.endswith(("/", os.sep)) or is_folder(output):
+        return
+    suffix = Path(output).suffix.lower()
+    if suffix in ("", LIC) or is_special(Path(output)) or real(output) in map(real, inputs):
+        return
+    if suffix in picture_suffixes():
+        raise typer.BadParameter(printable(f"{output} is the name of a picture: the output is a {LIC} file"))
 
 
 def encode(
@@ -136,6 +161,7 @@ def encode(
     max_pixels: MaxPixels = MAX_PIXELS,
     recursive: Recursive = False,
     skip_existing: SkipExisting = False,
+    preserve: Preserve = False,
     jobs: Jobs = 1,
     force: Force = False,
     verbose: Verbose = False,
@@ -167,7 +193,11 @@ def encode(
         )
     except LcompError as error:
         raise typer.BadParameter(str(error)) from error
-    planned = plan(inputs, output, ".lic", READABLE_SUFFIXES, recursive)
+    refuse_picture_name(output, inputs)
+    # asking Pillow for its suffixes takes a moment, and they matter among several inputs only
+    suffixes = readable_suffixes() if recursive or len(inputs) > 1 else frozenset()
+    planned = plan(inputs, output, LIC, suffixes, recursive)
     known_model(model)
-    work = EncodeWork(model, device, precision, coder, options, force, verbose)
-    run(work, planned, Manner("encoding", verbose, quiet, jobs, skip_existing))
+    placing = Placing(force, skip_existing, preserve)
+    work = EncodeWork(model, device, precision, coder, options, placing, verbose)
+    run(work, planned.jobs, Manner("encoding", verbose, quiet, jobs, skip_existing), planned.left_out)

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,13 +73,14 @@ def measured_rows(
     rows: list[Row] = []
     failed: set[tuple[str, str]] = set()
     try:
-        for row in measure(dataset, adapters, plan, Journal(output)):
-            rows.append(row)
-            bar.update(task, advance=1 if row.codec else each, description=printable(row.picture))
-            if row.error and (row.picture, row.codec) not in failed:
-                failed.add((row.picture, row.codec))
-                by = f"{row.codec}: " if row.codec else ""
-                say(f"lcomp: {row.picture}: {by}{row.error}")
+        with closing(measure(dataset, adapters, plan, Journal(output))) as measured:
+            for row in measured:
+                rows.append(row)
+                bar.update(task, advance=1 if row.codec else each, description=printable(row.picture))
+                if row.error and (row.picture, row.codec) not in failed:
+                    failed.add((row.picture, row.codec))
+                    by = f"{row.codec}: " if row.codec else ""
+                    say(f"lcomp: {row.picture}: {by}{row.error}")
     except KeyboardInterrupt:
         kept = f"; the same command goes on from the {len(rows)} finished rows in {output}" if output else ""
         raise InterruptError(f"interrupted{kept}") from None

@@ -17,9 +17,13 @@ from PIL import Image
 
 from lcomp.errors import LcompError, LimitError, OutputExistsError
 from lcomp.files import is_special, replacing, write_all
+from lcomp.options import MAX_PIXELS
 
 STREAM = "-"
 """Stands for stdin or stdout."""
+
+STDERR = 2
+"""File descriptor of stderr, as libraries in C have it."""
 
 PART = 2**22
 """Bytes to read at a time."""
@@ -88,8 +92,9 @@ def set_up_messages(verbose: bool, quiet: bool, handler: logging.Handler | None 
 
     Stages with `verbose`, notes by default, only errors with `quiet`.
     """
-    # Pillow warns about pictures that it still reads: one line each; the limit on pixels is our own (--max-pixels)
-    Image.MAX_IMAGE_PIXELS = None
+    # Pillow warns about pictures that it still reads: one line each; the limit on pixels is our own (--max-pixels), but
+    # a few plugins ask Pillow's. The library leaves it alone: this process is ours
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     warnings.showwarning = lambda message, *_: logger.warning("%s", message)
     logger = logging.getLogger("lcomp")
@@ -113,6 +118,41 @@ def messages_about(name: str) -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(prefix)
+
+
+@contextlib.contextmanager
+def libraries_muted() -> Iterator[None]:
+    """Drop what libraries in C print on stderr; our messages wait for the end.
+
+    For damaged pictures libtiff prints a line for each of their rows. This concerns the whole process, so it is for
+    commands only, and for no longer than a picture is read: what kills a process should still be seen.
+    """
+    held: list[logging.LogRecord] = []
+
+    def hold(record: logging.LogRecord) -> bool:
+        held.append(record)
+        return False
+
+    try:
+        kept = os.dup(STDERR)
+    except OSError:  # closed
+        yield
+        return
+    handlers = logging.getLogger("lcomp").handlers[:]
+    for handler in handlers:
+        handler.addFilter(hold)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, STDERR)
+        yield
+    finally:
+        os.dup2(kept, STDERR)
+        os.close(kept)
+        os.close(nowhere)
+        for handler in handlers:
+            handler.removeFilter(hold)
+            for record in held:
+                handler.handle(record)
 
 
 class KeptMessages(logging.Handler):

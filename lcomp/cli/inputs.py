@@ -36,6 +36,20 @@ class InputFile(NamedTuple):
     is_output: bool = False  # the problem: it is the output of an earlier run
 
 
+class Found(NamedTuple):
+    """What the inputs named lead to."""
+
+    files: list[InputFile]
+    others: list[Path]  # files in folders that are no inputs, by their suffix
+
+
+class Planned(NamedTuple):
+    """What a command has to do."""
+
+    jobs: list[Job]
+    left_out: int = 0  # files in the folders given that are neither inputs nor outputs, by their suffix
+
+
 def is_file(path: Path) -> bool:
     """Whether a path is known to be a file; False where a folder above it cannot be searched."""
     try:
@@ -52,35 +66,51 @@ def is_folder(name: str) -> bool:
         return False
 
 
-def find_below(folder: str, suffixes: frozenset[str]) -> list[InputFile]:
-    """The files below a folder with one of the suffixes, and the folders that cannot be read, by name."""
+def find_below(folder: str, suffixes: frozenset[str], apart: bool) -> Found:
+    """The files below a folder with one of the suffixes, and the folders that cannot be read, by name.
+
+    Their places are below the name of the folder where it is to be kept `apart` from others.
+    """
     found = walk(Path(folder), suffixes)
-    files = [InputFile(str(path), path.relative_to(folder)) for path in found.files]
+    top = Path(Path(folder).resolve().name if apart else "")
+    files = [InputFile(str(path), top / path.relative_to(folder)) for path in found.files]
     locked = [InputFile(str(error.filename), problem=str(error.strerror)) for error in found.errors]
-    return sorted(files + locked, key=lambda found: Path(found.name))
+    return Found(sorted(files + locked, key=lambda found: Path(found.name)), found.others)
 
 
-def find(inputs: list[str], suffixes: frozenset[str], recursive: bool) -> Iterator[InputFile]:
+def find(inputs: list[str], suffixes: frozenset[str], recursive: bool) -> Found:
     """The files named, and with `recursive` those with one of the suffixes in the folders named, in order."""
+    folders = {real(name) for name in inputs if name != STREAM and is_folder(name)}
+    files: list[InputFile] = []
+    others: list[Path] = []
     for name in inputs:
         if name == STREAM or not is_folder(name):
-            yield InputFile(name)
+            files.append(InputFile(name))
         elif not recursive and len(inputs) == 1:
             raise typer.BadParameter(printable(f"{name} is a directory: use --recursive"))
         elif not recursive:
-            yield InputFile(name, problem="is a directory: use --recursive")
+            files.append(InputFile(name, problem="is a directory: use --recursive"))
         else:
-            yield from find_below(name, suffixes)
+            below = find_below(name, suffixes, apart=len(folders) > 1)
+            files += below.files
+            others += below.others
+    return Found(files, others)
 
 
-def is_to_be_a_folder(output: str) -> bool:
-    """Whether an output is a folder, or is written like one."""
-    return is_folder(output) or output.endswith(("/", os.sep))
+def is_to_be_a_folder(output: str, source: str) -> bool:
+    """Whether the output of an input is a folder, or is called like one: no suffix, or a slash behind its name.
+
+    Of stdin, a name without a suffix is that of a file.
+    """
+    if is_folder(output) or output.endswith(("/", os.sep)):
+        return True
+    return source != STREAM and not Path(output).suffix and not os.path.lexists(output)
 
 
 def is_to_be_a_file(output: str, suffix: str) -> bool:
     """Whether an output is a file, or is called like one."""
-    return not is_to_be_a_folder(output) and (is_file(Path(output)) or Path(output).suffix.lower() == suffix)
+    slash = output.endswith(("/", os.sep))
+    return not (slash or is_folder(output)) and (is_file(Path(output)) or Path(output).suffix.lower() == suffix)
 
 
 def output_name(found: InputFile, output: str | None, suffix: str, several: bool, full: bool = False) -> str:
@@ -98,7 +128,7 @@ def output_name(found: InputFile, output: str | None, suffix: str, several: bool
         return str(named(Path(found.name)))
     if found.below is not None:
         return str(Path(output) / named(found.below))
-    if several or is_to_be_a_folder(output):
+    if several or is_to_be_a_folder(output, found.name):
         name = "stdin" if found.name == STREAM else Path(found.name).name
         return str(Path(output) / named(Path(name)))
     return output
@@ -115,8 +145,13 @@ def landing(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold() if sys.platform == "darwin" else name
 
 
-def without_repetitions(found: list[InputFile], outputs: list[str]) -> Iterator[tuple[InputFile, str]]:
-    """Pairs of inputs and outputs without duplicates; an input that is its own output is a problem."""
+def without_repetitions(
+    found: list[InputFile], outputs: list[str], suffixes: frozenset[str]
+) -> Iterator[tuple[InputFile, str]]:
+    """Pairs of inputs and outputs without duplicates; an input that is its own output is a problem.
+
+    That is no problem of a file that cannot be decoded, which fails for that reason.
+    """
     seen = set()
     for one, output in zip(found, outputs, strict=True):
         place = real(one.name), real(output)
@@ -124,7 +159,7 @@ def without_repetitions(found: list[InputFile], outputs: list[str]) -> Iterator[
             continue
         seen.add(place)
         own = not one.problem and STREAM not in (one.name, output) and place[0] == place[1]
-        if own and is_file(Path(one.name)):
+        if own and is_file(Path(one.name)) and (LIC not in suffixes or is_lic(Path(one.name))):
             yield one._replace(problem=f"output {output} is the input itself"), output
         else:
             yield one, output
@@ -164,6 +199,11 @@ def without_outputs(found: list[InputFile], suffix: str, suffixes: frozenset[str
     return [one._replace(problem=problem, is_output=True) if is_output(one) else one for one in found]
 
 
+def counted(others: int) -> str:
+    """How many files are no inputs, for people."""
+    return f"{others} other file{'' if others == 1 else 's'}"
+
+
 def check_names(names: list[str]) -> None:
     """Raise a usage error for empty names, and where stdin is given twice."""
     if "" in names:
@@ -199,7 +239,7 @@ def plan(
     suffixes: frozenset[str],
     recursive: bool = False,
     results: frozenset[str] = frozenset({LIC}),
-) -> list[Job]:
+) -> Planned:
     """Plan all jobs; raises a usage error for inputs and outputs that do not fit, LcompError where there is no input.
 
     `suffixes` are those of inputs, `results` those that outputs may have, `suffix` the one that they get. The outputs
@@ -217,9 +257,11 @@ def plan(
         raise typer.BadParameter("an input is not the name of a file")
     if output is None:
         refuse_two_names(inputs, suffixes, results)
-    found = list(find(inputs, suffixes, recursive))
+    found, others = find(inputs, suffixes, recursive)
+    left_out = sum(path.suffix.lower() not in results for path in set(others))
     if not found:
-        raise LcompError(f"nothing to work on in {', '.join(inputs)}")
+        passed = f" ({counted(left_out)} left out)" if left_out else ""
+        raise LcompError(f"nothing to work on in {', '.join(inputs)}{passed}")
     several = len(inputs) > 1 or any(one.below or one.problem for one in found)
     if output == STREAM and several:
         raise typer.BadParameter("several inputs cannot share stdout")
@@ -228,7 +270,7 @@ def plan(
     if several:
         found = without_outputs(found, suffix, suffixes)
     plain = ["" if one.problem else output_name(one, output, suffix, several) for one in found]
-    pairs = list(without_repetitions(found, plain))
+    pairs = list(without_repetitions(found, plain, suffixes))
     sound = [one for one, _ in pairs if not one.problem]
     full = [output_name(one, output, suffix, several, full=True) for one in sound]
     names = iter(told_apart([name for one, name in pairs if not one.problem], full))
@@ -244,4 +286,4 @@ def plan(
             if first is not one:
                 problem = f"would be written to {name}, as {first.name} is"
         jobs.append(Job(one.name, one.name if one.is_output else name, problem, one.is_output))
-    return jobs
+    return Planned(jobs, left_out)

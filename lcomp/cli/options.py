@@ -56,7 +56,11 @@ Inputs = Annotated[
 Output = Annotated[
     str | None,
     typer.Option(
-        "-o", "--output", metavar="OUT", help="Output file, a directory, or - for stdout.", show_default="beside IN"
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="Output file, a directory (any name without a suffix), or - for stdout.",
+        show_default="beside IN",
     ),
 ]
 Device = Annotated[
@@ -76,7 +80,10 @@ Recursive = Annotated[
     bool,
     typer.Option("-r", "--recursive", help="Work on all files of a fitting suffix in the folders given."),
 ]
-SkipExisting = Annotated[bool, typer.Option("--skip-existing", help="Leave inputs out whose output exists.")]
+SkipExisting = Annotated[
+    bool, typer.Option("--skip-existing", help="Leave inputs out whose output exists and is not older.")
+]
+Preserve = Annotated[bool, typer.Option("-p", "--preserve", help="Give outputs the times of their inputs.")]
 Jobs = Annotated[
     int, typer.Option("-j", "--jobs", min=1, max=MOST_JOBS, metavar="N", help="Processes that share the work.")
 ]

@@ -15,6 +15,7 @@ from PIL import Image, features
 
 from lcomp import DecodeOptions, EncodeOptions, __version__
 from lcomp.errors import LcompError
+from lcomp.pictures.reading import open_image
 
 Encode = Callable[[Image.Image, float], bytes]
 Decode = Callable[[bytes], Image.Image]
@@ -72,7 +73,7 @@ def pillow_version(feature: str, name: str) -> str:
 
 def decode_pillow(data: bytes) -> Image.Image:
     """Decode any file Pillow reads."""
-    image = Image.open(io.BytesIO(data))
+    image = open_image(data)
     image.load()
     return image
 

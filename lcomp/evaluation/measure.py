@@ -4,7 +4,8 @@ import hashlib
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,13 +16,14 @@ from PIL import Image
 
 from lcomp.encoding.distortion import psnr
 from lcomp.encoding.ssimulacra2 import SMALLEST_SIDE
-from lcomp.errors import LcompError
+from lcomp.errors import FrameError, LcompError, LimitError, UnsupportedError
 from lcomp.evaluation import metrics
 from lcomp.evaluation.codecs import Adapter, open_adapter
 from lcomp.evaluation.datasets import Dataset
 from lcomp.evaluation.features import features, is_current, packed
 from lcomp.evaluation.journal import Journal
 from lcomp.evaluation.results import Row
+from lcomp.options import MAX_PIXELS
 from lcomp.pictures.hidden import over_grey, without_hidden
 from lcomp.pictures.reading import open_image, to_picture
 from lcomp.types import Pixels, Plane
@@ -64,8 +66,16 @@ class Original(NamedTuple):
 
 @lru_cache(maxsize=1)
 def open_original(path: Path) -> Original:
-    """Read a picture; raises OSError, ImageError, LimitError or UnsupportedError."""
-    picture = without_hidden(to_picture(open_image(path.read_bytes())))
+    """Read a picture; raises OSError, ImageError, LimitError or UnsupportedError.
+
+    These give no advice on options, as those of encoding are no options here.
+    """
+    try:
+        picture = without_hidden(to_picture(open_image(path.read_bytes())))
+    except FrameError as error:
+        raise UnsupportedError(error.reason) from error
+    except LimitError as error:
+        raise LimitError(f"picture has more than {MAX_PIXELS} pixels") from error
     return Original(Image.fromarray(picture.pixels), picture.alpha)
 
 
@@ -153,17 +163,16 @@ class RowTask(NamedTuple):
 
 def measure_task(task: RowTask) -> Row:
     """Measure a row in a worker process, which has nothing of the parent's set-up."""
-    Image.MAX_IMAGE_PIXELS = None
     warnings.simplefilter("ignore")  # the parent showed Pillow's warnings when it read the picture
     adapter = open_adapter(task.row.codec, task.plan.qualities, task.plan.device)
     return measure_row(task.row, task.path, adapter, task.plan)
 
 
-def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Journal) -> Iterator[Row]:
+def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Journal) -> Generator[Row, None, None]:
     """Measure what the journal lacks, picture by picture, and append it there.
 
     Yields every row, those of earlier runs and those of unreadable pictures included. Raises LcompError where a
-    process died.
+    process died. Close the generator where not all rows are drawn: that ends the processes.
     """
     told: list[Row] = []  # known without measuring
 
@@ -191,11 +200,12 @@ def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Jour
         told.clear()
 
     if plan.jobs > 1:
-        for done in side_by_side(measure_task, (task for _, task in pending()), plan.jobs):
-            yield from tell()
-            if done.result is None:
-                raise LcompError("a measuring process died (out of memory?): use fewer --jobs")
-            yield journal.add(done.result)
+        with closing(side_by_side(measure_task, (task for _, task in pending()), plan.jobs)) as finishing:
+            for done in finishing:
+                yield from tell()
+                if done.result is None:
+                    raise LcompError("a measuring process died (out of memory?): use fewer --jobs")
+                yield journal.add(done.result)
     else:
         warm: set[str] = set()
         for adapter, task in pending():

@@ -3,35 +3,30 @@
 Every conversion of the pixels leaves a note. Other metadata (resolution, comments) is not kept.
 """
 
-import contextlib
 import io
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image
 
-from lcomp.errors import UNREADABLE, ImageError, LcompError, LimitError, UnsupportedError
+from lcomp.errors import UNREADABLE, FrameError, ImageError, LcompError, UnsupportedError
 from lcomp.files import walk
-from lcomp.format.container import MAX_METADATA, Mode
+from lcomp.format.container import Mode
+from lcomp.log import log
 from lcomp.options import MAX_PIXELS, check_pixels
 from lcomp.pictures import metadata as exif
 from lcomp.pictures.depth import Samples, samples_of
+from lcomp.pictures.frames import is_animated, open_file, seek
+from lcomp.pictures.opening import bomb_errors, make_room, open_with_pillow
+from lcomp.pictures.partial import refuse_partial
 from lcomp.pictures.pixels import convert
+from lcomp.pictures.png import mended
 from lcomp.types import Pixels, Plane
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm"})
 """Suffixes of the files that count as pictures in a data set."""
-
-
-READABLE_SUFFIXES = (
-    PICTURE_SUFFIXES
-    | {".apng", ".dib", ".gif", ".heic", ".heif", ".ico", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe", ".jpx", ".pbm"}
-    | {".pcx", ".pfm", ".pgm", ".pnm", ".psd", ".sgi", ".tga"}
-)
-"""Suffixes of the files in a folder that are tried as pictures to encode."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +77,8 @@ SRGB_GAMMA = 0.45455
 
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
-SEVERAL_VIEWS = ("MPO", "HEIF")
-"""Formats of photographs that may hold previews or other views beside the picture itself."""
-
-PROGRAMS = ("EPS", "WMF")
-"""Formats that Pillow has Ghostscript or Windows draw, whatever the suffix: those may do and print anything."""
+SEVERAL_VIEWS = {"MPO": "first", "HEIF": "primary one"}
+"""Formats of photographs that may hold previews or other views beside the picture itself, and which one that is."""
 
 PLAIN = (b"P1", b"P2", b"P3")
 COMMENT = re.compile(rb"#[^\r\n]*")
@@ -112,23 +104,6 @@ EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/"
 TILE_WIDTH, TILE_LENGTH = 322, 323
 LARGE_TILE = 2**22
 """Pixels that a TIFF's tile may always have, however small the picture or the limit."""
-
-
-@contextlib.contextmanager
-def pixel_limit(max_pixels: int) -> Iterator[None]:
-    """Set Pillow's guard against decompression bombs, for embedded pictures and other frames; raises LimitError.
-
-    The guard only warns up to twice its limit, where `check_pixels` takes over. The limit on PNG texts becomes
-    MAX_METADATA, so that PNG may hold as much metadata as a `.lic`.
-    """
-    before = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK
-    Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = max_pixels, MAX_METADATA
-    try:
-        yield
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise LimitError(f"picture has more than {max_pixels} pixels (see --max-pixels)") from error
-    finally:
-        Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = before
 
 
 def open_heic(data: bytes) -> Image.Image:
@@ -161,21 +136,22 @@ def without_comments(data: bytes) -> bytes:
 def open_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Open any picture that Pillow or pillow-heif reads, without decoding its pixels.
 
-    Raises ImageError, LimitError beyond `max_pixels`, or UnsupportedError for formats that other programs draw.
+    Raises ImageError, LimitError beyond `max_pixels`, or UnsupportedError for formats that other programs draw and for
+    files of which only a part would be read.
     """
+    refuse_partial(io.BytesIO(data))
     if data.startswith(JPEG) and data.count(exif.HEADER) > EXIF_SEGMENTS:
         raise ImageError(f"damaged picture: more than {EXIF_SEGMENTS} segments of EXIF")
     try:
-        with pixel_limit(max_pixels):
-            try:
-                image: Image.Image = Image.open(io.BytesIO(without_comments(data)))
-            except UnidentifiedImageError:
-                image = open_heic(data)
+        png = mended(data)
+        image = open_with_pillow(without_comments(png.data), max_pixels) or open_heic(data)
     except UNREADABLE as error:
         raise ImageError(f"damaged picture: {error}") from error
-    if image.format in PROGRAMS:
-        raise UnsupportedError(f"{image.format} files are drawn by other programs, which nothing here would bound")
     check_pixels(image.width, image.height, max_pixels)
+    if png.profile is not None:
+        image.info["icc_profile"] = png.profile
+    if png.lost:
+        log.warning("damaged parts of the PNG left out: %s", ", ".join(png.lost))
     return image
 
 
@@ -188,23 +164,21 @@ def as_bytes(payload: object) -> bytes | None:
     return payload or None if isinstance(payload, bytes) else None
 
 
-def pick_frame(image: Image.Image, frame: int | None) -> list[str]:
+def pick_frame(image: Image.Image, frame: int | None, max_pixels: int) -> list[str]:
     """Seek to a frame, counted from 0; returns notes on what is left out.
 
-    Raises UnsupportedError where a frame must be chosen, LcompError where it does not exist. Frames are not counted,
-    because that takes Pillow quadratic time in a TIFF.
+    Raises FrameError where a frame must be chosen, UnsupportedError for camera raw and LcompError where the frame does
+    not exist. Frames are not counted, because that takes Pillow quadratic time in a TIFF.
     """
+    if (file := open_file(image, "TIFF", "FITS")) is not None:
+        refuse_partial(file)
     if frame is not None:
-        try:
-            if frame != image.tell():
-                image.seek(frame)
-        except EOFError as error:
-            raise LcompError(f"there is no frame {frame} in the picture") from error
-    elif getattr(image, "is_animated", False):
-        if image.format in SEVERAL_VIEWS:
-            return ["only the first of several pictures in the file is encoded"]
-        if image.tell() == 0:
-            raise UnsupportedError("animated or multi-page picture: choose a frame with --frame N, counted from 0")
+        seek(image, frame, max_pixels)
+    elif image.format in SEVERAL_VIEWS:
+        if is_animated(image):
+            return [f"only the {SEVERAL_VIEWS[image.format]} of several pictures in the file is encoded"]
+    elif image.tell() == 0 and is_animated(image):
+        raise FrameError("animated or multi-page picture")
     return []
 
 
@@ -240,14 +214,15 @@ def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
 
     Raises ImageError, UnsupportedError, LcompError for a frame that does not exist, or LimitError beyond `max_pixels`.
     """
-    with pixel_limit(max_pixels):
-        notes = pick_frame(image, frame)
+    with bomb_errors():
+        notes = pick_frame(image, frame, max_pixels)
     check_pixels(image.width, image.height, max_pixels)
     check_tiles(image, max_pixels)
     if min(image.size) < 1:
         raise ImageError("picture has no pixels")
     samples = samples_of(image)
-    with pixel_limit(max_pixels):
+    make_room(image)
+    with bomb_errors():
         image.load()
     check_pixels(image.width, image.height, max_pixels)  # some formats reveal their size only now
     gamma = image.info.get("gamma", SRGB_GAMMA)
@@ -268,12 +243,39 @@ def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
     return Loaded(upright, kind, samples, notes)
 
 
+def decode_pixels(image: Image.Image, frame: int | None, max_pixels: int) -> None:
+    """Decode a picture, or its frame `frame`, so that `to_picture` has it decoded already; raises as that does."""
+    try:
+        load(image, frame, max_pixels)
+    except UNREADABLE as error:
+        raise ImageError(f"damaged picture: {error}") from error
+
+
+def is_closed(image: Image.Image) -> bool:
+    """Whether an image was closed, or its file before it was decoded."""
+    if getattr(image, "tile", []):
+        file = getattr(image, "fp", None)
+        return file is None or file.closed
+    try:
+        _ = image.im
+    except ValueError:
+        return True
+    except AssertionError:  # not decoded yet
+        return False
+    return False
+
+
 def to_picture(image: Image.Image, frame: int | None = None, max_pixels: int = MAX_PIXELS) -> Picture:
     """Pixels and metadata of a Pillow image, of its frame `frame` (counted from 0) where it has several.
 
     Raises ImageError for damaged pictures, LimitError for those of more than `max_pixels` pixels, UnsupportedError for
-    those that cannot be coded and LcompError for a frame that does not exist.
+    those that cannot be coded, LcompError for a frame that does not exist and for an image that is closed, and
+    TypeError for anything that is no image.
     """
+    if not isinstance(image, Image.Image):
+        raise TypeError(f"a Pillow image is needed, as of PIL.Image.open, not {type(image).__name__}")
+    if is_closed(image):
+        raise LcompError("the image is closed: its file must stay open until it is encoded")
     try:
         loaded = load(image, frame, max_pixels)
         converted = convert(loaded.upright.image, loaded.kind, loaded.samples)

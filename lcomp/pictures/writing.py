@@ -38,6 +38,9 @@ JPEG_SEGMENT = 65000
 JPEG_LIMITS = {"icc_profile": 255 * 65519, "exif": JPEG_SEGMENT, "xmp": JPEG_SEGMENT}
 """Bytes of metadata that fit into a JPEG: EXIF and XMP into one segment, header included, a profile into 255."""
 
+MOST_SIDE = {"AVIF": 65536, "JPEG": 65500, "WEBP": 16383}
+"""Largest width and height, in pixels, that the libraries behind a format write."""
+
 LOSSLESS_OPTIONS: dict[str, dict[str, object]] = {
     "WEBP": {"lossless": True, "exact": True},
     "JPEG": {"quality": 95, "subsampling": 0},
@@ -93,7 +96,14 @@ def fits(name: str, payload: bytes, kind: str, mode: str) -> bool:
 
 
 def save_image(image: Image.Image, stream: BinaryIO, kind: str) -> list[str]:
-    """Write `image` as Pillow format `kind` with its metadata; returns what that format cannot keep."""
+    """Write `image` as Pillow format `kind` with its metadata; returns what that format cannot keep.
+
+    Raises ImageError where that fails, or the format is not made for pictures of that size.
+    """
+    most = MOST_SIDE.get(kind)
+    if most is not None and max(image.size) > most:
+        size = f"{image.width}x{image.height}"
+        raise ImageError(f"cannot be saved as {kind}: {size} pixels, at most {most} wide and high")
     options = dict(LOSSLESS_OPTIONS.get(kind, {}))
     if (kind, image.mode) == ("AVIF", "L"):
         options["subsampling"] = "4:0:0"

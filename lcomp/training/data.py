@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from lcomp.errors import LcompError
-from lcomp.options import MAX_PIXELS
-from lcomp.pictures.reading import open_image, pictures_below, pixel_limit, to_picture
+from lcomp.pictures.reading import open_image, pictures_below, to_picture
 
 VALIDATION_SIDE = 256
 
@@ -75,8 +74,7 @@ class Pool:
     """All pictures as one uint8 tensor on a device."""
 
     def __init__(self, files: list[Path], device: torch.device) -> None:
-        # Pillow's limits are process-wide: set once here, so that no thread resets them while others read
-        with pixel_limit(MAX_PIXELS), ThreadPoolExecutor() as executor:
+        with ThreadPoolExecutor() as executor:
             pictures = list(executor.map(read_tensor, files))
         self.sizes = [(picture.shape[1], picture.shape[2]) for picture in pictures]
         self.starts = np.cumsum([0] + [picture.numel() for picture in pictures], dtype=np.int64)

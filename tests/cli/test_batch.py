@@ -14,14 +14,21 @@ import typer
 
 from helpers.command import PROGRAM, lcomp
 from helpers.pictures import noise_image
+from lcomp.cli import inputs as planning
 from lcomp.cli.batch import KeptAttempt, Manner, run
-from lcomp.cli.inputs import Job, plan
+from lcomp.cli.inputs import Job
 from lcomp.errors import FormatError, LcompError, OutputExistsError
 from lcomp.format.container import MAGIC
 from lcomp.types import Progress
 from lcomp.workers import Worker
 
 PNG = frozenset({".png"})
+
+
+def plan(
+    inputs: list[str], output: str | None, suffix: str, kinds: frozenset[str], recursive: bool = False
+) -> list[Job]:
+    return planning.plan(inputs, output, suffix, kinds, recursive).jobs
 
 
 @pytest.fixture
@@ -233,10 +240,10 @@ def test_a_mac_leaves_files_that_are_no_pictures(tmp_path: Path) -> None:
 
 def test_problems_are_not_skipped(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     first, second = jobs_of(tmp_path, "one", "two")
-    Path(first.output).write_text("one")
     second = second._replace(output=first.output, problem="would be written to the same file")
     (tmp_path / "folder").mkdir()
     third = jobs_of(tmp_path, "three")[0]._replace(output=str(tmp_path / "folder"))
+    Path(first.output).write_text("one")
     with pytest.raises(typer.Exit):
         run(Copy(), [first, second, third], Manner("copying", verbose=False, quiet=False, skip_existing=True))
     errors = capfd.readouterr().err

@@ -47,9 +47,9 @@ def test_an_output_in_the_place_of_an_input_is_refused(tmp_path: Path, monkeypat
         ["a.lic", "b.lic", "b.png"],
         ["a.lic", "missing.lic"],
     ):
-        assert len(plan(inputs, None, ".png", LIC, results=pictures)) == len(inputs)
-    assert len(plan(["b.png", "x.lic"], "out/", ".lic", PNG)) == 2
-    assert len(plan([".", "d.lic"], None, ".lic", PNG, recursive=True)) == 3
+        assert len(plan(inputs, None, ".png", LIC, results=pictures).jobs) == len(inputs)
+    assert len(plan(["b.png", "x.lic"], "out/", ".lic", PNG).jobs) == 2
+    assert len(plan([".", "d.lic"], None, ".lic", PNG, recursive=True).jobs) == 3
 
 
 def test_what_was_made_before_is_no_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,15 +57,15 @@ def test_what_was_made_before_is_no_input(tmp_path: Path, monkeypatch: pytest.Mo
     for name in ("a.png", "b.png"):
         Path(name).touch()
     Path("a.lic").write_bytes(MAGIC)
-    jobs = plan(["a.lic", "a.png", "b.png"], "out", ".lic", PNG)
+    jobs = plan(["a.lic", "a.png", "b.png"], "out", ".lic", PNG).jobs
     assert [job.problem for job in jobs] == ["is a .lic file already", "", ""]
     assert [Path(job.output).name for job in jobs] == ["a.lic", "a.lic", "b.lic"]
     assert jobs[0].is_output
     # what is only called so is tried, as it is alone
     Path("a.lic").touch()
     Path("b.png").write_bytes(MAGIC)
-    assert not any(job.problem for job in plan(["b.png", "c.lic"], "out", ".png", LIC))
-    assert not plan(["a.lic"], "out.lic", ".lic", PNG)[0].problem
+    assert not any(job.problem for job in plan(["b.png", "c.lic"], "out", ".png", LIC).jobs)
+    assert not plan(["a.lic"], "out.lic", ".lic", PNG).jobs[0].problem
 
 
 def test_a_glob_goes_on(folder: Path, tmp_path: Path) -> None:

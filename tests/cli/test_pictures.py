@@ -91,8 +91,10 @@ def test_salvage(large: Path, tmp_path: Path) -> None:
 
 
 def test_pixel_limits_hold_in_both_directions(folder: Path, tmp_path: Path) -> None:
-    for command, name in (("encode", "photo.png"), ("decode", "photo.lic")):
-        output = tmp_path / f"{command}.out.png"
+    for command, name, output in (
+        ("encode", "photo.png", tmp_path / "out.lic"),
+        ("decode", "photo.lic", tmp_path / "out.png"),
+    ):
         refused = lcomp(command, folder / name, "-o", output, "--max-pixels", 200 * 136 - 1)
         assert refused.returncode == 3
         assert "limit 27199" in one_line(refused)

@@ -1,6 +1,7 @@
 """What surrounds a command: names, folders and streams that are not as they should be (see the list of attacks)."""
 
 import errno
+import io
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from helpers.command import PROGRAM, lcomp, lcomp_process, one_line
+from helpers.pictures import noise_image
 from lcomp.cli.app import run
 from lcomp.cli.files import read_input
 from lcomp.errors import LimitError
@@ -166,3 +168,17 @@ def test_a_hole_in_a_file_is_not_read_into_memory(tmp_path: Path) -> None:
         file.truncate(2**33)
     with pytest.raises(LimitError, match="more than"):
         read_input(str(path), 1, MAGIC)
+
+
+@pytest.mark.process
+def test_libraries_print_nothing_about_damaged_pictures(tmp_path: Path) -> None:
+    """Libtiff would print a line for every row."""
+    file = io.BytesIO()
+    noise_image(200, 150).convert("1").save(file, "TIFF", compression="group4")
+    data = bytearray(file.getvalue())
+    for position in range(100, len(data) - 300, 97):
+        data[position] ^= 0x5A
+    (tmp_path / "a.tif").write_bytes(data)
+    result = lcomp_process("encode", "a.tif", "-m", "hyperprior", "-q", "0", cwd=tmp_path)
+    assert b"Fax4" not in result.stderr
+    one_line(result)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +13,18 @@ from PIL import Image
 from rich.console import Console
 
 from helpers.pictures import noise_image
-from lcomp.errors import LcompError
+from lcomp.errors import LcompError, LimitError, UnsupportedError
 from lcomp.evaluation.codecs import Adapter, lcomp_model, open_adapter
 from lcomp.evaluation.crops import comparisons, largest_setting, spread
 from lcomp.evaluation.datasets import Dataset, find_folder
 from lcomp.evaluation.journal import Journal, claim
-from lcomp.evaluation.measure import Plan, measure, measure_row
+from lcomp.evaluation.measure import Plan, measure, measure_row, open_original
 from lcomp.evaluation.plots import plot
 from lcomp.evaluation.report import render
 from lcomp.evaluation.results import Metric, Results, Row, Skipped, read_results, to_csv, to_json
 from lcomp.evaluation.summary import summarise
 from lcomp.evaluation.table import points_table, summary_table
+from lcomp.pictures.reading import open_image
 from lcomp.zoo.registry import ModelInfo
 
 PLAN = Plan((1.0, 4.0, 8.0), "cpu", perceptual=False, jobs=1)
@@ -263,3 +265,15 @@ def test_what_nobody_sees_does_not_count(jpeg: Adapter, tmp_path: Path) -> None:
         rows.append(measure_row(row, path, jpeg, replace(PLAN, perceptual=True, jobs=2)))
     assert not rows[0].error
     assert replace(rows[0], picture="") == replace(rows[1], picture="")
+
+
+def test_no_option_is_advised_that_eval_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Image.new("L", (8, 8))
+    page.save(tmp_path / "pages.tif", save_all=True, append_images=[page])
+    with pytest.raises(UnsupportedError, match=r"^animated or multi-page picture$"):
+        open_original(tmp_path / "pages.tif")
+    page.save(tmp_path / "page.png")
+    monkeypatch.setattr("lcomp.evaluation.measure.MAX_PIXELS", 63)
+    monkeypatch.setattr("lcomp.evaluation.measure.open_image", partial(open_image, max_pixels=63))
+    with pytest.raises(LimitError, match=r"^picture has more than 63 pixels$"):
+        open_original(tmp_path / "page.png")

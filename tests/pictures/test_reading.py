@@ -6,6 +6,7 @@ import struct
 import sys
 import warnings
 import zlib
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -19,7 +20,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from helpers.pictures import grey_tiff, ramp, reopened
 from lcomp.errors import ImageError, LcompError, LimitError, UnsupportedError
 from lcomp.format.container import Mode
-from lcomp.pictures.reading import open_image, to_picture
+from lcomp.pictures.reading import decode_pixels, open_image, to_picture
 
 KINDS = ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"]
 
@@ -91,6 +92,32 @@ def test_the_first_of_several_views_is_taken() -> None:
     assert picture.pixels.shape == (20, 30, 3)
     assert picture.notes == ("only the first of several pictures in the file is encoded",)
     assert to_picture(open_image(buffer.getvalue()), 1).pixels.shape == (10, 10, 3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP", "TIFF", "AVIF", "MPO"])
+def test_what_is_decoded_already_is_read_alike(kind: str) -> None:
+    buffer, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    frames = [ramp("RGB"), ramp("RGB").transpose(Image.Transpose.FLIP_LEFT_RIGHT)]
+    options = {} if kind in ("AVIF", "MPO") else {"exif": exif}
+    frames[0].save(buffer, kind, save_all=True, append_images=frames[1:], **options)
+    for frame in (0, 1):
+        image = open_image(buffer.getvalue())
+        decode_pixels(image, frame, 2**20)
+        once, twice = to_picture(open_image(buffer.getvalue()), frame), to_picture(image, frame)
+        assert np.array_equal(once.pixels, twice.pixels)
+        assert replace(once, pixels=twice.pixels) == twice
+
+
+def test_of_several_heic_pictures_the_primary_one_is_taken() -> None:
+    heif = pytest.importorskip("pillow_heif")
+    buffer = io.BytesIO()
+    file = heif.from_pillow(Image.new("RGB", (64, 64), "red"))
+    file.add_from_pillow(Image.new("RGB", (32, 32), "lime"))
+    file.save(buffer, quality=90, primary_index=1)
+    picture = to_picture(open_image(buffer.getvalue()))
+    assert picture.pixels.shape == (32, 32, 3)
+    assert picture.notes == ("only the primary one of several pictures in the file is encoded",)
 
 
 def test_heic() -> None:

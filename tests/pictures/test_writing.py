@@ -216,3 +216,15 @@ def test_modes_come_back(mode: Mode) -> None:
     assert image.mode == mode.name + "A"
     assert np.array_equal(np.asarray(image.getchannel("A")), alpha)
     assert np.array_equal(np.asarray(image.convert("RGB")), pixels)
+
+
+@pytest.mark.parametrize(("kind", "most"), [("AVIF", 65536), ("JPEG", 65500), ("WEBP", 16383)])
+@pytest.mark.parametrize("wide", [False, True])
+def test_limits_of_formats_are_named(kind: str, most: int, wide: bool, capfd: pytest.CaptureFixture[str]) -> None:
+    def of_side(side: int) -> Image.Image:
+        return Image.new("L", (side, 1) if wide else (1, side))
+
+    with pytest.raises(ImageError, match=f"cannot be saved as {kind}: .* at most {most} wide and high"):
+        save_image(of_side(most + 1), io.BytesIO(), kind)
+    save_image(of_side(most), io.BytesIO(), kind)
+    assert capfd.readouterr().err == ""
