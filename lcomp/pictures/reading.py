@@ -242,7 +242,9 @@ def orientation_of(image: Image.Image, known: bytes | None, xmp: bytes | None) -
     """The orientation in EXIF, else in XMP, even where ImageMagick stored them; None without one."""
     orientation: int | None = image.getexif().get(exif.ORIENTATION)
     if orientation is None and known and "exif" not in image.info:
-        orientation = exif.as_tiff(known, None).get(exif.ORIENTATION)
+        tags = Image.Exif()
+        tags.load(known)
+        orientation = tags.get(exif.ORIENTATION)
     if orientation is None and xmp and "xmp" not in image.info and (found := XMP_TURN.search(xmp)):
         orientation = int(found[1])
     return orientation
