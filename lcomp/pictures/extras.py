@@ -18,12 +18,14 @@ READ = ("PNG", "JPEG", "MPO", "AVIF", "HEIF", "JPEG2000")
 
 PNG_SIGNATURE = 8
 
-MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
+MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """A marker that ends the entropy-coded data of a JPEG."""
 
 START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
 ALONE = {0x01, *range(0xD0, 0xD9)}
 """Markers of JPEG that no segment follows."""
+
+PADDING = b"\0\xff\t\r\n "
 
 GAIN_MAP = re.compile(rb"hdrgm:Version|urn:iso:std:iso:ts:21496:-1|urn:com:apple:photo:20\d\d:aux:hdrgainmap")
 VIDEO = re.compile(rb"ftyp|MotionPhoto_Data")
@@ -39,7 +41,7 @@ class Extras:
     was_read: bool = False
     has_gain_map: bool = False
     has_video: bool = False
-    trailer: int = 0  # bytes behind the end of a JPEG that are not zeros
+    trailer: int = 0  # bytes behind the end of a JPEG, padding not counted
 
     @property
     def may_hold_more(self) -> bool:
@@ -113,13 +115,13 @@ def end_of_jpeg(data: bytes) -> int:
                 found = MARKER.search(data, place)
                 if found is None:
                     return len(data)
-                place = found.start(1) - 1
+                place = found.start()
     return min(place + 2, len(data)) if data[place : place + 2] == b"\xff\xd9" else len(data)
 
 
 def of_jpeg(data: bytes) -> Extras:
     """What follows a JPEG."""
-    rest = data[end_of_jpeg(data) :].strip(b"\0")
+    rest = data[end_of_jpeg(data) :].strip(PADDING)
     return Extras(
         was_read=bool(data),
         has_gain_map=GAIN_MAP.search(rest) is not None,

@@ -24,8 +24,12 @@ DIRECTORIES = (0x8769, 0x8825)
 INTEROPERABILITY = 0xA005
 """Tag that points to the interoperability IFD, which Pillow does not copy with its entry."""
 
-DESCRIPTIVE_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298, *range(0x9C9B, 0x9CA0), 0xC614)
-"""Description, make, model, software, date, artist, copyright, Windows' tags, camera: none describes the layout."""
+DESCRIPTIVE_TAGS = (
+    *(0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0131, 0x0132, 0x013B, 0x013C, 0x8298),
+    *(*range(0x9C9B, 0x9CA0), 0xC614),
+)
+"""Names of document and page, description, make, model, software, date, artist, computer, copyright, Windows' tags,
+camera: none describes the layout."""
 
 XMP, PROFILE = 700, 34675
 """TIFF tags of XMP and of the ICC profile."""

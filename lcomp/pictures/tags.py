@@ -64,7 +64,7 @@ class Resolution(NamedTuple):
     @property
     def is_telling(self) -> bool:
         """Whether it is possible, and not one of those that say nothing: 72 or 96 dots per inch."""
-        possible = all(math.isfinite(value) and 0.01 <= value <= 1e6 for value in self)
+        possible = all(math.isfinite(value) and 0.1 <= value <= 65535 for value in self)
         return possible and not any(abs(self.x - usual) < 0.5 > abs(self.y - usual) for usual in (72, 96))
 
     def near(self, other: "Resolution") -> bool:

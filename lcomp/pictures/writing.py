@@ -76,8 +76,11 @@ def flatten(image: Image.Image) -> Image.Image:
 def save_tiff(image: Image.Image, stream: BinaryIO, exif: bytes | None, xmp: bytes | None, icc: bytes | None) -> None:
     """Write a TIFF with its metadata; raises whatever Pillow raises over odd tags."""
     # compression means libtiff, which cannot write sub-IFDs and aborts the process over some tags of unexpected types
+    dpi = None
+    if exif and has_only_resolution(exif):
+        exif, dpi = None, image.info.get("dpi")
     compression = None if exif else "tiff_adobe_deflate"
-    image.save(stream, "TIFF", compression=compression, exif=as_tiff(exif, xmp), icc_profile=icc)
+    image.save(stream, "TIFF", compression=compression, exif=as_tiff(exif, xmp), icc_profile=icc, dpi=dpi)
 
 
 def fits(name: str, payload: bytes, kind: str, mode: str) -> bool:

@@ -1,8 +1,6 @@
 """XMP without what it says about things that are gone: parts of the file, a place in the picture, its preview."""
 
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
 from xml.parsers import expat
 
 GOOGLE = "http://ns.google.com/photos/1.0/"
@@ -51,7 +49,7 @@ PLACES = EXTENDED | {
 SIZES = ((b"ImageWidth", b"PixelXDimension"), (b"ImageLength", b"PixelYDimension"))
 """Properties of width and of height, of TIFF and of EXIF."""
 
-ATTRIBUTE = re.compile(rb"""\s+([^\s=/>"']+)\s*=\s*(?:"[^"]*"|'[^']*')""")
+ATTRIBUTE = re.compile(rb"""(?<!\s)\s++([^\s=/>"']+)\s*=\s*(?:"[^"]*"|'[^']*')""")
 """An attribute with the space before it, and its name."""
 
 TAG = re.compile(rb"""<(?:[^<>"']|"[^"]*"|'[^']*')*>""")
@@ -63,60 +61,14 @@ XMP_ORIENTATION = re.compile(
 )
 """`tiff:Orientation` in XMP, as an attribute or an element."""
 
-
 XMP_TURN = re.compile(rb"""tiff:Orientation(?:\s*=\s*["']|>)\s*([1-8])\s*["'<]""")
 """The orientation in XMP."""
 
 Properties = dict[tuple[str, str], tuple[str, ...]]
 
 
-class Element(NamedTuple):
-    """An element of XMP."""
-
-    name: str
-    begin: int
-    behind: int  # behind its start tag
-    end: int
-
-
-class Parsed(NamedTuple):
-    """The elements of XMP and what its prefixes stand for."""
-
-    elements: list[Element]
-    namespaces: dict[str, str]
-
-
-def parse(xmp: bytes) -> Parsed:
-    """Find the elements of XMP; raises expat.ExpatError for what is not XML, or has a document type."""
-    parser = expat.ParserCreate()
-    elements: list[Element] = []
-    namespaces: dict[str, str] = {}
-    open_elements: list[int] = []
-
-    def refuse(*_: object) -> None:
-        raise expat.ExpatError("XMP with a document type")
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        open_elements.append(parser.CurrentByteIndex)
-        for key, value in attributes.items():
-            if key.startswith("xmlns:"):
-                namespaces[key.removeprefix("xmlns:")] = value
-
-    def end(name: str) -> None:
-        begin = open_elements.pop()
-        tag = TAG.match(xmp, begin)
-        close = tag if tag and tag[0].endswith(b"/>") else TAG.match(xmp, parser.CurrentByteIndex)
-        if tag and close:
-            elements.append(Element(name, begin, tag.end(), close.end()))
-
-    parser.StartDoctypeDeclHandler = refuse
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.Parse(xmp, True)
-    return Parsed(elements, namespaces)
-
-
 def is_among(name: str, namespaces: dict[str, str], properties: Properties) -> bool:
-    """Whether a property is one of some, by its namespace or, where that is not declared, its usual prefix."""
+    """Whether a property is one of some, by its namespace or its usual prefix."""
     prefix, _, local = name.rpartition(":")
     given = namespaces.get(prefix)
     for (usual, namespace), names in properties.items():
@@ -125,16 +77,64 @@ def is_among(name: str, namespaces: dict[str, str], properties: Properties) -> b
     return False
 
 
-def spans(xmp: bytes, properties: Properties) -> Iterator[tuple[int, int]]:
-    """Where the properties stand in XMP, as elements and as attributes; raises expat.ExpatError."""
-    elements, namespaces = parse(xmp)
-    for element in elements:
-        if is_among(element.name, namespaces, properties):
-            yield element.begin, element.end
-            continue
-        for attribute in ATTRIBUTE.finditer(xmp, element.begin, element.behind):
-            if is_among(attribute[1].decode(errors="replace"), namespaces, properties):
-                yield attribute.span()
+class Finder:
+    """Finds where some properties stand in XMP, as elements and as attributes."""
+
+    def __init__(self, xmp: bytes, properties: Properties) -> None:
+        self.xmp, self.properties = xmp, properties
+        self.namespaces: dict[str, str] = {}
+        self.known: dict[str, bool] = {}
+        self.found: list[tuple[int, int]] = []
+        self.inside: int | None = None  # where the element begins that is gone and still open
+        self.depth = 0  # of elements within it
+        self.parser = expat.ParserCreate()
+        self.parser.StartDoctypeDeclHandler = self.refuse
+        self.parser.StartElementHandler, self.parser.EndElementHandler = self.start, self.end
+
+    def spans(self) -> list[tuple[int, int]]:
+        """Where the properties begin and end, sorted; raises expat.ExpatError for what is not XML or has a DTD."""
+        self.parser.Parse(self.xmp, True)
+        return sorted(self.found)
+
+    def refuse(self, *_: object) -> None:
+        """Refuse a document type: it may define entities without end."""
+        raise expat.ExpatError("XMP with a document type")
+
+    def is_gone(self, name: str) -> bool:
+        """Whether a property is one of those that are looked for."""
+        if name not in self.known:
+            self.known[name] = is_among(name, self.namespaces, self.properties)
+        return self.known[name]
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        """Note an element that is gone, or the attributes of one that stays."""
+        if self.inside is not None:
+            self.depth += 1
+            return
+        for key, value in attributes.items():
+            if key.startswith("xmlns:"):
+                self.namespaces[key.removeprefix("xmlns:")] = value
+        place = self.parser.CurrentByteIndex
+        if self.is_gone(name):
+            self.inside, self.depth = place, 0
+        elif any(map(self.is_gone, attributes)) and (tag := TAG.match(self.xmp, place)):
+            for attribute in ATTRIBUTE.finditer(tag[0]):
+                if self.is_gone(attribute[1].decode(errors="replace")):
+                    self.found.append((place + attribute.start(), place + attribute.end()))
+
+    def end(self, _: str) -> None:
+        """Note where an element ends that is gone."""
+        if self.inside is None:
+            return
+        if self.depth:
+            self.depth -= 1
+            return
+        # the end of an element without content is reported at its only tag
+        tag = TAG.match(self.xmp, self.inside)
+        close = tag if tag and tag[0].endswith(b"/>") else TAG.match(self.xmp, self.parser.CurrentByteIndex)
+        if close:
+            self.found.append((self.inside, close.end()))
+        self.inside = None
 
 
 def without(xmp: bytes, properties: Properties) -> bytes | None:
@@ -143,7 +143,7 @@ def without(xmp: bytes, properties: Properties) -> bytes | None:
     if not any(mark in xmp for mark in marks):
         return xmp
     try:
-        found = sorted(spans(xmp.rstrip(b"\0 \t\r\n"), properties))  # padding follows the document
+        found = Finder(xmp.rstrip(b"\0 \t\r\n"), properties).spans()  # padding follows the document
     except expat.ExpatError:
         there = "|".join(
             f"{usual}:{'|'.join(names) if names != (ALL,) else ''}" for (usual, _), names in properties.items()

@@ -1,7 +1,9 @@
 """What is not kept is named; the resolution is kept."""
 
+import contextlib
 import io
 import struct
+import time
 
 import pytest
 from PIL import Image
@@ -9,6 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from helpers.pictures import ramp, reopened
 from helpers.profiles import SRGB
+from lcomp.errors import LcompError
 from lcomp.pictures.kept import describe
 from lcomp.pictures.reading import Picture, open_image, to_picture
 from lcomp.pictures.tags import resolution_of
@@ -207,3 +210,53 @@ def test_damaged_exif_takes_no_resolution() -> None:
     picture = to_picture(reopened(ramp("RGB"), "PNG", dpi=(300, 300), exif=b"Exif\0\0garbage, not TIFF"))
     assert picture.exif == b"Exif\0\0garbage, not TIFF"
     assert picture.notes == ("unreadable EXIF kept as it is", "left out: resolution")
+
+
+def test_a_tiff_with_a_resolution_alone_is_compressed() -> None:
+    image, buffer = Image.new("RGB", (200, 200)), io.BytesIO()
+    image.info |= {"exif": to_picture(reopened(ramp("RGB"), "PNG", dpi=(300, 300))).exif, "dpi": (300, 300)}
+    assert save_image(image, buffer, "TIFF") == []
+    assert len(buffer.getvalue()) < 5000
+    assert open_image(buffer.getvalue()).info["dpi"] == (300, 300)
+
+
+def test_names_of_documents_and_pages_are_kept() -> None:
+    picture = to_picture(reopened(ramp("RGB"), "TIFF", tiffinfo={269: "a book", 285: "page 7", 316: "a computer"}))
+    kept = Image.Exif()
+    kept.load(picture.exif or b"")
+    assert [kept[tag] for tag in (269, 285, 316)] == ["a book", "page 7", "a computer"]
+
+
+def test_auxiliary_pictures_of_heic_are_named() -> None:
+    image = ramp("RGB")
+    image.format = "HEIF"
+    kinds = ("urn:com:apple:photo:2020:aux:hdrgainmap", "urn:com:apple:photo:2019:aux:semanticskinmatte")
+    image.info |= {"aux": {kind: [1] for kind in kinds}, "depth_images": [object()]}
+    assert to_picture(image).notes == ("left out: gain map, depth map, mattes",)
+    image.info |= {"aux": {"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha": [1]}, "depth_images": []}
+    assert not to_picture(image).notes
+
+
+def test_gain_maps_of_avif_are_named() -> None:
+    buffer, exif = io.BytesIO(), Image.Exif()
+    exif[0x010E] = "a description"
+    ramp("RGB").save(buffer, "AVIF", exif=exif.tobytes())
+    data = buffer.getvalue()
+    place = data.index(b"infe", data.index(b"infe") + 4)
+    assert data[place + 12 : place + 16] == b"Exif"
+    changed = data[: place + 12] + b"tmap" + data[place + 16 :]
+    assert "left out: gain map" in to_picture(open_image(changed)).notes
+
+
+@pytest.mark.timing
+def test_no_file_takes_quadratic_time() -> None:
+    for data in (
+        jpeg()[:-2] + b"\xff" * 2_000_000 + b"\0",
+        jpeg(xmp=b"<a xmlns:hdrgm='u'" + b" " * 60_000 + b"/>"),
+        jpeg(xmp=b"<a hdrgm:Version" + b" " * 60_000),
+        jpeg() + b"ftyp" * 500_000,
+    ):
+        started = time.perf_counter()
+        with contextlib.suppress(LcompError):
+            to_picture(open_image(data))
+        assert time.perf_counter() - started < 2
