@@ -1,7 +1,6 @@
 """The metadata that is kept of a picture, in the form that holds for its pixels, and the names of what is left out."""
 
 import math
-import struct
 from typing import NamedTuple
 
 from PIL import Image
@@ -10,6 +9,7 @@ from lcomp.format.container import Mode
 from lcomp.pictures import colours
 from lcomp.pictures.colours import Found
 from lcomp.pictures.extras import Extras
+from lcomp.pictures.ifds import MALFORMED
 from lcomp.pictures.left_out import has_gain_map, left_out
 from lcomp.pictures.profiles import Primaries, misfit, of_picture
 from lcomp.pictures.tags import Resolution, exif_of_size, resolution_of, with_resolution
@@ -119,7 +119,7 @@ def has_odd_pixels(source: Image.Image) -> bool:
 
 
 def with_its_resolution(described: Described, exif: bytes | None) -> bytes | None:
-    """EXIF with the resolution of the picture, turned as it is; raises ValueError or struct.error."""
+    """EXIF with the resolution of the picture, turned as it is; raises MALFORMED."""
     resolution = resolution_in(described)
     if resolution is None:
         return exif
@@ -141,7 +141,7 @@ def keep(described: Described, size: tuple[int, int], mode: Mode, keeps_profile:
         names.append("pixel aspect ratio")
     try:
         exif = with_its_resolution(described, exif)
-    except (ValueError, struct.error):
+    except MALFORMED:
         names.append("resolution")
     line = (f"left out: {', '.join(names)}",) if names else ()
     return Kept(icc, exif, xmp, (*notes, *line))

@@ -1,33 +1,15 @@
-"""EXIF edited in place: what is not changed keeps its bytes and its offset, so that maker notes stay readable.
-
-EXIF is a TIFF file of image file directories (IFDs): IFD0 describes the picture and points to the EXIF and GPS IFDs;
-IFD1 follows it and holds a preview.
-"""
+"""What EXIF says of sizes, areas, previews and resolution, made to hold for the picture that it is stored with."""
 
 import math
+import re
 import struct
-from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
-from lcomp.pictures.metadata import (
-    BYTE_ORDERS,
-    DIRECTORIES,
-    ENTRY,
-    INTEROPERABILITY,
-    ORIENTATION,
-    WRONG_BYTE_ORDERS,
-    head_of,
-)
+from lcomp.pictures.ifds import MALFORMED, RATIONAL, SHORT, Entry, ExifEditor, Ifd
+from lcomp.pictures.metadata import ENTRY, ORIENTATION
 
-BYTES_OF = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-"""Bytes of a value, by TIFF type."""
-
-SHORT, LONG, RATIONAL = 3, 4, 5
-NUMBERS = {SHORT: "H", LONG: "I", 13: "I"}
-"""Unsigned integers, by TIFF type, as `struct` calls them."""
-
-EXIF_DIRECTORY, SUB_DIRECTORIES, MAKER_NOTE = 0x8769, 0x014A, 0x927C
+SUB_DIRECTORIES = 0x014A
 MOST_DIRECTORIES = 16
 """Limit on the directories with previews, which may follow each other without end."""
 
@@ -43,7 +25,7 @@ PREVIEWS = ((0x0111, 0x0117), (0x0201, 0x0202))
 OTHER_PREVIEWS = frozenset({0x02BC, 0x501B, 0x8649})
 """Tags of IFD0 that may hold a preview: XMP, Windows' thumbnail data, Photoshop's resources."""
 
-JPEG_STARTS = tuple(b"\xff\xd8\xff" + bytes([marker]) for marker in (0xDB, 0xC0, 0xC4, 0xE0, 0xE1, 0xFE))
+JPEG_START = re.compile(rb"\xff\xd8\xff[\xc0-\xc4\xdb\xdd\xe0-\xef\xfe]")
 JPEG_END = b"\xff\xd9"
 
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
@@ -72,212 +54,101 @@ class Resolution(NamedTuple):
         return all(math.isclose(ours, theirs, rel_tol=0.005) for ours, theirs in zip(self, other, strict=True))
 
 
-class Entry(NamedTuple):
-    """An entry of a directory."""
-
-    tag: int
-    kind: int  # TIFF type
-    number: int  # of values
-    place: int  # position of its 12 bytes
-
-
-class Ifd(NamedTuple):
-    """An image file directory."""
-
-    place: int  # position of its number of entries
-    entries: tuple[Entry, ...]
-    link: int  # position of the offset of the next one
-
-    def entry(self, tag: int) -> Entry | None:
-        """The first entry of a tag."""
-        return next((entry for entry in self.entries if entry.tag == tag), None)
-
-
-class ExifEditor:
-    """EXIF while it is edited."""
-
-    def __init__(self, exif: bytes) -> None:
-        """Raises ValueError for what is not EXIF."""
-        self.data, self.start = bytearray(exif), head_of(exif)
-        order = (BYTE_ORDERS | WRONG_BYTE_ORDERS).get(exif[self.start : self.start + 4])
-        if order is None:
-            raise ValueError("not EXIF")
-        self.order = order
-
-    def unpack(self, form: str, place: int) -> tuple[int, ...]:
-        """Integers at a position; raises struct.error beyond the end."""
-        return struct.unpack_from(self.order + form, self.data, place)
-
-    def pack(self, form: str, place: int, *values: int) -> None:
-        """Overwrite integers at a position; raises struct.error beyond the end."""
-        struct.pack_into(self.order + form, self.data, place, *values)
-
-    def directory(self, offset: int) -> Ifd:
-        """The directory at an offset, with its complete entries; raises struct.error where there is none."""
-        place = self.start + offset
-        (count,) = self.unpack("H", place)
-        whole = min(count, (len(self.data) - place - 2) // ENTRY)
-        places = range(place + 2, place + 2 + ENTRY * whole, ENTRY)
-        fields = (self.unpack("HHI", at) for at in places)
-        entries = tuple(Entry(tag, kind, number, at) for (tag, kind, number), at in zip(fields, places, strict=True))
-        return Ifd(place, entries, place + 2 + ENTRY * whole)
-
-    @property
-    def first(self) -> Ifd:
-        """IFD0; raises struct.error where there is none."""
-        return self.directory(self.unpack("I", self.start + 4)[0])
-
-    def below(self, directory: Ifd, tag: int) -> Ifd | None:
-        """The directory that an entry points to."""
-        entry = directory.entry(tag)
-        try:
-            return entry and self.directory(self.unpack("I", entry.place + 8)[0])
-        except struct.error:
-            return None
-
-    def described(self) -> list[Ifd]:
-        """The directories that describe the picture: IFD0 and those that it points to."""
-        first = self.first
-        details, places = (self.below(first, tag) for tag in DIRECTORIES)
-        return [found for found in (first, details, places, details and self.below(details, INTEROPERABILITY)) if found]
-
-    def span(self, entry: Entry) -> tuple[int, int]:
-        """Where the values of an entry begin and end."""
-        size = BYTES_OF.get(entry.kind, 1) * entry.number
-        begin = entry.place + 8 if size <= 4 else self.start + self.unpack("I", entry.place + 8)[0]
-        return min(begin, len(self.data)), min(begin + size, len(self.data))
-
-    def numbers(self, entry: Entry | None) -> tuple[int, ...]:
-        """The values of an entry of unsigned integers, those within the data; none of other types."""
-        if entry is None or entry.kind not in NUMBERS:
-            return ()
-        begin, end = self.span(entry)
-        return self.unpack(f"{(end - begin) // BYTES_OF[entry.kind]}{NUMBERS[entry.kind]}", begin)
-
-    def fraction(self, entry: Entry | None) -> float:
-        """The value of an entry of a single fraction; nan for any other."""
-        if entry is not None and (entry.kind, entry.number) == (RATIONAL, 1):
-            begin, end = self.span(entry)
-            if end - begin == 8:
-                over, under = self.unpack("II", begin)
-                return over / under if under else math.nan
-        return math.nan
-
-    def remove(self, directory: Ifd, tags: Iterable[int]) -> None:
-        """Remove the entries of some tags: the others move up, and what is left over becomes zeros."""
-        others = [entry for entry in directory.entries if entry.tag not in tags]
-        if len(others) == len(directory.entries):
-            return
-        (count,) = self.unpack("H", directory.place)
-        kept = b"".join(self.data[entry.place : entry.place + ENTRY] for entry in others)
-        # the last entry is followed by the offset of the next directory
-        changed = kept + self.data[directory.link : directory.link + 4]
-        self.pack("H", directory.place, count - len(directory.entries) + len(others))
-        begin = directory.place + 2
-        self.data[begin : directory.link] = changed[: directory.link - begin].ljust(directory.link - begin, b"\0")
-
-    def blank(self, spans: Iterable[tuple[int, int]]) -> None:
-        """Overwrite pieces with zeros and cut them off at the end; none that overlap a directory which stays."""
-        described = self.described()
-        tables = [(0, self.start + 8), *((directory.place, directory.link + 4) for directory in described)]
-        last = max(end for _, end in tables)
-        last = max([last, *(self.span(entry)[1] for directory in described for entry in directory.entries)])
-        for begin, end in sorted(spans, key=lambda span: span[1], reverse=True):
-            if any(begin < behind and first < end for first, behind in tables):
+def directories_of_previews(editor: ExifEditor) -> list[Ifd]:
+    """The directories that follow IFD0 or are its sub-IFDs."""
+    first = editor.first
+    seen = {editor.unpack("I", editor.start + 4)[0]}
+    waiting = [*editor.unpack("I", first.link)] if first.link + 4 <= len(editor.data) else []
+    waiting += editor.numbers(first.entry(SUB_DIRECTORIES))[:MOST_DIRECTORIES]
+    found: list[Ifd] = []
+    while waiting and len(found) < MOST_DIRECTORIES:
+        offset = waiting.pop()
+        if offset and offset not in seen:
+            seen.add(offset)
+            try:
+                found.append(editor.directory(offset))
+                waiting += editor.unpack("I", found[-1].link)
+            except struct.error:
                 continue
-            stop = min(end, len(self.data))
-            self.data[begin:stop] = bytes(max(stop - begin, 0))
-            if stop == len(self.data):
-                del self.data[max(begin, last) :]
+    return found
 
-    def directories_of_previews(self) -> list[Ifd]:
-        """The directories that follow IFD0 or are its sub-IFDs."""
-        first = self.first
-        seen = {self.unpack("I", self.start + 4)[0]}
-        waiting = [*self.unpack("I", first.link)] if first.link + 4 <= len(self.data) else []
-        waiting += self.numbers(first.entry(SUB_DIRECTORIES))[:MOST_DIRECTORIES]
-        found: list[Ifd] = []
-        while waiting and len(found) < MOST_DIRECTORIES:
-            offset = waiting.pop()
-            if offset and offset not in seen:
-                seen.add(offset)
-                try:
-                    found.append(self.directory(offset))
-                    waiting += self.unpack("I", found[-1].link)
-                except struct.error:
-                    continue
-        return found
 
-    def drop_previews(self) -> None:
-        """Remove IFD1 and whatever else holds a preview of the picture."""
-        first = self.first
-        spans = []
-        for directory in self.directories_of_previews():
-            spans.append((directory.place, min(directory.link + 4, len(self.data))))
-            for places, lengths in PREVIEWS:
-                offsets, sizes = (self.numbers(directory.entry(tag)) for tag in (places, lengths))
-                for offset, size in zip(offsets, sizes, strict=False):
-                    spans.append((self.start + offset, self.start + offset + size))
-        spans += [self.span(entry) for entry in first.entries if entry.tag in OTHER_PREVIEWS]
-        details = self.below(first, EXIF_DIRECTORY)
-        if details and (note := details.entry(MAKER_NOTE)):
-            begin, end = self.span(note)
-            starts = [place for mark in JPEG_STARTS if (place := self.data.find(mark, begin, end)) >= 0]
-            if starts:
-                last = self.data.rfind(JPEG_END, min(starts), end)
-                spans.append((min(starts), last + 2 if last >= 0 else end))
-        if first.link + 4 <= len(self.data):
-            self.pack("I", first.link, 0)
-        self.remove(first, OTHER_PREVIEWS | {SUB_DIRECTORIES})
-        self.blank(spans)
+def jpegs_in(exif: bytes) -> list[tuple[int, int]]:
+    """Where JPEG files begin and end."""
+    starts = [found.start() for found in JPEG_START.finditer(exif)]
+    spans = []
+    for start, following in zip(starts, [*starts[1:], len(exif)], strict=False):
+        end = exif.rfind(JPEG_END, start, following)
+        if end >= 0:
+            spans.append((start, end + len(JPEG_END)))
+    return spans
 
-    def sizes(self) -> list[tuple[Entry, Entry]]:
-        """The entries of width and height, wherever they are."""
-        found = []
-        for directory in self.described():
-            for width, height in SIZES:
-                pair = directory.entry(width), directory.entry(height)
-                if pair[0] and pair[1] and all(len(self.numbers(entry)) == 1 for entry in pair):
-                    found.append((pair[0], pair[1]))
-        return found
 
-    def set_number(self, entry: Entry, value: int) -> None:
-        """Set an entry of one integer, which becomes a LONG where it must."""
-        if entry.kind == SHORT and value <= 0xFFFF:
-            self.pack("HH", entry.place + 8, value, 0)
-        else:
-            self.pack("HII", entry.place + 2, LONG, 1, value)
+def without_jpegs(exif: bytes) -> bytes:
+    """EXIF with zeros where it holds JPEG files, be they in maker notes or lost in damaged EXIF."""
+    blank = bytearray(exif)
+    for begin, end in jpegs_in(exif):
+        blank[begin:end] = bytes(end - begin)
+    return bytes(blank)
 
-    def resolution(self) -> Resolution | None:
-        """The resolution in IFD0."""
-        first = self.first
-        unit = self.numbers(first.entry(RESOLUTION_UNIT)) or (2,)
-        if unit[0] not in PER_UNIT:
-            return None
-        x, y = (PER_UNIT[unit[0]] * self.fraction(first.entry(tag)) for tag in (X_RESOLUTION, Y_RESOLUTION))
-        return None if math.isnan(x + y) else Resolution(x, y)
 
-    def set_resolution(self, resolution: Resolution) -> None:
-        """Set the resolution in IFD0, which moves to the end where it lacks the entries."""
-        first = self.first
-        x, y = (Fraction(value).limit_denominator(DENOMINATOR) for value in resolution)
-        values = struct.pack(f"{self.order}4I", x.numerator, x.denominator, y.numerator, y.denominator)
-        entries = [
-            bytes(self.data[entry.place : entry.place + ENTRY])
-            for entry in first.entries
-            if entry.tag not in RESOLUTION
-        ]
-        link = bytes(self.data[first.link : first.link + 4]).ljust(4, b"\0")
-        self.data += bytes((len(self.data) - self.start) % 2)
-        offset = len(self.data) - self.start
-        behind = offset + 2 + ENTRY * (len(entries) + len(RESOLUTION)) + 4
-        for tag, at in ((X_RESOLUTION, behind), (Y_RESOLUTION, behind + 8)):
-            entries.append(struct.pack(f"{self.order}HHII", tag, RATIONAL, 1, at))
-        entries.append(struct.pack(f"{self.order}HHIHH", RESOLUTION_UNIT, SHORT, 1, 2, 0))
-        entries.sort(key=lambda entry: struct.unpack_from(f"{self.order}H", entry))
-        self.pack("I", self.start + 4, offset)
-        self.data += struct.pack(f"{self.order}H", len(entries)) + b"".join(entries) + link + values
-        self.data[first.place : first.link] = bytes(first.link - first.place)
+def drop_previews(editor: ExifEditor) -> None:
+    """Remove IFD1 and whatever else holds a preview of the picture."""
+    first = editor.first
+    spans = []
+    for directory in directories_of_previews(editor):
+        spans.append((directory.place, min(directory.link + 4, len(editor.data))))
+        for places, lengths in PREVIEWS:
+            offsets, sizes = (editor.numbers(directory.entry(tag)) for tag in (places, lengths))
+            for offset, size in zip(offsets, sizes, strict=False):
+                spans.append((editor.start + offset, editor.start + offset + size))
+    spans += [editor.span(entry) for entry in first.entries if entry.tag in OTHER_PREVIEWS]
+    if first.link + 4 <= len(editor.data):
+        editor.pack("I", first.link, 0)
+    editor.remove(first, OTHER_PREVIEWS | {SUB_DIRECTORIES})
+    editor.blank(spans)
+
+
+def sizes_in(editor: ExifEditor) -> list[tuple[Entry, Entry]]:
+    """The entries of width and height, wherever they are."""
+    found = []
+    for directory in editor.described():
+        for width, height in SIZES:
+            pair = directory.entry(width), directory.entry(height)
+            if pair[0] and pair[1] and all(len(editor.numbers(entry)) == 1 for entry in pair):
+                found.append((pair[0], pair[1]))
+    return found
+
+
+def read_resolution(editor: ExifEditor) -> Resolution | None:
+    """The resolution in IFD0."""
+    first = editor.first
+    unit = editor.numbers(first.entry(RESOLUTION_UNIT)) or (2,)
+    if unit[0] not in PER_UNIT:
+        return None
+    x, y = (PER_UNIT[unit[0]] * editor.fraction(first.entry(tag)) for tag in (X_RESOLUTION, Y_RESOLUTION))
+    return None if math.isnan(x + y) else Resolution(x, y)
+
+
+def set_resolution(editor: ExifEditor, resolution: Resolution) -> None:
+    """Set the resolution in IFD0, which moves to the end where it lacks the entries."""
+    first = editor.first
+    x, y = (Fraction(value).limit_denominator(DENOMINATOR) for value in resolution)
+    values = struct.pack(f"{editor.order}4I", x.numerator, x.denominator, y.numerator, y.denominator)
+    entries = [
+        bytes(editor.data[entry.place : entry.place + ENTRY]) for entry in first.entries if entry.tag not in RESOLUTION
+    ]
+    link = bytes(editor.data[first.link : first.link + 4]).ljust(4, b"\0")
+    editor.data += bytes((len(editor.data) - editor.start) % 2)
+    offset = len(editor.data) - editor.start
+    behind = offset + 2 + ENTRY * (len(entries) + len(RESOLUTION)) + 4
+    for tag, at in ((X_RESOLUTION, behind), (Y_RESOLUTION, behind + 8)):
+        entries.append(struct.pack(f"{editor.order}HHII", tag, RATIONAL, 1, at))
+    entries.append(struct.pack(f"{editor.order}HHIHH", RESOLUTION_UNIT, SHORT, 1, 2, 0))
+    entries.sort(key=lambda entry: struct.unpack_from(f"{editor.order}H", entry))
+    editor.pack("I", editor.start + 4, offset)
+    editor.data += struct.pack(f"{editor.order}H", len(entries)) + b"".join(entries) + link + values
+    editor.data[first.place : first.link] = bytes(first.link - first.place)
 
 
 EMPTY = b"II*\0\x08\0\0\0" + bytes(6)
@@ -289,7 +160,7 @@ def upright(exif: bytes) -> bytes:
     try:
         editor = ExifEditor(exif)
         editor.remove(editor.first, {ORIENTATION})
-    except (ValueError, struct.error):
+    except MALFORMED:
         return exif
     return bytes(editor.data)
 
@@ -302,33 +173,34 @@ def exif_of_size(exif: bytes, width: int, height: int, moved: bool) -> bytes:
     """
     try:
         editor = ExifEditor(exif)
-        sizes = editor.sizes()
+        sizes = sizes_in(editor)
         told = [(*editor.numbers(wide), *editor.numbers(high)) for wide, high in sizes]
-        if moved or any(size != (width, height) for size in told):
-            for wide, high in sizes:
-                editor.set_number(wide, width)
-                editor.set_number(high, height)
-            editor.drop_previews()
-            for place in range(len(editor.described())):
-                editor.remove(editor.described()[place], AREAS)
-    except (ValueError, struct.error):
-        return exif
-    return bytes(editor.data)
+        if not moved and all(size == (width, height) for size in told):
+            return exif
+        for wide, high in sizes:
+            editor.set_number(wide, width)
+            editor.set_number(high, height)
+        drop_previews(editor)
+        for number in range(len(editor.described())):
+            editor.remove(editor.described()[number], AREAS)
+    except MALFORMED:
+        return without_jpegs(exif) if moved else exif
+    return without_jpegs(bytes(editor.data))
 
 
 def resolution_of(exif: bytes | None) -> Resolution | None:
     """The resolution that EXIF gives, if it says anything."""
     try:
-        found = ExifEditor(exif).resolution() if exif else None
-    except (ValueError, struct.error):
+        found = read_resolution(ExifEditor(exif)) if exif else None
+    except MALFORMED:
         return None
     return found if found and found.is_telling else None
 
 
 def with_resolution(exif: bytes | None, resolution: Resolution) -> bytes:
-    """EXIF with a resolution; raises ValueError or struct.error where it cannot be read."""
+    """EXIF with a resolution; raises MALFORMED where it cannot be read."""
     editor = ExifEditor(exif or EMPTY)
-    editor.set_resolution(resolution)
+    set_resolution(editor, resolution)
     return bytes(editor.data)
 
 
@@ -336,6 +208,6 @@ def has_only_resolution(exif: bytes) -> bool:
     """Whether EXIF says nothing but the resolution."""
     try:
         first = ExifEditor(exif).first
-    except (ValueError, struct.error):
+    except MALFORMED:
         return False
     return {entry.tag for entry in first.entries} <= RESOLUTION

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from helpers.pictures import ramp
+from lcomp.pictures.ifds import ExifEditor
 from lcomp.pictures.kept import describe
 from lcomp.pictures.reading import open_image, to_picture
-from lcomp.pictures.tags import ExifEditor, Resolution, exif_of_size, resolution_of, with_resolution
+from lcomp.pictures.tags import Resolution, directories_of_previews, exif_of_size, resolution_of, with_resolution
 
 MAKER = b"MakerNote of a camera, whose offsets count from the start"
 
@@ -143,6 +144,13 @@ def test_previews_in_maker_notes_are_blanked() -> None:
     assert loaded(exif).get_ifd(0x8769)[0x927C] == b"maker" + bytes(len(preview())) + b"more"
 
 
+def test_previews_in_damaged_exif_are_blanked() -> None:
+    for damaged in (b"garbage" + preview() + b"more", b"Exif\0\0II*\0\xff\0\0\0" + preview()):
+        changed = exif_of_size(damaged, 8, 6, moved=True)
+        assert changed == damaged.replace(preview(), bytes(len(preview())))
+        assert exif_of_size(damaged, 8, 6, moved=False) == damaged
+
+
 def test_uncompressed_previews_and_subdirectories() -> None:
     strip = bytes(range(1, 49))
     for tag, link in ((None, True), (0x014A, False)):
@@ -177,6 +185,7 @@ def test_damaged_exif_raises_nothing(noise: bytes, big: bool, at: int) -> None:
     for damaged in (exif[:at], exif[:at] + noise, exif[:14] + noise, exif[:at] + noise + exif[at + len(noise) :]):
         changed = exif_of_size(damaged, 8, 6, moved=True)
         assert len(changed) <= len(damaged)
+        assert preview() not in changed
         resolution_of(damaged)
         with contextlib.suppress(ValueError, struct.error):
             with_resolution(damaged, Resolution(300, 300))
@@ -185,4 +194,4 @@ def test_damaged_exif_raises_nothing(noise: bytes, big: bool, at: int) -> None:
 def test_directories_in_a_circle_end() -> None:
     exif = b"II*\0\x08\0\0\0" + struct.pack("<HHHII", 1, 0x8769, 4, 1, 8) + struct.pack("<I", 8)
     assert len(exif_of_size(exif, 8, 6, moved=True)) == len(exif)
-    assert len(ExifEditor(exif).directories_of_previews()) == 0
+    assert len(directories_of_previews(ExifEditor(exif))) == 0
