@@ -18,7 +18,11 @@ from lcomp.pictures.xmp import xmp_of_size
 OWN_METADATA = ("MPO", "HEIF", "TIFF")
 """Formats in which every picture has metadata of its own; elsewhere that is of the first frame."""
 
-WHITE_POINT, CHROMATICITIES, TIFF_X, TIFF_UNIT = 318, 319, 282, 296
+WHITE_POINT, CHROMATICITIES, TIFF_X = 318, 319, 282
+"""Tags of TIFF."""
+
+UNITLESS = {"HEIF": "pixel_aspect_ratio", "TIFF": "resolution"}
+"""Where Pillow puts the shape of pixels without their size, but for JPEG and PNG."""
 
 NARROW = "video's narrow range read as full range"
 
@@ -51,8 +55,8 @@ class Described(NamedTuple):
     @property
     def has_only_a_gain_map(self) -> bool:
         """Whether the other picture in the file is its gain map."""
-        source = self.source
-        return source.format == "MPO" and source.n_frames == 2 and has_gain_map(self.extras, self.xmp)  # type: ignore[attr-defined]
+        views = getattr(self.source, "n_frames", 1) if self.source.format == "MPO" else 1
+        return views == 2 and has_gain_map(self.extras, self.xmp)
 
 
 def measured(source: Image.Image) -> tuple[Primaries | None, float | None]:
@@ -64,7 +68,7 @@ def measured(source: Image.Image) -> tuple[Primaries | None, float | None]:
         numbers = chosen if isinstance(chosen, tuple) else ()
         exponent = gamma if isinstance(gamma, float) else None  # str where it is a PNG text of that name
     elif source.format == "TIFF":
-        tags = source.tag_v2  # type: ignore[attr-defined]
+        tags = getattr(source, "tag_v2", {})
         white, chosen = tags.get(WHITE_POINT, colours.D65), tags.get(CHROMATICITIES)
         numbers = (*white, *chosen) if isinstance(white, tuple) and isinstance(chosen, tuple) else ()
     try:
@@ -100,7 +104,7 @@ def resolution_in(described: Described) -> Resolution | None:
         told = None  # what Pillow takes from EXIF, or a default
     elif source.format == "TIFF" and TIFF_X not in getattr(source, "tag_v2", {}):
         told = None
-    if isinstance(told, tuple) and len(told) == 2 and all(isinstance(value, (int, float)) or value for value in told):
+    if isinstance(told, tuple) and len(told) == 2:
         try:
             resolution = Resolution(float(told[0]), float(told[1]))
         except (TypeError, ValueError, ArithmeticError):
@@ -114,7 +118,8 @@ def has_odd_pixels(source: Image.Image) -> bool:
     """Whether a file gives the shape of its pixels without their size, and they are not square."""
     info = source.info
     told = info.get("jfif_density") if info.get("jfif_unit") == 0 else info.get("aspect")
-    told = info.get("pixel_aspect_ratio", told) if source.format == "HEIF" else told
+    if source.format in UNITLESS:
+        told = None if "dpi" in info else info.get(UNITLESS[source.format])
     return isinstance(told, tuple) and len(told) == 2 and told[0] != told[1] and all(told)
 
 

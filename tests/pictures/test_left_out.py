@@ -181,6 +181,10 @@ def test_a_shape_of_pixels_without_their_size_is_named() -> None:
     data = bytearray(jpeg())
     data[13:18] = struct.pack(">BHH", 0, 2, 1)
     assert to_picture(open_image(bytes(data))).notes == ("left out: pixel aspect ratio",)
+    for numbers in ((2.0, 1.0, 1), (2.0, 1.0, 2)):
+        tags = dict(zip((282, 283, 296), numbers, strict=True))
+        named = to_picture(reopened(ramp("RGB"), "TIFF", tiffinfo=tags)).notes
+        assert named == (("left out: pixel aspect ratio",) if numbers[2] == 1 else ())
     data[13:18] = struct.pack(">BHH", 0, 1, 1)
     assert not to_picture(open_image(bytes(data))).notes
 
