@@ -27,6 +27,7 @@ from lcomp.options import (
     EncodeOptions,
 )
 from lcomp.pictures.hidden import without_hidden
+from lcomp.pictures.kept import describe
 from lcomp.pictures.reading import to_picture
 from lcomp.pictures.stored import read_alpha, read_picture
 from lcomp.pictures.writing import to_image
@@ -94,7 +95,7 @@ class Codec:
     def decode(
         self, source: Source, options: DecodeOptions = DecodeOptions(), progress: Progress | None = None
     ) -> Image.Image:
-        """Decode a `.lic` file; metadata is in the image's `info` (`icc_profile`, `exif`, `xmp`).
+        """Decode a `.lic` file; metadata is in the image's `info` (`icc_profile`, `exif`, `xmp`, `dpi`).
 
         `progress` is called with the number of pixels done and in total. With `salvage`, what is lost is logged. A
         lossless file decodes to the same picture whatever `decoder` and `realism` are asked for.
@@ -124,9 +125,7 @@ class Codec:
                     lost = (*lost, "ALPHA")
             image = to_image(decoded.pixels, header.mode, alpha)
         report_losses(lost, decoded.lost, header.grid)
-        for name, payload in (("icc_profile", file.icc), ("exif", file.exif), ("xmp", file.xmp)):
-            if payload is not None:
-                image.info[name] = payload
+        describe(image, file.icc, file.exif, file.xmp, moved=area != whole)
         return image
 
     def decode_pixels(

@@ -1,7 +1,6 @@
-"""EXIF and XMP as bytes: without the orientation of a picture turned upright, and as the tags of TIFF files."""
+"""EXIF as bytes and as the tags of TIFF files."""
 
-import re
-import struct
+from collections.abc import Mapping
 
 from PIL import Image
 
@@ -25,8 +24,12 @@ DIRECTORIES = (0x8769, 0x8825)
 INTEROPERABILITY = 0xA005
 """Tag that points to the interoperability IFD, which Pillow does not copy with its entry."""
 
-DESCRIPTIVE_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298, *range(0x9C9B, 0x9CA0), 0xC614)
-"""Description, make, model, software, date, artist, copyright, Windows' tags, camera: none describes the layout."""
+DESCRIPTIVE_TAGS = (
+    *(0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0131, 0x0132, 0x013B, 0x013C, 0x8298),
+    *(*range(0x9C9B, 0x9CA0), 0xC614),
+)
+"""Names of document and page, description, make, model, software, date, artist, computer, copyright, Windows' tags,
+camera: none describes the layout."""
 
 XMP, PROFILE = 700, 34675
 """TIFF tags of XMP and of the ICC profile."""
@@ -34,14 +37,14 @@ XMP, PROFILE = 700, 34675
 LAYOUT_TAGS = {*range(254, 269), *range(273, 282), 284, *range(317, 347), *range(512, 533), *range(32995, 32999)}
 """Tags that describe how a file stores its pixels; EXIF may repeat those of the file it comes from."""
 
-RAW_PROFILE = "Raw profile type exif"
-"""Name of the PNG text in which ImageMagick stores EXIF: three lines of header, then hexadecimal digits."""
+RAW_PROFILE = "Raw profile type "
+"""Start of the names of the PNG texts in which ImageMagick stores metadata."""
 
-XMP_ORIENTATION = re.compile(
-    rb"""tiff:Orientation\s*=\s*(?:"[^"<>]*"|'[^'<>]*')"""
-    rb"""|<tiff:Orientation(?:\s[^<>]*)?>[^<>]*</tiff:Orientation\s*>"""
-)
-"""`tiff:Orientation` in XMP, as an attribute or an element."""
+RAW_PROFILES = frozenset({"exif", "xmp", "icc", "icm", "APP1"})
+"""How the names of those go on that are read; APP1 is EXIF or XMP."""
+
+XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
+"""Prefix of XMP in JPEG."""
 
 
 class Latin(str):
@@ -75,39 +78,21 @@ def is_readable(exif: bytes) -> bool:
     return exif[start : start + 4] in BYTE_ORDERS
 
 
-def upright_xmp(xmp: bytes) -> bytes:
-    """XMP without an orientation."""
-    return XMP_ORIENTATION.sub(b"", xmp)
+def of_raw_profile(info: Mapping[str | tuple[int, int], object], kind: str) -> bytes | None:
+    """The metadata of a kind in ImageMagick's PNG texts: three lines of header, then hexadecimal digits.
 
-
-def upright(exif: bytes) -> bytes:
-    """EXIF without an orientation, all else byte for byte: Pillow would write it anew."""
-    start = head_of(exif)
-    order = (BYTE_ORDERS | WRONG_BYTE_ORDERS).get(exif[start : start + 4])
-    if order is None:
-        return exif
-    try:
-        (offset,) = struct.unpack_from(f"{order}I", exif, start + 4)
-        place = start + offset
-        (count,) = struct.unpack_from(f"{order}H", exif, place)
-    except struct.error:
-        return exif
-    first = place + 2
-    end = min(first + ENTRY * count, len(exif))
-    entries = [exif[at : min(at + ENTRY, end)] for at in range(first, end, ENTRY)]
-    others = [entry for entry in entries if not entry.startswith(struct.pack(f"{order}H", ORIENTATION))]
-    if len(others) == len(entries):
-        return exif
-    # the last entry is followed by the offset of the next IFD
-    rest = exif[end : end + 4]
-    number = struct.pack(f"{order}H", count - len(entries) + len(others))
-    changed = exif[:place] + number + b"".join(others) + rest
-    return changed[:end] + bytes(max(end - len(changed), 0)) + exif[end:]
-
-
-def of_raw_profile(text: str) -> bytes:
-    """The EXIF in the text of a RAW_PROFILE; raises ValueError where that is malformed."""
-    return bytes.fromhex("".join(text.split("\n")[3:]))
+    None where there is none, or it is malformed.
+    """
+    for name, prefix in ((kind, b""), ("APP1", XMP_HEADER if kind == "xmp" else HEADER)):
+        text = info.get(RAW_PROFILE + name)
+        if isinstance(text, str):
+            try:
+                payload = bytes.fromhex("".join(text.split("\n")[3:]))
+            except ValueError:
+                continue
+            if payload.startswith(prefix):
+                return payload.removeprefix(prefix) if kind == "xmp" else payload
+    return None
 
 
 def settled(tags: Image.Exif, directory: int) -> dict[int, object]:

@@ -1,6 +1,6 @@
 """Reading of pictures: 8-bit pixels, alpha plane, ICC profile, EXIF and XMP of whatever Pillow opens.
 
-Every conversion of the pixels leaves a note. Other metadata (resolution, comments) is not kept.
+Every conversion of the pixels leaves a note, and so does metadata that is not kept.
 """
 
 import io
@@ -18,11 +18,15 @@ from lcomp.log import log
 from lcomp.options import MAX_PIXELS, check_pixels
 from lcomp.pictures import metadata as exif
 from lcomp.pictures.depth import Samples, samples_of
+from lcomp.pictures.extras import extras_of
 from lcomp.pictures.frames import is_animated, open_file, seek
+from lcomp.pictures.kept import Described, keep
 from lcomp.pictures.opening import bomb_errors, make_room, open_with_pillow
 from lcomp.pictures.partial import refuse_partial
 from lcomp.pictures.pixels import convert
 from lcomp.pictures.png import mended
+from lcomp.pictures.tags import upright
+from lcomp.pictures.xmp import XMP_TURN, upright_xmp
 from lcomp.types import Pixels, Plane
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm"})
@@ -61,19 +65,17 @@ class Upright(NamedTuple):
     image: Image.Image
     exif: bytes | None
     xmp: bytes | None
+    orientation: int  # that it had
 
 
 class Loaded(NamedTuple):
     """A decoded and upright picture."""
 
     upright: Upright
-    kind: str | None  # the format it was read from
+    described: Described
     samples: Samples
     notes: list[str]
 
-
-SRGB_GAMMA = 0.45455
-"""Value of the gAMA chunk in PNG files of ordinary pictures."""
 
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
@@ -99,7 +101,7 @@ TURNS = {
 }
 """How to turn a picture upright, by EXIF orientation (1 is upright)."""
 
-EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/"
+XMP_SEGMENT = b"http://ns.adobe.com/xap/1.0/\0"
 
 TILE_WIDTH, TILE_LENGTH = 322, 323
 LARGE_TILE = 2**22
@@ -194,19 +196,44 @@ def exif_of(image: Image.Image) -> bytes | None:
     """The EXIF of a picture as bytes, from wherever its format stores it."""
     if image.format == "TIFF":
         return exif.of_tiff(image)
-    raw = image.info.get(exif.RAW_PROFILE)
-    return as_bytes(image.info.get("exif")) or (exif.of_raw_profile(raw) if isinstance(raw, str) else None)
+    return as_bytes(image.info.get("exif")) or exif.of_raw_profile(image.info, "exif")
+
+
+def xmp_of(image: Image.Image) -> bytes | None:
+    """The XMP of a picture or of its frame."""
+    segments = getattr(image, "applist", []) if image.format == "MPO" else []
+    if image.format == "MPO" and image.tell() and not any(part.startswith(XMP_SEGMENT) for _, part in segments):
+        return None  # Pillow leaves that of the first picture
+    return as_bytes(image.info.get("xmp")) or exif.of_raw_profile(image.info, "xmp")
+
+
+def icc_of(image: Image.Image) -> bytes | None:
+    """The ICC profile of a picture."""
+    info = image.info
+    return as_bytes(info.get("icc_profile")) or exif.of_raw_profile(info, "icc") or exif.of_raw_profile(info, "icm")
+
+
+def orientation_of(image: Image.Image, known: bytes | None, xmp: bytes | None) -> int | None:
+    """The orientation in EXIF, else in XMP, even where ImageMagick stored them; None without one."""
+    orientation: int | None = image.getexif().get(exif.ORIENTATION)
+    if orientation is None and known and "exif" not in image.info:
+        tags = Image.Exif()
+        tags.load(known)
+        orientation = tags.get(exif.ORIENTATION)
+    if orientation is None and xmp and "xmp" not in image.info and (found := XMP_TURN.search(xmp)):
+        orientation = int(found[1])
+    return orientation
 
 
 def turned_upright(image: Image.Image) -> Upright:
     """Apply the orientation of EXIF or XMP; without one the image itself is returned, not a copy."""
-    known, xmp = exif_of(image), as_bytes(image.info.get("xmp"))
-    orientation = image.getexif().get(exif.ORIENTATION)
+    known, xmp = exif_of(image), xmp_of(image)
+    orientation = orientation_of(image, known, xmp)
     if xmp and orientation is not None:
-        xmp = exif.upright_xmp(xmp)
+        xmp = upright_xmp(xmp)
     if orientation not in TURNS:
-        return Upright(image, known, xmp)
-    return Upright(image.transpose(TURNS[orientation]), known and exif.upright(known), xmp)
+        return Upright(image, known, xmp, 1)
+    return Upright(image.transpose(TURNS[orientation]), known and upright(known), xmp, orientation)
 
 
 def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
@@ -215,32 +242,29 @@ def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
     Raises ImageError, UnsupportedError, LcompError for a frame that does not exist, or LimitError beyond `max_pixels`.
     """
     with bomb_errors():
-        notes = pick_frame(image, frame, max_pixels)
+        views = pick_frame(image, frame, max_pixels)
     check_pixels(image.width, image.height, max_pixels)
     check_tiles(image, max_pixels)
     if min(image.size) < 1:
         raise ImageError("picture has no pixels")
-    samples = samples_of(image)
+    samples, extras = samples_of(image), extras_of(image)
     make_room(image)
     with bomb_errors():
         image.load()
     check_pixels(image.width, image.height, max_pixels)  # some formats reveal their size only now
-    gamma = image.info.get("gamma", SRGB_GAMMA)
-    # str where it is a PNG text of that name
-    if isinstance(gamma, float) and abs(gamma - SRGB_GAMMA) > 0.01 and not image.info.get("icc_profile"):
-        notes.append("PNG gamma ignored")
-    if any(segment.startswith(EXTENDED_XMP) for _, segment in getattr(image, "applist", [])):
-        notes.append("extended XMP left out")
-    kind = image.format
+    source, notes = image, []
     if isinstance(image.info.get("transparency"), str):  # a PNG text of that name
         image = image.copy()
         del image.info["transparency"]
     try:
-        upright = turned_upright(image)
+        turned = turned_upright(image)
     except UNREADABLE:
-        upright = Upright(image, as_bytes(image.info.get("exif")), as_bytes(image.info.get("xmp")))
+        turned = Upright(image, as_bytes(image.info.get("exif")), as_bytes(image.info.get("xmp")), 1)
         notes.append("unreadable EXIF kept as it is")
-    return Loaded(upright, kind, samples, notes)
+    described = Described(source, extras, turned.orientation, icc_of(source), turned.exif, turned.xmp)
+    if not described.has_only_a_gain_map:
+        notes += views
+    return Loaded(turned, described, samples, notes)
 
 
 def decode_pixels(image: Image.Image, frame: int | None, max_pixels: int) -> None:
@@ -278,17 +302,17 @@ def to_picture(image: Image.Image, frame: int | None = None, max_pixels: int = M
         raise LcompError("the image is closed: its file must stay open until it is encoded")
     try:
         loaded = load(image, frame, max_pixels)
-        converted = convert(loaded.upright.image, loaded.kind, loaded.samples)
+        converted = convert(loaded.upright.image, loaded.described.source.format, loaded.samples)
+        kept = keep(loaded.described, loaded.upright.image.size, converted.mode, converted.keeps_profile)
     except UNREADABLE as error:
         raise ImageError(f"damaged picture: {error}") from error
-    info = loaded.upright.image.info
     return Picture(
         converted.pixels,
         converted.mode,
         converted.alpha,
-        icc=as_bytes(info.get("icc_profile")) if converted.keeps_profile else None,
-        exif=loaded.upright.exif,
-        xmp=loaded.upright.xmp,
-        notes=(*loaded.notes, *converted.notes),
+        icc=kept.icc,
+        exif=kept.exif,
+        xmp=kept.xmp,
+        notes=(*loaded.notes, *converted.notes, *kept.notes),
         losses=converted.losses,
     )

@@ -10,7 +10,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from lcomp.errors import UNREADABLE, ImageError
 from lcomp.format.container import Mode
-from lcomp.pictures.metadata import HEADER, as_tiff, is_readable, upright
+from lcomp.pictures.metadata import HEADER, as_tiff, is_readable
+from lcomp.pictures.profiles import of_picture
+from lcomp.pictures.tags import has_only_resolution, upright
 from lcomp.types import Plane
 
 FORMATS = {
@@ -31,6 +33,9 @@ KEEPS_METADATA = {"PNG", "WEBP", "TIFF", "JPEG", "AVIF"}
 
 AS_RGB = {("WEBP", "L"), ("WEBP", "LA"), ("AVIF", "LA")}
 """Grey modes that a format stores as RGB, so that a grey ICC profile does not fit any more."""
+
+KEEPS_RESOLUTION = {"PNG", "JPEG", "BMP"}
+"""Formats that store dots per inch in a place of their own; TIFF does so among its tags."""
 
 KEEPS_ALPHA = {"PNG", "WEBP", "TIFF", "AVIF"}
 
@@ -77,8 +82,11 @@ def flatten(image: Image.Image) -> Image.Image:
 def save_tiff(image: Image.Image, stream: BinaryIO, exif: bytes | None, xmp: bytes | None, icc: bytes | None) -> None:
     """Write a TIFF with its metadata; raises whatever Pillow raises over odd tags."""
     # compression means libtiff, which cannot write sub-IFDs and aborts the process over some tags of unexpected types
+    dpi = None
+    if exif and has_only_resolution(exif):
+        exif, dpi = None, image.info.get("dpi")
     compression = None if exif else "tiff_adobe_deflate"
-    image.save(stream, "TIFF", compression=compression, exif=as_tiff(exif, xmp), icc_profile=icc)
+    image.save(stream, "TIFF", compression=compression, exif=as_tiff(exif, xmp), icc_profile=icc, dpi=dpi)
 
 
 def fits(name: str, payload: bytes, kind: str, mode: str) -> bool:
@@ -92,7 +100,9 @@ def fits(name: str, payload: bytes, kind: str, mode: str) -> bool:
             save_tiff(Image.new("L", (1, 1)), io.BytesIO(), payload, None, None)
         except UNREADABLE:
             return False
-    return not (name == "icc_profile" and payload[16:20] == b"GRAY" and (kind, mode) in AS_RGB)
+    if name == "icc_profile":
+        return (kind, mode) not in AS_RGB and of_picture(payload, Mode.L if mode in ("L", "LA") else Mode.RGB)
+    return True
 
 
 def save_image(image: Image.Image, stream: BinaryIO, kind: str) -> list[str]:
@@ -113,11 +123,16 @@ def save_image(image: Image.Image, stream: BinaryIO, kind: str) -> list[str]:
         lost.append("alpha (put on white)")
         info, image = image.info, flatten(image)
         image.info = info
+    dpi = image.info.get("dpi")
+    if dpi and kind in KEEPS_RESOLUTION:
+        options["dpi"] = dpi
     for name in METADATA:
         payload = image.info.get(name)
         if not payload:
             continue
-        if not fits(name, payload, kind, image.mode):
+        if name == "exif" and kind not in KEEPS_METADATA and has_only_resolution(payload):
+            lost += [] if kind in KEEPS_RESOLUTION else ["resolution"]
+        elif not fits(name, payload, kind, image.mode):
             lost.append(name.removesuffix("_profile").upper())
             if name == "icc_profile":
                 kept[name] = None  # overrides the image's own, which Pillow would write

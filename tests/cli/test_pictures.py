@@ -34,6 +34,33 @@ def test_torchac_and_constriction_decode_to_the_same_picture(folder: Path, tmp_p
     assert ours.stdout == theirs.stdout
 
 
+def test_a_crop_leaves_the_preview_behind(tmp_path: Path, photo: Image.Image) -> None:
+    exif = Image.Exif()
+    exif[0x010E], exif[0x0112] = "holiday", 6
+    exif.get_ifd(0x8769)[0xA002], exif.get_ifd(0x8769)[0xA003] = photo.size
+    exif.get_ifd(1)[0x0201] = 0
+    photo.save(tmp_path / "photo.jpg", exif=exif.tobytes(), dpi=(204, 98))
+    assert lcomp("encode", tmp_path / "photo.jpg").returncode == 0
+    for name in ("crop.jpg", "crop.png", "crop.tif", "crop.webp", "crop.avif"):
+        cropped = lcomp("decode", tmp_path / "photo.lic", "-o", tmp_path / name, "--crop", "8,8,40,30")
+        assert cropped.returncode == 0, cropped.stderr
+        with Image.open(tmp_path / name) as image:
+            tags = image.getexif()
+            details = tags.get_ifd(0x8769)
+            assert (tags[0x010E], details[0xA002], details[0xA003]) == ("holiday", 40, 30)
+            assert not tags.get_ifd(1)
+            assert (round(tags[0x011A]), round(tags[0x011B])) == (98, 204)
+
+
+def test_what_is_left_out_is_one_line(tmp_path: Path, photo: Image.Image) -> None:
+    photo.save(tmp_path / "photo.jpg", comment=b"hello")
+    with (tmp_path / "photo.jpg").open("ab") as file:
+        file.write(b"\0\0\0\x18ftypmp42" + bytes(500))
+    encoded = lcomp("encode", tmp_path / "photo.jpg")
+    assert encoded.returncode == 0
+    assert b"photo.jpg: left out: video of the motion photo, JPEG comment\n" in encoded.stderr
+
+
 def pixels(path: Path) -> np.ndarray:
     with Image.open(path) as image:
         return np.asarray(image)

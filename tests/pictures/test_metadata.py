@@ -10,8 +10,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from helpers.pictures import ramp, reopened
 from lcomp.errors import ImageError
-from lcomp.pictures.metadata import upright
 from lcomp.pictures.reading import open_image, to_picture
+from lcomp.pictures.tags import upright
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
@@ -114,7 +114,7 @@ def test_extended_xmp_is_noted() -> None:
     body = b"http://ns.adobe.com/xmp/extension/\0" + bytes(60)
     segment = b"\xff\xe1" + struct.pack(">H", 2 + len(body)) + body
     data = buffer.getvalue()
-    assert to_picture(open_image(data[:2] + segment + data[2:])).notes == ("extended XMP left out",)
+    assert to_picture(open_image(data[:2] + segment + data[2:])).notes == ("left out: extended XMP",)
 
 
 def test_endless_exif_is_refused() -> None:

@@ -182,8 +182,9 @@ def test_a_folder_of_attacks_leaves_the_pictures_that_can_be_read(tmp_path: Path
     text = result.stderr.decode()
     assert "Traceback" not in text
     for attack in attacks:
-        lines = [line for line in text.splitlines() if line.startswith(f"lcomp: {paths[attack.name]}: ")]
-        lines = [line for line in lines if "APNG" not in line]  # Pillow's warning about one that it reads
+        about = [line for line in text.splitlines() if line.startswith(f"lcomp: {paths[attack.name]}: ")]
+        ours = [line for line in about if "APNG" not in line]  # Pillow's warning about one that it reads
+        lines = [line for line in ours if not line.endswith("PNG cannot keep ICC")]
         assert len(lines) == (attack.error is not None), attack.name
     read = {f"{attack.name}.png" for attack in attacks if attack.error is None}
     assert {path.name for path in (tmp_path / "out").iterdir()} == read

@@ -11,6 +11,7 @@ from PIL import Image
 import lcomp
 from attacks.tools import split
 from helpers.coded import coded
+from helpers.profiles import SRGB
 from lcomp.errors import LcompError
 from lcomp.format.container import CHECKSUM, Section, Tag
 
@@ -48,7 +49,7 @@ def bases() -> dict[str, bytes]:
     exif = Image.Exif()
     exif[0x010E] = "a description"
     exif.get_ifd(0x8825)[1] = "N"
-    described.info |= {"icc_profile": b"not a profile", "exif": exif.tobytes(), "xmp": b"<x:xmpmeta/>"}
+    described.info |= {"icc_profile": SRGB, "exif": exif.tobytes(), "xmp": b"<x:xmpmeta/>"}
     files["metadata"] = encode(described, "autoregressive")
     files["stored"] = lcomp.encode(described, lossless=True)
     files["stored-grey"] = lcomp.encode(described.convert("L"), lossless=True)
