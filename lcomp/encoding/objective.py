@@ -86,8 +86,8 @@ class Visual(Objective):
     """The distortion of SSIMULACRA2, with MS-SSIM and a little squared error against artefacts that it is blind to."""
 
     def lmbda(self, q: Tensor) -> Tensor:
-        """0.012 to 0.6, log-linear in between: chosen for the same rates as the other models'."""
-        return log_linear(q, 0.012, 0.6)
+        """0.0055 to 0.7, log-linear in between: chosen for the same rates as the other models'."""
+        return log_linear(q, 0.0055, 0.7)
 
     def distortion(self, x_hat: Tensor, x: Tensor) -> Tensor:
         """The weighted sum [B] of the three."""

@@ -13,7 +13,7 @@ from lcomp.training.recipe import Shares
 REFERENCE_COST = {
     "mse": (0.278, 0.405, 0.573, 0.796, 1.080, 1.440, 1.901, 2.491),
     "ms-ssim": (0.306, 0.437, 0.613, 0.846, 1.150, 1.551, 2.076, 2.749),
-    "visual": (0.681, 0.895, 1.145, 1.456, 1.850, 2.331, 2.953, 3.699),
+    "visual": (0.408, 0.595, 0.842, 1.174, 1.623, 2.205, 2.985, 3.978),
 }
 """Bits per pixel + lmbda * distortion at q = 1..8 that costs are relative to, by metric.
 

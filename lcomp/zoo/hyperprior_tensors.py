@@ -14,6 +14,7 @@ from lcomp.networks.exact.hyper_synthesis import (
     EXP_BITS,
     LAYER_NAMES,
     LOG_BITS,
+    LOG_RANGE,
     OUTPUT_BITS,
     IntegerHyperSynthesis,
     IntegerLayers,
@@ -56,7 +57,9 @@ def integer_tensors(model: Hyperprior, tables: tuple[Table, ...]) -> dict[str, T
     tensors["h_c.quality"] = activations(model.h_c.quality.points)
 
     def logarithms(natural: Tensor) -> Tensor:
-        return torch.round(natural.detach().double() * (2**LOG_BITS / octave)).to(torch.int32)
+        # what is clamped is a deviation of less than a millionth of a step: such symbols are zero and not coded
+        stored = torch.round(natural.detach().double() * (2**LOG_BITS / octave))
+        return stored.clamp(-LOG_RANGE, LOG_RANGE).to(torch.int32)
 
     tensors["log_deviation"] = logarithms(model.scale.std.double().log() + model.scale.log_gain.points)
     tensors["z_log_gain"] = logarithms(model.scale.z_log_gain.points)
