@@ -5,8 +5,9 @@ from pathlib import Path
 from PIL import Image
 
 from lcomp.decoding.area import Decoded, decode_area
+from lcomp.decoding.lossless import decode_lossless
+from lcomp.encoding.lossless import lossless_file
 from lcomp.encoding.picture import PictureEncoder
-from lcomp.encoding.stored import lossless_file
 from lcomp.errors import FormatError, LcompError, OutputExistsError
 from lcomp.files import Source, read_source, write_atomically
 from lcomp.format import container
@@ -14,6 +15,7 @@ from lcomp.format.container import CODERS, LicFile, Mode
 from lcomp.format.salvage import recover
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.log import log
+from lcomp.lossless.loading import load_lossless
 from lcomp.model.cache import load_decoder, load_model
 from lcomp.model.devices import choose_device, memory_errors
 from lcomp.options import (
@@ -32,7 +34,7 @@ from lcomp.pictures.reading import to_picture
 from lcomp.pictures.stored import read_alpha, read_picture
 from lcomp.pictures.writing import to_image
 from lcomp.types import Progress
-from lcomp.zoo.registry import model_by_name, model_by_number
+from lcomp.zoo.registry import lossless_by_number, lossless_model, model_by_name, model_by_number
 
 
 class Codec:
@@ -84,7 +86,8 @@ class Codec:
         with memory_errors():
             picture = to_picture(image, options.frame, options.max_pixels)
             if options.lossless:
-                return lossless_file(picture, options.strip)
+                codec = load_lossless(lossless_model(), self.device)
+                return lossless_file(picture, options.strip, codec, progress)
             if not options.keep_hidden:
                 picture = without_hidden(picture)
             for note in picture.notes:
@@ -138,6 +141,9 @@ class Codec:
             if progress:
                 progress(area.width * area.height, area.width * area.height)
             return Decoded(pixels[area.within(Rectangle(0, 0, header.width, header.height))], ())
+        if header.lossless:
+            codec = load_lossless(lossless_by_number(header.model, header.fingerprint), self.device)
+            return decode_lossless(codec, file, area, options.salvage, progress)
         model = model_by_number(header.model, header.fingerprint)
         loaded = load_model(model.coding, self.device, self.precision)
         decoder = load_decoder(options.decoder or model.decoder_name, model, loaded, options.realism)

@@ -79,8 +79,8 @@ class EncodeWork:
         searched = f", -q {file.header.quality / QUALITY_STEPS:g}" if self.options.has_target else ""
         if file.header.half:
             searched = ", coded at half the size"
-        if file.header.stored:
-            searched = ", stored losslessly"
+        if file.header.lossless:
+            searched = ", lossless"
         details = f" [{codec.model.name}, {codec.device}]" if self.verbose else ""
         return (
             f"{destination}: {len(file)} bytes, {8 * len(file) / pixels:.3f} bpp, "

@@ -197,7 +197,9 @@ def evaluate(
     codec_names = names(codecs) if codecs is not None else list(USUAL)
     if unknown := [name for name in codec_names if name not in BASELINES]:
         raise typer.BadParameter(f"unknown codec '{unknown[0]}': use {', '.join(BASELINES)}")
-    model_names = names(models) if models is not None else [model.name for model in lcomp.models()]
+    model_names = (
+        names(models) if models is not None else [model.name for model in lcomp.models() if not model.lossless]
+    )
     if not model_names and not codec_names:
         raise typer.BadParameter("there is neither a model nor a codec to measure")
     set_up_messages(False, quiet)

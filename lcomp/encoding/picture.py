@@ -8,9 +8,9 @@ import numpy as np
 from lcomp.decoding.area import decode_area
 from lcomp.encoding import distortion
 from lcomp.encoding.half_size import better, halve
+from lcomp.encoding.lossless import may_take, stored_file
 from lcomp.encoding.rate_target import meet, size_limit
 from lcomp.encoding.ssimulacra2 import SMALLEST_SIDE, ssimulacra2
-from lcomp.encoding.stored import may_take, stored_file
 from lcomp.encoding.streams import encode_tiles
 from lcomp.encoding.symbol_search import LEVELS
 from lcomp.errors import LcompError

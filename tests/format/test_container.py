@@ -31,7 +31,7 @@ stored_headers = st.builds(
     quality=st.just(0),
     model=st.just(0),
     fingerprint=st.just(0),
-    stored=st.just(True),
+    lossless=st.just(True),
 )
 EMPTY = Encoded(b"", 0)
 payloads = st.none() | st.binary(min_size=1, max_size=50)
@@ -77,7 +77,7 @@ stored_files = st.builds(
     alpha=payloads,
     stored=st.binary(max_size=50),
 )
-STORED = LicFile(Header(768, 512, Mode.L, 0, 0, 0, stored=True), None, (), icc=b"profile", stored=bytes(range(40)))
+STORED = LicFile(Header(768, 512, Mode.L, 0, 0, 0, lossless=True), None, (), icc=b"profile", stored=bytes(range(40)))
 
 
 @given(stored_files)
