@@ -10,7 +10,7 @@ from torch import Tensor
 from lcomp.entropy.latents import Counts, LatentCoder, LatentDecoder, SymbolGroup
 from lcomp.errors import ChecksumError
 from lcomp.format.container import Encoded
-from lcomp.lossless.colours import to_pixels, to_planes
+from lcomp.lossless.colours import RANGES, to_pixels, to_planes
 from lcomp.lossless.lattice import at_scale, band_of, scales_of
 from lcomp.lossless.parameters import TABLES, CodingParameters, coarse_table
 from lcomp.lossless.passes import MIDDLES, Pass, PassModel, run_passes
@@ -94,6 +94,11 @@ class TileWriter:
         return band_of(at_scale(self.planes, step.scale)[step.plane], step.band)
 
 
+def in_range(samples: Tensor, plane: int) -> Tensor:
+    """Samples (int32) of a plane as int16, clamped: damaged data may say anything, and nothing may overflow later."""
+    return samples.clamp_(*RANGES[plane]).to(torch.int16)
+
+
 class TileReader:
     """Reads the samples of a tile of so many planes."""
 
@@ -113,7 +118,7 @@ class TileReader:
     def base(self, height: int, width: int) -> Tensor:
         """The samples that nothing predicts."""
         symbols = self.get_alike(self.planes * height * width, BASE_TABLE).view(self.planes, height, width)
-        return symbols + middles(self.planes).to(self.device)
+        return torch.stack([in_range(part.int() + MIDDLES[plane], plane) for plane, part in enumerate(symbols)])
 
     def coefficients(self, step: Pass, taps: Taps) -> Tensor:
         """Coefficients of a pass."""
@@ -121,7 +126,8 @@ class TileReader:
 
     def samples(self, step: Pass, parameters: CodingParameters) -> Tensor:
         """The samples of a pass."""
-        return self.get(parameters.tables) * parameters.signs + parameters.centres
+        differences = self.get(parameters.tables).int() * parameters.signs
+        return in_range(differences + parameters.centres, step.plane)
 
 
 class LosslessCodec:
