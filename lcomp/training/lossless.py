@@ -15,8 +15,8 @@ from lcomp.lossless.colours import RANGES
 from lcomp.lossless.features import FRACTION, Compander, companding_table, features
 from lcomp.lossless.lattice import BANDS, at_scale, band_of, scales_of
 from lcomp.lossless.likelihood import bits
-from lcomp.lossless.network import PLANES, Networks, PassNetwork
-from lcomp.lossless.passes import MIDDLES, Pass
+from lcomp.lossless.network import PLANES, LosslessNetworks, PassNetwork
+from lcomp.lossless.passes import MIDDLES, PyramidPass
 from lcomp.lossless.prediction import Equations, equations, predict, taps_of
 from lcomp.lossless.surroundings import Surroundings, inside
 from lcomp.lossless.tensors import Coefficients
@@ -42,10 +42,10 @@ class Examples(NamedTuple):
         return Examples(*(tensor[start : start + count] for tensor in self))
 
 
-class Coded(NamedTuple):
+class CodedPass(NamedTuple):
     """A pass over a picture."""
 
-    step: Pass
+    step: PyramidPass
     equations: Equations
     examples: Examples
 
@@ -56,7 +56,7 @@ def halved(picture: Tensor) -> Tensor:
     return means.add_(0.5).floor_().to(torch.uint8).permute(1, 2, 0)
 
 
-def passes_over(pixels: Tensor, compander: Compander) -> Iterator[Coded]:
+def passes_over(pixels: Tensor, compander: Compander) -> Iterator[CodedPass]:
     """All passes over a picture (uint8 [H, W, 3]), each with coefficients of its own."""
     planes = planes_of(pixels)
     height, width = planes.shape[1:]
@@ -74,7 +74,7 @@ def passes_over(pixels: Tensor, compander: Compander) -> Iterator[Coded]:
                 seen = features(around, band, plane, prediction, compander).T
                 place = torch.full((known.numel(),), scale, dtype=torch.int16)
                 examples = Examples(seen, known.flatten(), prediction.flatten(), place)
-                yield Coded(Pass(scale, band, plane), normal, examples)
+                yield CodedPass(PyramidPass(scale, band, plane), normal, examples)
                 around.put(band, plane, known, (known << FRACTION) - prediction)
         values, residuals = inside(around.values), inside(around.residuals)
 
@@ -94,7 +94,7 @@ def gather(pool: Pool, count: int, share: float, seed: int) -> Gathered:
     parts: dict[tuple[int, int], list[Examples]] = {
         (band, plane): [] for band in range(BANDS) for plane in range(PLANES)
     }
-    sums: dict[Pass, Equations] = {}
+    sums: dict[PyramidPass, Equations] = {}
     for index in torch.randperm(len(pool.sizes), generator=generator)[:count].tolist():
         for step, normal, examples in passes_over(halved(pool.picture(index).cpu()), compander):
             wanted = share * (COARSE_SHARE if step.scale > 1 else 1)
@@ -110,10 +110,10 @@ def gather(pool: Pool, count: int, share: float, seed: int) -> Gathered:
     return Gathered(gathered, {step: normal.solution() for step, normal in sums.items()})
 
 
-class LosslessRun(TrainingRun[Networks]):
+class LosslessRun(TrainingRun[LosslessNetworks]):
     """Training of the networks of all bands and planes; raises ModelError for a recipe without what it needs."""
 
-    def __init__(self, info: LosslessInfo, setting: Setting, start: Networks | None = None) -> None:
+    def __init__(self, info: LosslessInfo, setting: Setting, start: LosslessNetworks | None = None) -> None:
         self.info = info
         self.pool, validation = setting.start()
         samples = setting.recipe.samples
@@ -121,7 +121,7 @@ class LosslessRun(TrainingRun[Networks]):
             raise ModelError(f"{info.source}: a lossless recipe needs a table [training.samples]")
         self.gathered = gather(self.pool, samples.pictures, samples.share, setting.recipe.seed)
         self.held_out = gather(validation, len(validation.sizes), samples.share, setting.recipe.seed).examples
-        super().__init__(start or Networks(info.hidden), setting)
+        super().__init__(start or LosslessNetworks(info.hidden), setting)
         total = sum(len(examples.values) for examples in self.gathered.examples.values())
         self.weights = {key: len(examples.values) / total for key, examples in self.gathered.examples.items()}
         self.cost: Callable[[PassNetwork, Examples, int], Tensor] = mean_bits
