@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lcomp.errors import ModelError
+from lcomp.errors import LcompError, ModelError
 from lcomp.lossless.colours import RANGES
 from lcomp.lossless.features import FRACTION, Compander, companding_table, features
 from lcomp.lossless.lattice import BANDS, at_scale, band_of, scales_of
@@ -19,7 +19,7 @@ from lcomp.lossless.network import PLANES, LosslessNetworks, PassNetwork
 from lcomp.lossless.passes import MIDDLES, PyramidPass
 from lcomp.lossless.prediction import Equations, equations, predict, taps_of
 from lcomp.lossless.surroundings import Surroundings, inside
-from lcomp.lossless.tensors import Coefficients
+from lcomp.lossless.tensors import Coefficients, all_passes
 from lcomp.lossless.tile import planes_of
 from lcomp.training.data import Pool
 from lcomp.training.run import Setting, TrainingRun
@@ -88,7 +88,7 @@ class Gathered(NamedTuple):
 
 @torch.no_grad()
 def gather(pool: Pool, count: int, share: float, seed: int) -> Gathered:
-    """A share of the samples of so many pictures of a pool."""
+    """A share of the samples of so many pictures of a pool; raises LcompError where they are too small or too few."""
     generator = torch.Generator().manual_seed(seed)
     compander = Compander(companding_table())
     parts: dict[tuple[int, int], list[Examples]] = {
@@ -102,9 +102,13 @@ def gather(pool: Pool, count: int, share: float, seed: int) -> Gathered:
             parts[step.band, step.plane].append(Examples(*(tensor[chosen] for tensor in examples)))
             known = sums.get(step)
             sums[step] = Equations(known.matrix + normal.matrix, known.vector + normal.vector) if known else normal
+    if missing := [step for step in all_passes() if step not in sums]:
+        raise LcompError(f"no picture is large enough for scale {missing[-1].scale}, at half its size")
     gathered = {}
     for key, found in parts.items():
         joined = Examples(*(torch.cat(tensors) for tensors in zip(*found, strict=True)))
+        if not len(joined.values):
+            raise LcompError("too few samples: take a larger share, or more pictures")
         order = torch.randperm(len(joined.values), generator=generator)
         gathered[key] = Examples(*(tensor[order] for tensor in joined))
     return Gathered(gathered, {step: normal.solution() for step, normal in sums.items()})
@@ -121,7 +125,7 @@ class LosslessRun(TrainingRun[LosslessNetworks]):
             raise ModelError(f"{info.source}: a lossless recipe needs a table [training.samples]")
         self.gathered = gather(self.pool, samples.pictures, samples.share, setting.recipe.seed)
         self.held_out = gather(validation, len(validation.sizes), samples.share, setting.recipe.seed).examples
-        super().__init__(start or LosslessNetworks(info.hidden), setting)
+        super().__init__((start or LosslessNetworks(info.hidden)).to(setting.device), setting)
         total = sum(len(examples.values) for examples in self.gathered.examples.values())
         self.weights = {key: len(examples.values) / total for key, examples in self.gathered.examples.items()}
         self.cost: Callable[[PassNetwork, Examples, int], Tensor] = mean_bits

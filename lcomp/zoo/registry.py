@@ -170,7 +170,10 @@ def read_lossless(path: Path) -> LosslessInfo:
     """Parse the TOML of a lossless model; raises ModelError as `read_model` does."""
     with model_errors(path):
         table = read_table(path)
-        return LosslessInfo(**vars(read_description(path, table)), hidden=int(table[LOSSLESS]["hidden"]))
+        hidden = int(table[LOSSLESS]["hidden"])
+        if hidden < 1:
+            raise ValueError("hidden is 1 or more")
+        return LosslessInfo(**vars(read_description(path, table)), hidden=hidden)
 
 
 def is_lossless(path: Path) -> bool:
