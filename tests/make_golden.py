@@ -1,8 +1,8 @@
 """Write the golden files: `python tests/make_golden.py`. Only when the format or the weights change on purpose.
 
 Each NAME.lic comes with NAME.json: the picture it was made from, the SHA-256 of its exact latents (float32, [M, h, w],
-tile after tile) unless it is lossless, the PSNR of its decoded colours, and its metadata in hexadecimal digits. Alpha is
-the picture's.
+tile after tile) unless it is lossless, the PSNR of its decoded colours, and its metadata in hexadecimal digits. Alpha
+is the picture's.
 """
 
 import json

@@ -145,7 +145,9 @@ def test_cuda_codes_tiles_side_by_side(name: str, coder: Coder, photo: Image.Ima
 
 @on_cuda
 @pytest.mark.parametrize(
-    "path", sorted(path for path in GOLDEN.glob("*.lic") if not path.stem.startswith(("stored", "lossless"))), ids=lambda path: path.stem
+    "path",
+    sorted(path for path in GOLDEN.glob("*.lic") if not path.stem.startswith(("stored", "lossless"))),
+    ids=lambda path: path.stem,
 )
 def test_golden_files_decode_to_their_latents_on_cuda(path: Path) -> None:
     expected = json.loads(path.with_suffix(".json").read_text())

@@ -1,4 +1,4 @@
-"""Latents and lossless pictures are the same integers under every CPU setting, in separate processes, in every direction."""
+"""Latents and lossless pictures are the same integers under every CPU setting, in every direction."""
 
 import json
 import os
