@@ -1,5 +1,6 @@
 """`Codec` and the functions of the package: pictures to `.lic` files and back."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -23,6 +24,7 @@ from lcomp.options import (
     DEFAULT_EFFORT,
     DEFAULT_MODEL,
     DEFAULT_QUALITY,
+    LOSSLESS,
     MAX_PIXELS,
     PRECISIONS,
     DecodeOptions,
@@ -53,8 +55,10 @@ class Codec:
         """Choose the model and entropy coder to encode with, and the device and precision for everything.
 
         `precision` (`auto`, `fp32` or `bf16`) is that of the float networks' convolutions; the decoded latents are
-        identical with any. Raises LcompError for an unknown coder, precision or device, or a device that does not work,
-        and ModelError for an unknown model.
+        identical with any. With the model `lossless`, pictures are encoded as with the option of that name.
+
+        Raises LcompError for an unknown coder, precision or device, or a device that does not work, and ModelError for
+        an unknown model.
         """
         if precision not in PRECISIONS:
             raise LcompError(f"unknown precision '{precision}': use {', '.join(PRECISIONS)}")
@@ -62,7 +66,8 @@ class Codec:
             raise LcompError(f"unknown coder '{coder}': use {' or '.join(CODERS)}")
         self.coder = CODERS[coder]
         self.device, self.precision = choose_device(device), precision
-        self.model = model_by_name(model or DEFAULT_MODEL)
+        self.lossless = model == LOSSLESS
+        self.model = model_by_name(DEFAULT_MODEL if self.lossless else model or DEFAULT_MODEL)
 
     def encode(
         self, image: Image.Image, options: EncodeOptions = EncodeOptions(), progress: Progress | None = None
@@ -83,6 +88,8 @@ class Codec:
         """
         if not isinstance(options, EncodeOptions):
             raise TypeError(f"the options are to be EncodeOptions(...), not {type(options).__name__}")
+        if self.lossless:
+            options = replace(options, lossless=True)
         with memory_errors():
             picture = to_picture(image, options.frame, options.max_pixels)
             if options.lossless:

@@ -264,6 +264,8 @@ def build(header: Header, sections: list[Section | None]) -> LicFile:
         raise FormatError("tiles of several entropy coders")
     if not coders and not header.stored:
         raise FormatError("no tile is left")
+    if header.lossless and Coder.TORCHAC in coders:
+        raise FormatError("tiles of a lossless picture that were coded by torchac")
     return LicFile(
         header,
         coders.pop() if coders else None,

@@ -44,7 +44,9 @@ class IntegerNetwork:
         step = 2.0**-WEIGHT_BITS
         self.enter, self.enter_bias = enter.weight * step, enter.bias[:, :, None] * step
         self.middle, self.middle_bias = middle.weight * step, middle.bias[:, None] * step
-        self.leave, self.leave_bias = leave.weight, leave.bias[:, None]
+        hidden = len(middle.weight)
+        self.leave_hidden, self.leave_input = leave.weight[:, :hidden], leave.weight[:, hidden:]
+        self.leave_bias = leave.bias[:, None]
 
     def __call__(self, features: Tensor, scale: int) -> Tensor:
         """Outputs (int32 [OUTPUTS, n]) for features (int8 [K, n]) of samples of a scale."""
@@ -55,7 +57,7 @@ class IntegerNetwork:
         x = features.float()
         h = activation(torch.addmm(self.enter_bias[scale], self.enter, x))
         h = activation(torch.addmm(self.middle_bias, self.middle, h))
-        return torch.addmm(self.leave_bias, self.leave, torch.cat([h, x])).int()
+        return torch.addmm(self.leave_bias, self.leave_input, x).addmm_(self.leave_hidden, h).int()
 
 
 def activation(total: Tensor) -> Tensor:

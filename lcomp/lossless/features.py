@@ -48,8 +48,8 @@ class Compander:
 
     def differences(self, values: Tensor) -> Tensor:
         """Companded differences (int8) of any integers, of the same shape."""
-        places = values.clamp(1 - ENTRIES, ENTRIES - 1).int() + (ENTRIES - 1)
-        return self.signed.index_select(0, places.flatten()).view(values.shape)
+        places = values.clamp(1 - ENTRIES, ENTRIES - 1).add_(ENTRIES - 1)
+        return self.signed.index_select(0, places.int().flatten()).view(values.shape)
 
     def magnitudes(self, values: Tensor) -> Tensor:
         """Companded magnitudes (int8) of integers that are not negative."""
@@ -74,7 +74,7 @@ def own_features(around: Surroundings, band: int, plane: int, prediction: Tensor
     near = around.neighbours(around.values, band, plane, OWN[band][:NEAR])
     differences = compander.differences((near << FRACTION) - prediction)
     residuals = around.neighbours(around.residuals, band, plane, OWN[band])
-    magnitudes = residuals.abs().int()
+    magnitudes = residuals.abs()
     nearest = magnitudes[:4].sum(0, dtype=torch.int32)
     texture = mean_around(around.coarse_residuals(plane))[: prediction.shape[0], : prediction.shape[1]]
     energies = torch.stack([nearest >> 2, magnitudes.sum(0, dtype=torch.int32) >> 4, texture])
@@ -90,7 +90,7 @@ def own_features(around: Surroundings, band: int, plane: int, prediction: Tensor
 def other_features(around: Surroundings, band: int, plane: int, compander: Compander) -> list[Tensor]:
     """Features (int8 [k, h, w] each) of an earlier plane."""
     residuals = around.neighbours(around.residuals, band, plane, OTHER[band])
-    magnitudes = residuals.abs().int()
+    magnitudes = residuals.abs()
     nearest, all_around = magnitudes[1:5].sum(0, dtype=torch.int32), magnitudes[1:].sum(0, dtype=torch.int32)
     energies = torch.stack([nearest >> 2, all_around >> 3])
     return [compander.differences(residuals), compander.magnitudes(energies)]

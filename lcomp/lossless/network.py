@@ -60,7 +60,7 @@ class PassNetwork(nn.Module):
         return linear(self.leave, torch.cat([h, x], 1))
 
 
-class Networks(nn.Module):
+class LosslessNetworks(nn.Module):
     """The networks of all passes; the scales share them."""
 
     def __init__(self, hidden: int) -> None:

@@ -27,7 +27,7 @@ FITTED_TILE = 2**15
 """Pixels of the smallest tile for which coefficients are fitted."""
 
 
-class Pass(NamedTuple):
+class PyramidPass(NamedTuple):
     """Which samples are coded together."""
 
     scale: int
@@ -41,10 +41,10 @@ class PassCoder(Protocol):
     def base(self, height: int, width: int) -> Tensor:
         """The samples that nothing predicts (int16 [C, height, width])."""
 
-    def coefficients(self, step: Pass, taps: Taps) -> Tensor:
+    def coefficients(self, step: PyramidPass, taps: Taps) -> Tensor:
         """The coefficients (int16 [K]) of a pass that are fitted to the tile."""
 
-    def samples(self, step: Pass, parameters: CodingParameters) -> Tensor:
+    def samples(self, step: PyramidPass, parameters: CodingParameters) -> Tensor:
         """The samples (int16 [n]) of a pass."""
 
 
@@ -53,7 +53,7 @@ class PassModel:
     """What decides how samples are coded: integers on one device."""
 
     networks: tuple[tuple[IntegerNetwork, ...], ...]  # by band and plane
-    coefficients: dict[Pass, Tensor]  # int16 [K], for tiles and scales that have none of their own
+    coefficients: dict[PyramidPass, Tensor]  # int16 [K], for tiles and scales that have none of their own
     compander: Compander
     scales: Tensor  # int32 [SCALES]: what classes of scales stand for
 
@@ -69,7 +69,7 @@ def run_passes(coder: PassCoder, height: int, width: int, model: PassModel) -> T
         around = Surroundings(values, residuals, -(-height >> scale), -(-width >> scale))
         for band in range(BANDS):
             for plane in range(len(values)):
-                step, taps = Pass(scale, band, plane), taps_of(around, band, plane)
+                step, taps = PyramidPass(scale, band, plane), taps_of(around, band, plane)
                 chosen = coder.coefficients(step, taps) if fitted else model.coefficients[step]
                 prediction = predict(taps, chosen, plane)
                 outputs = model.networks[band][plane](features(around, band, plane, prediction, model.compander), scale)

@@ -30,12 +30,12 @@ def count_taps(plane: int) -> int:
 
 def taps_of(around: Surroundings, band: int, plane: int) -> Taps:
     """What a pass is predicted from."""
-    own = around.neighbours(around.values, band, plane, OWN[band]).int()
-    mean = own[:4].sum(0, dtype=torch.int32)
+    own = around.neighbours(around.values, band, plane, OWN[band])
+    mean = own[:4].sum(0, dtype=torch.int16)
     taps = [4 * own - mean]
     for earlier in range(plane):
-        close = around.neighbours(around.values, band, earlier, OWN[band][:4]).sum(0, dtype=torch.int32)
-        others = around.neighbours(around.values, band, earlier, OTHER[band][:OTHER_TAPS]).int()
+        close = around.neighbours(around.values, band, earlier, OWN[band][:4]).sum(0, dtype=torch.int16)
+        others = around.neighbours(around.values, band, earlier, OTHER[band][:OTHER_TAPS])
         taps.append(4 * others - close)
     return Taps(torch.cat(taps), mean)
 

@@ -11,8 +11,8 @@ from lcomp.lossless.lattice import MARGIN, Offset, band_of, neighbour
 class Taps(NamedTuple):
     """What the samples of a pass are predicted from, in quarters of a grey level."""
 
-    neighbours: Tensor  # int32 [K, h, w], relative to the mean of the four nearest in their plane
-    mean: Tensor  # int32 [h, w]: that mean in the plane itself
+    neighbours: Tensor  # int16 [K, h, w], relative to the mean of the four nearest in their plane
+    mean: Tensor  # int16 [h, w]: that mean in the plane itself
 
 
 class Surroundings:

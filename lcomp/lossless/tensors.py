@@ -11,24 +11,28 @@ from lcomp.entropy.tables import Table, pack_tables, unpack_tables
 from lcomp.lossless.exact import IntegerLinear, IntegerNetwork
 from lcomp.lossless.features import ENTRIES, Compander, companding_table, count_features
 from lcomp.lossless.lattice import BANDS, SCALES
-from lcomp.lossless.network import ACTIVATION_STEPS, LARGEST, OUTPUTS, PLANES, WEIGHT_STEPS, Networks
+from lcomp.lossless.network import ACTIVATION_STEPS, LARGEST, OUTPUTS, PLANES, WEIGHT_STEPS, LosslessNetworks
 from lcomp.lossless.parameters import SCALES as SCALE_CLASSES
 from lcomp.lossless.parameters import TABLES, scale_table
-from lcomp.lossless.passes import Pass, PassModel
+from lcomp.lossless.passes import PassModel, PyramidPass
 from lcomp.lossless.prediction import count_taps
 from lcomp.lossless.tile import LosslessCodec
 from lcomp.zoo.layers import EXACT
 
-Coefficients = dict[Pass, Tensor]
+Coefficients = dict[PyramidPass, Tensor]
 """The coefficients (int16 [K]) that come with the weights."""
 
 
-def all_passes() -> Iterator[Pass]:
+def all_passes() -> Iterator[PyramidPass]:
     """Every pass over a large tile, by scale, band and plane."""
-    return (Pass(scale, band, plane) for scale in range(SCALES) for band in range(BANDS) for plane in range(PLANES))
+    return (
+        PyramidPass(scale, band, plane) for scale in range(SCALES) for band in range(BANDS) for plane in range(PLANES)
+    )
 
 
-def exact_tensors(networks: Networks, coefficients: Coefficients, tables: tuple[Table, ...]) -> dict[str, Tensor]:
+def exact_tensors(
+    networks: LosslessNetworks, coefficients: Coefficients, tables: tuple[Table, ...]
+) -> dict[str, Tensor]:
     """What a weights file holds."""
     tensors = {
         "companding": companding_table(),
@@ -98,7 +102,7 @@ def exact_codec(tensors: dict[str, Tensor], device: torch.device) -> LosslessCod
 
 
 @torch.no_grad()
-def restore(networks: Networks, tensors: dict[str, Tensor]) -> None:
+def restore(networks: LosslessNetworks, tensors: dict[str, Tensor]) -> None:
     """Set float networks to the values of their integer form; raises KeyError where a tensor is missing."""
     for band in range(BANDS):
         for plane in range(PLANES):

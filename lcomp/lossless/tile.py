@@ -10,10 +10,10 @@ from torch import Tensor
 from lcomp.entropy.latents import Counts, LatentCoder, LatentDecoder, SymbolGroup
 from lcomp.errors import ChecksumError
 from lcomp.format.container import Encoded
-from lcomp.lossless.colours import to_pixels, to_planes
+from lcomp.lossless.colours import RANGES, to_pixels, to_planes
 from lcomp.lossless.lattice import at_scale, band_of, scales_of
 from lcomp.lossless.parameters import TABLES, CodingParameters, coarse_table
-from lcomp.lossless.passes import MIDDLES, Pass, PassModel, run_passes
+from lcomp.lossless.passes import MIDDLES, PassModel, PyramidPass, run_passes
 from lcomp.lossless.prediction import count_taps, fit
 from lcomp.lossless.surroundings import Taps
 
@@ -77,21 +77,26 @@ class TileWriter:
         self.put_alike((base - middles(len(base)).to(base.device)).flatten(), BASE_TABLE)
         return base
 
-    def coefficients(self, step: Pass, taps: Taps) -> Tensor:
+    def coefficients(self, step: PyramidPass, taps: Taps) -> Tensor:
         """Coefficients fitted to a pass."""
         found = fit(taps, self.known(step))
         self.put_alike(found, COEFFICIENT_TABLE)
         return found
 
-    def samples(self, step: Pass, parameters: CodingParameters) -> Tensor:
+    def samples(self, step: PyramidPass, parameters: CodingParameters) -> Tensor:
         """The samples of a pass."""
         values = self.known(step).flatten()
         self.put((values - parameters.centres) * parameters.signs, parameters.tables)
         return values
 
-    def known(self, step: Pass) -> Tensor:
+    def known(self, step: PyramidPass) -> Tensor:
         """The samples [h, w] of a pass."""
         return band_of(at_scale(self.planes, step.scale)[step.plane], step.band)
+
+
+def in_range(samples: Tensor, plane: int) -> Tensor:
+    """Samples (int32) of a plane as int16, clamped: damaged data may say anything, and nothing may overflow later."""
+    return samples.clamp_(*RANGES[plane]).to(torch.int16)
 
 
 class TileReader:
@@ -113,15 +118,16 @@ class TileReader:
     def base(self, height: int, width: int) -> Tensor:
         """The samples that nothing predicts."""
         symbols = self.get_alike(self.planes * height * width, BASE_TABLE).view(self.planes, height, width)
-        return symbols + middles(self.planes).to(self.device)
+        return torch.stack([in_range(part.int() + MIDDLES[plane], plane) for plane, part in enumerate(symbols)])
 
-    def coefficients(self, step: Pass, taps: Taps) -> Tensor:
+    def coefficients(self, step: PyramidPass, taps: Taps) -> Tensor:
         """Coefficients of a pass."""
         return self.get_alike(count_taps(step.plane), COEFFICIENT_TABLE)
 
-    def samples(self, step: Pass, parameters: CodingParameters) -> Tensor:
+    def samples(self, step: PyramidPass, parameters: CodingParameters) -> Tensor:
         """The samples of a pass."""
-        return self.get(parameters.tables) * parameters.signs + parameters.centres
+        differences = self.get(parameters.tables).int() * parameters.signs
+        return in_range(differences + parameters.centres, step.plane)
 
 
 class LosslessCodec:

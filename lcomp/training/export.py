@@ -13,7 +13,7 @@ from torch import Tensor
 from lcomp.entropy.tables import Table
 from lcomp.errors import LcompError
 from lcomp.files import replacing, write_all
-from lcomp.lossless.network import Networks
+from lcomp.lossless.network import LosslessNetworks
 from lcomp.lossless.tables import residual_tables
 from lcomp.lossless.tensors import Coefficients, exact_codec, exact_tensors
 from lcomp.networks.context import Context
@@ -70,7 +70,9 @@ def export_decoder(model: Enhancer, info: ModelInfo, training: dict[str, str]) -
     return write_weights(info, floats, info.coding.fingerprint, training)
 
 
-def export_lossless(model: Networks, coefficients: Coefficients, source: Path, training: dict[str, str]) -> Path:
+def export_lossless(
+    model: LosslessNetworks, coefficients: Coefficients, source: Path, training: dict[str, str]
+) -> Path:
     """Write the weights file of the lossless model described in `source`; `training` goes into its metadata.
 
     Raises LcompError for weights that are not finite.

@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lcomp.errors import ModelError
+from lcomp.errors import LcompError, ModelError
 from lcomp.lossless.colours import RANGES
 from lcomp.lossless.features import FRACTION, Compander, companding_table, features
 from lcomp.lossless.lattice import BANDS, at_scale, band_of, scales_of
 from lcomp.lossless.likelihood import bits
-from lcomp.lossless.network import PLANES, Networks, PassNetwork
-from lcomp.lossless.passes import MIDDLES, Pass
+from lcomp.lossless.network import PLANES, LosslessNetworks, PassNetwork
+from lcomp.lossless.passes import MIDDLES, PyramidPass
 from lcomp.lossless.prediction import Equations, equations, predict, taps_of
 from lcomp.lossless.surroundings import Surroundings, inside
-from lcomp.lossless.tensors import Coefficients
+from lcomp.lossless.tensors import Coefficients, all_passes
 from lcomp.lossless.tile import planes_of
 from lcomp.training.data import Pool
 from lcomp.training.run import Setting, TrainingRun
@@ -42,10 +42,10 @@ class Examples(NamedTuple):
         return Examples(*(tensor[start : start + count] for tensor in self))
 
 
-class Coded(NamedTuple):
+class CodedPass(NamedTuple):
     """A pass over a picture."""
 
-    step: Pass
+    step: PyramidPass
     equations: Equations
     examples: Examples
 
@@ -56,7 +56,7 @@ def halved(picture: Tensor) -> Tensor:
     return means.add_(0.5).floor_().to(torch.uint8).permute(1, 2, 0)
 
 
-def passes_over(pixels: Tensor, compander: Compander) -> Iterator[Coded]:
+def passes_over(pixels: Tensor, compander: Compander) -> Iterator[CodedPass]:
     """All passes over a picture (uint8 [H, W, 3]), each with coefficients of its own."""
     planes = planes_of(pixels)
     height, width = planes.shape[1:]
@@ -74,7 +74,7 @@ def passes_over(pixels: Tensor, compander: Compander) -> Iterator[Coded]:
                 seen = features(around, band, plane, prediction, compander).T
                 place = torch.full((known.numel(),), scale, dtype=torch.int16)
                 examples = Examples(seen, known.flatten(), prediction.flatten(), place)
-                yield Coded(Pass(scale, band, plane), normal, examples)
+                yield CodedPass(PyramidPass(scale, band, plane), normal, examples)
                 around.put(band, plane, known, (known << FRACTION) - prediction)
         values, residuals = inside(around.values), inside(around.residuals)
 
@@ -88,13 +88,13 @@ class Gathered(NamedTuple):
 
 @torch.no_grad()
 def gather(pool: Pool, count: int, share: float, seed: int) -> Gathered:
-    """A share of the samples of so many pictures of a pool."""
+    """A share of the samples of so many pictures of a pool; raises LcompError where they are too small or too few."""
     generator = torch.Generator().manual_seed(seed)
     compander = Compander(companding_table())
     parts: dict[tuple[int, int], list[Examples]] = {
         (band, plane): [] for band in range(BANDS) for plane in range(PLANES)
     }
-    sums: dict[Pass, Equations] = {}
+    sums: dict[PyramidPass, Equations] = {}
     for index in torch.randperm(len(pool.sizes), generator=generator)[:count].tolist():
         for step, normal, examples in passes_over(halved(pool.picture(index).cpu()), compander):
             wanted = share * (COARSE_SHARE if step.scale > 1 else 1)
@@ -102,18 +102,22 @@ def gather(pool: Pool, count: int, share: float, seed: int) -> Gathered:
             parts[step.band, step.plane].append(Examples(*(tensor[chosen] for tensor in examples)))
             known = sums.get(step)
             sums[step] = Equations(known.matrix + normal.matrix, known.vector + normal.vector) if known else normal
+    if missing := [step for step in all_passes() if step not in sums]:
+        raise LcompError(f"no picture is large enough for scale {missing[-1].scale}, at half its size")
     gathered = {}
     for key, found in parts.items():
         joined = Examples(*(torch.cat(tensors) for tensors in zip(*found, strict=True)))
+        if not len(joined.values):
+            raise LcompError("too few samples: take a larger share, or more pictures")
         order = torch.randperm(len(joined.values), generator=generator)
         gathered[key] = Examples(*(tensor[order] for tensor in joined))
     return Gathered(gathered, {step: normal.solution() for step, normal in sums.items()})
 
 
-class LosslessRun(TrainingRun[Networks]):
+class LosslessRun(TrainingRun[LosslessNetworks]):
     """Training of the networks of all bands and planes; raises ModelError for a recipe without what it needs."""
 
-    def __init__(self, info: LosslessInfo, setting: Setting, start: Networks | None = None) -> None:
+    def __init__(self, info: LosslessInfo, setting: Setting, start: LosslessNetworks | None = None) -> None:
         self.info = info
         self.pool, validation = setting.start()
         samples = setting.recipe.samples
@@ -121,7 +125,7 @@ class LosslessRun(TrainingRun[Networks]):
             raise ModelError(f"{info.source}: a lossless recipe needs a table [training.samples]")
         self.gathered = gather(self.pool, samples.pictures, samples.share, setting.recipe.seed)
         self.held_out = gather(validation, len(validation.sizes), samples.share, setting.recipe.seed).examples
-        super().__init__(start or Networks(info.hidden), setting)
+        super().__init__((start or LosslessNetworks(info.hidden)).to(setting.device), setting)
         total = sum(len(examples.values) for examples in self.gathered.examples.values())
         self.weights = {key: len(examples.values) / total for key, examples in self.gathered.examples.items()}
         self.cost: Callable[[PassNetwork, Examples, int], Tensor] = mean_bits

@@ -11,7 +11,7 @@ from lcomp.errors import ModelError
 from lcomp.networks.roles import Role
 from lcomp.zoo.registry import LosslessInfo, ModelInfo, is_lossless, read_lossless, read_model
 
-Part = TypeVar("Part", "Stage", "Shares", "CodedCrops", "Adversarial", "Recipe", "Samples")
+Part = TypeVar("Part", "Stage", "Shares", "CodedCrops", "Adversarial", "Recipe", "LosslessSamples")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class CodedCrops:
 
 
 @dataclass(frozen=True)
-class Samples:
+class LosslessSamples:
     """What the lossless family is trained on (`[training.samples]`): stages say how many of them are in a batch."""
 
     pictures: int  # of the training pictures
@@ -133,7 +133,7 @@ class Recipe:
     shares: Shares = Shares(context=0.0, decoder=0.0, wild=20.0)  # of a backbone
     crops: CodedCrops | None = None  # of a decoder
     adversarial: Adversarial | None = None  # of a decoder that invents detail
-    samples: Samples | None = None  # of a lossless model
+    samples: LosslessSamples | None = None  # of a lossless model
 
     def __post_init__(self) -> None:
         if not self.minutes > 0 or not self.stages or self.stages[0].start != 0:
@@ -191,7 +191,7 @@ def read_recipe(path: Path) -> Recipe:
         if "crops" in table:
             parts["crops"] = built(CodedCrops, table["crops"])
         if "samples" in table:
-            parts["samples"] = built(Samples, table["samples"])
+            parts["samples"] = built(LosslessSamples, table["samples"])
         if "adversarial" in table:
             parts["adversarial"] = built(Adversarial, table["adversarial"])
         return built(Recipe, table | parts)

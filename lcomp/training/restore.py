@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from lcomp.errors import ModelError
-from lcomp.lossless.network import Networks
+from lcomp.lossless.network import LosslessNetworks
 from lcomp.lossless.tensors import restore
 from lcomp.networks.enhancer import Enhancer
 from lcomp.training.joint import Family
@@ -50,10 +50,12 @@ def installed_texture(path: Path) -> Enhancer:
     return read_enhancer(info, CPU)
 
 
-def installed_networks(path: Path) -> Networks:
-    """The installed lossless model that a TOML describes; raises ModelError where it is none."""
+def installed_networks(path: Path, hidden: int) -> LosslessNetworks:
+    """The installed lossless model that a TOML describes; raises ModelError where it is none of that width."""
     info = read_lossless(path)
-    networks = Networks(info.hidden)
+    if info.hidden != hidden:
+        raise ModelError(f"the networks of '{info.name}' are {info.hidden} wide, not {hidden}")
+    networks = LosslessNetworks(hidden)
     try:
         restore(networks, read_own_tensors(info))
     except (KeyError, RuntimeError, ValueError) as error:

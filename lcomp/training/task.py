@@ -38,7 +38,7 @@ def make_trainer(task: Task, setting: Setting, start: Path | None) -> Trainer:
     """
     info = task.info
     if isinstance(info, LosslessInfo):
-        return LosslessRun(info, setting, installed_networks(start) if start else None)
+        return LosslessRun(info, setting, installed_networks(start, info.hidden) if start else None)
     if info.inventive:
         return GanRun(info, setting, installed_texture(start) if start else None)
     small = None

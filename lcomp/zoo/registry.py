@@ -10,10 +10,7 @@ from typing import Any, NamedTuple
 
 from lcomp.errors import ModelError
 from lcomp.networks.config import BackboneConfig, ContextConfig, RefinementConfig
-from lcomp.options import MSE
-
-LOSSLESS = "lossless"
-"""Name of the lossless model, and of the table that tells its family."""
+from lcomp.options import LOSSLESS, MSE
 
 METRICS = ("mse", "ms-ssim", "visual")
 """The distortion metrics that a backbone may be trained for (`lcomp.encoding.objective`)."""
@@ -173,7 +170,10 @@ def read_lossless(path: Path) -> LosslessInfo:
     """Parse the TOML of a lossless model; raises ModelError as `read_model` does."""
     with model_errors(path):
         table = read_table(path)
-        return LosslessInfo(**vars(read_description(path, table)), hidden=int(table[LOSSLESS]["hidden"]))
+        hidden = int(table[LOSSLESS]["hidden"])
+        if hidden < 1:
+            raise ValueError("hidden is 1 or more")
+        return LosslessInfo(**vars(read_description(path, table)), hidden=hidden)
 
 
 def is_lossless(path: Path) -> bool:
@@ -201,7 +201,7 @@ def model_by_name(name: str) -> ModelInfo:
         if model.name == name:
             return model
     if name == LOSSLESS:
-        raise ModelError(f"model '{name}' has no quality: ask for --lossless, or lossless=True")
+        raise ModelError(f"model '{name}' has no quality: encode with --lossless, or lossless=True")
     raise ModelError(f"unknown model '{name}' (installed: {', '.join(model.name for model in all_models())})")
 
 
@@ -259,7 +259,7 @@ def lossless_by_number(number: int, fingerprint: int) -> LosslessInfo:
 def missing(number: int, fingerprint: int) -> ModelError:
     """The error about a model that is not installed."""
     release = releases().get(fingerprint)
-    gone = release and release.model not in [model.name for model in all_models()]
+    gone = release and release.model not in [LOSSLESS, *(model.name for model in all_models())]
     name = f"'{release.model}'" if release and gone else f"number {number}"
     return ModelError(f"file needs model {name}, which is not installed: it was written by {writer_of(fingerprint)}")
 

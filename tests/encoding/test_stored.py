@@ -15,7 +15,7 @@ from helpers.command import one_line
 from helpers.paths import DATA
 from helpers.pictures import alpha_ramp, noise_image, ramp, reopened
 from helpers.profiles import SRGB
-from lcomp.encoding import stored
+from lcomp.encoding import lossless
 from lcomp.encoding.lossless import may_take
 from lcomp.errors import ChecksumError, FormatError, LcompError, UnsupportedError
 from lcomp.format import container
@@ -63,7 +63,7 @@ def test_halftones_and_drawings_are_stored_where_that_is_smaller(halftone: Image
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_photographs_are_not_even_tried(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stored, "write_stored", None)
+    monkeypatch.setattr(lossless, "write_stored", None)
     for name in ("kodim05", "kodim23"):
         with Image.open(DATA / f"{name}.png") as photo:
             image = photo.convert(mode).crop((0, 0, 256, 192))
@@ -194,7 +194,7 @@ def test_the_command_line(tmp_path: Path, halftone: Image.Image) -> None:
     ramp("CMYK").save(tmp_path / "cmyk.jpg")
     result = run("encode", tmp_path / "a.png", "-m", "hyperprior")
     assert result.returncode == 0
-    assert ", stored losslessly" in one_line(result)
+    assert ", lossless" in one_line(result)
     assert "lossless (WebP)" in run("info", tmp_path / "a.lic").stdout.decode()
     assert b'"quality": null' in run("info", "--json", tmp_path / "a.lic").stdout
     chosen = run("decode", tmp_path / "a.lic", "--realism", "0.5", "--decoder", "gan", "-o", tmp_path / "b.png")
