@@ -26,7 +26,6 @@ from lcomp.options import (
     DecodeOptions,
     EncodeOptions,
 )
-from lcomp.pictures.hidden import without_hidden
 from lcomp.pictures.kept import describe
 from lcomp.pictures.reading import to_picture
 from lcomp.pictures.stored import read_alpha, read_picture
@@ -85,8 +84,6 @@ class Codec:
             picture = to_picture(image, options.frame, options.max_pixels)
             if options.lossless:
                 return lossless_file(picture, options.strip)
-            if not options.keep_hidden:
-                picture = without_hidden(picture)
             for note in picture.notes:
                 log.warning(note)
             loaded = load_model(self.model.coding, self.device, self.precision)

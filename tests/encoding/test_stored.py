@@ -14,7 +14,8 @@ from helpers.command import lcomp as run
 from helpers.command import one_line
 from helpers.paths import DATA
 from helpers.pictures import alpha_ramp, noise_image, ramp, reopened
-from lcomp.encoding import stored
+from helpers.profiles import SRGB
+from lcomp.encoding import picture, stored
 from lcomp.encoding.stored import may_take
 from lcomp.errors import ChecksumError, FormatError, LcompError, UnsupportedError
 from lcomp.format import container
@@ -100,7 +101,7 @@ def test_metadata_is_kept_with_it_or_stripped() -> None:
     image = ramp("RGB")
     exif = Image.Exif()
     exif[0x010E] = "a description"
-    image.info |= {"icc_profile": b"a profile", "exif": exif.tobytes(), "xmp": b"<x/>"}
+    image.info |= {"icc_profile": SRGB, "exif": exif.tobytes(), "xmp": b"<x/>"}
     assert lcomp.decode(lcomp.encode(image, lossless=True)).info == image.info
     assert set(lcomp.decode(lcomp.encode(image, lossless=True, strip=True)).info) == {"icc_profile"}
 
@@ -149,6 +150,25 @@ def test_hidden_colours_of_a_stored_picture_are_filled_in_unless_it_is_to_be_los
     assert over_grey(*halves(lcomp.decode(file))).tobytes() == over_grey(*halves(image)).tobytes()
     for data in (lcomp.encode(image, lossless=True), lcomp.encode(image, 3, "hyperprior", keep_hidden=True)):
         assert lcomp.decode(data).tobytes() == image.tobytes()
+
+
+def test_no_file_is_larger_than_the_lossless_one(halftone: Image.Image) -> None:
+    plain, veil = halftone.convert("RGB").crop((0, 0, 256, 192)), Image.linear_gradient("L").resize((256, 192))
+    flat, disc = Image.new("RGB", (256, 192), (250, 240, 230)), Image.radial_gradient("L").resize((256, 192))
+    for image, alpha in ((plain, veil), (flat, veil), (flat, disc.point(lambda far: max(0, 150 - far)))):
+        image.putalpha(alpha)
+        for options in (EncodeOptions(1.0), EncodeOptions(8.0), EncodeOptions(psnr=90.0)):
+            file = lcomp.Codec("hyperprior").encode(image, options)
+            assert len(file) <= len(lcomp.encode(image, lossless=True))
+
+
+def test_no_search_precedes_a_stored_file_that_is_smaller_than_the_first_attempt(
+    halftone: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picture, "meet", None)
+    image = halftone.crop((0, 0, 256, 192))
+    for options in (EncodeOptions(psnr=17.2), EncodeOptions(ssimulacra2=50.0)):
+        assert lcomp.Codec("hyperprior").encode_file(image, options).header.stored
 
 
 def test_a_crop_of_a_stored_picture_and_options_that_mean_nothing_to_it(halftone: Image.Image) -> None:
