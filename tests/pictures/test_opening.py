@@ -13,7 +13,8 @@ import pytest
 from PIL import Image, ImageFile, PngImagePlugin
 
 from helpers.pictures import ramp
-from lcomp.errors import LcompError, LimitError
+from helpers.profiles import SRGB
+from lcomp.errors import ImageError, LcompError, LimitError
 from lcomp.pictures.opening import PROGRAMS, UNDECODED, readable_suffixes
 from lcomp.pictures.reading import open_image, to_picture
 
@@ -161,8 +162,8 @@ LARGE = bytes(range(256)) * 2**13
 
 
 def test_large_compressed_metadata_of_png_is_kept() -> None:
-    data = saved(ramp("RGB"), "PNG", icc_profile=LARGE)
-    assert to_picture(open_image(data)).icc == LARGE
+    data = saved(ramp("RGB"), "PNG", icc_profile=SRGB + LARGE)
+    assert to_picture(open_image(data)).icc == SRGB + LARGE
     xmp = b"<x>" + LARGE.replace(b"\0", b" ")[: 2**21 - 7].decode("latin-1").encode() + b"</x>"
     body = b"XML:com.adobe.xmp\0\1\0en\0title\0" + zlib.compress(xmp)
     comment = b"Comment\0\0" + zlib.compress(LARGE)
@@ -170,7 +171,7 @@ def test_large_compressed_metadata_of_png_is_kept() -> None:
         open_image(with_chunks(saved(ramp("RGB"), "PNG"), chunk(b"iTXt", body), chunk(b"zTXt", comment)))
     )
     assert picture.xmp == xmp
-    assert not picture.notes
+    assert picture.notes == ("left out: PNG text (Comment)",)
 
 
 def test_metadata_that_grows_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,6 +195,12 @@ def test_damaged_parts_beside_a_png_are_left_out(caplog: pytest.LogCaptureFixtur
     header[29] ^= 1  # the checksum of IHDR
     with pytest.raises(LcompError):
         open_image(bytes(header))
+
+
+@pytest.mark.parametrize("data", [b"", b"\0", b"RIFF", b"\x89PNG", b"II*\0", b"%!PS"[:3]])
+def test_files_of_next_to_nothing_are_no_pictures(data: bytes) -> None:
+    with pytest.raises(ImageError, match="not a picture that can be read"):
+        open_image(data)
 
 
 def test_readable_suffixes_are_those_of_readable_formats() -> None:
