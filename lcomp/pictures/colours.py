@@ -61,14 +61,14 @@ class Cicp(NamedTuple):
     transfer: int
 
 
-class MadeProfile(NamedTuple):
+class ProfileFound(NamedTuple):
     """A profile made of what a file says about its colours, with notes."""
 
     profile: bytes | None
     notes: tuple[str, ...]
 
 
-NOTHING = MadeProfile(None, ())
+NOTHING = ProfileFound(None, ())
 
 
 def pq(samples: np.ndarray) -> np.ndarray:
@@ -90,21 +90,21 @@ def hdr_curve(transfer: int) -> ToneCurve:
     return ToneCurve(table=tuple(np.rint(65535 * np.minimum(light, 1)).astype(int).tolist()))
 
 
-def of_cicp(cicp: Cicp, mode: Mode) -> MadeProfile:
+def of_cicp(cicp: Cicp, mode: Mode) -> ProfileFound:
     """The profile of code points of H.273; none where they are those of sRGB, or say nothing."""
     number = 1 if cicp.primaries in UNSPECIFIED else cicp.primaries
     transfer = 13 if cicp.transfer in UNSPECIFIED or cicp.transfer in LIKE_SRGB else cicp.transfer
     if transfer == 13 and (number == 1 or mode is Mode.L):
         return NOTHING
     if number not in PRIMARIES or not (transfer == 13 or transfer in GAMMAS or transfer in HDR):
-        return MadeProfile(None, (f"colours {cicp.primaries}/{cicp.transfer} of H.273 read as sRGB",))
+        return ProfileFound(None, (f"colours {cicp.primaries}/{cicp.transfer} of H.273 read as sRGB",))
     curve = SRGB_CURVE if transfer == 13 else hdr_curve(transfer) if transfer in HDR else ToneCurve(GAMMAS[transfer])
     name = NAMES[number] + (f" {HDR[transfer]}" if transfer in HDR else f", gamma {curve.gamma:g}" * (transfer != 13))
     profile = made(name, mode, PRIMARIES[number], curve, bytes([number, cicp.transfer, 0, 1]))
     if transfer not in HDR:
-        return MadeProfile(profile, ())
+        return ProfileFound(profile, ())
     clipped = f"a colour profile clips what is brighter than white, {HDR_WHITE} cd/m2"
-    return MadeProfile(profile, (f"HDR ({HDR[transfer]}) kept in 8 bits: {clipped}",))
+    return ProfileFound(profile, (f"HDR ({HDR[transfer]}) kept in 8 bits: {clipped}",))
 
 
 def are_near(ours: Primaries, theirs: Primaries) -> bool:
@@ -112,7 +112,7 @@ def are_near(ours: Primaries, theirs: Primaries) -> bool:
     return bool(np.abs(np.array(ours) - np.array(theirs)).max() < SMALL)
 
 
-def of_measures(primaries: Primaries | None, gamma: float | None, mode: Mode) -> MadeProfile:
+def of_measures(primaries: Primaries | None, gamma: float | None, mode: Mode) -> ProfileFound:
     """The profile of measured primaries and the exponent that light was encoded with; none where it is that of sRGB.
 
     A gamma near 1 / 2.2 stands for sRGB, unless the primaries are others.
@@ -120,13 +120,13 @@ def of_measures(primaries: Primaries | None, gamma: float | None, mode: Mode) ->
     own = BT709 if primaries is None or mode is Mode.L else primaries
     srgb = are_near(own, BT709)
     if gamma is not None and not 0.1 <= gamma <= 10:
-        return MadeProfile(None, ("impossible gamma ignored",))
+        return ProfileFound(None, ("impossible gamma ignored",))
     if srgb and (gamma is None or abs(gamma - 1 / 2.2) < 0.01):
         return NOTHING
     curve = SRGB_CURVE if gamma is None else ToneCurve(1 / gamma)
     try:
         name = "sRGB primaries" if srgb else "primaries of the file"
         with np.errstate(all="raise"):
-            return MadeProfile(made(f"{name}, gamma {curve.gamma:.4g}" if gamma else name, mode, own, curve), ())
+            return ProfileFound(made(f"{name}, gamma {curve.gamma:.4g}" if gamma else name, mode, own, curve), ())
     except (ArithmeticError, ValueError, struct.error):
-        return MadeProfile(None, ("impossible chromaticities ignored",))
+        return ProfileFound(None, ("impossible chromaticities ignored",))

@@ -7,7 +7,7 @@ from PIL import Image
 
 from lcomp.format.container import Mode
 from lcomp.pictures import colours
-from lcomp.pictures.colours import MadeProfile
+from lcomp.pictures.colours import ProfileFound
 from lcomp.pictures.extras import Extras
 from lcomp.pictures.ifds import MALFORMED
 from lcomp.pictures.left_out import has_gain_map, left_out
@@ -81,7 +81,7 @@ def measured(source: Image.Image) -> tuple[Primaries | None, float | None]:
     return Primaries(red, green, blue, white), exponent
 
 
-def colours_of(described: Described, mode: Mode) -> MadeProfile:
+def colours_of(described: Described, mode: Mode) -> ProfileFound:
     """The ICC profile of a picture, its own or made of what else its file says, with notes."""
     source, extras = described.source, described.extras
     icc = described.icc or extras.profile
@@ -90,11 +90,11 @@ def colours_of(described: Described, mode: Mode) -> MadeProfile:
     # code points stand above the profile of a PNG, and below that of AVIF and HEIC
     if icc and not (source.format == "PNG" and found.profile):
         if of_picture(icc, mode):
-            return MadeProfile(icc, tuple(notes))
+            return ProfileFound(icc, tuple(notes))
         notes.append(f"ICC profile left out: {misfit(icc, mode)}")
     if extras.cicp is None:
         found = colours.of_measures(*measured(source), mode)
-    return MadeProfile(found.profile, (*notes, *found.notes))
+    return ProfileFound(found.profile, (*notes, *found.notes))
 
 
 def resolution_in(described: Described) -> Resolution | None:
