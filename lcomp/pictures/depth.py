@@ -93,7 +93,8 @@ def reduce_depth(image: Image.Image, kind: str | None, samples: Samples) -> tupl
     bottom, top = (0.0, tops[0]) if tops else (low, high)
     note = DEEP if top == FULL else f"{image.mode} pixels reduced to 8 bits, from {bottom:g} .. {top:g}"
     if top - bottom > LARGEST:
-        values, bottom, top = values / 2, bottom / 2, top / 2
+        values /= 2
+        bottom, top = bottom / 2, top / 2
     values -= bottom
     values *= 255 / max(top - bottom, 1e-30)
     values += 0.5

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 import lcomp
 from helpers.coded import coded
@@ -70,6 +70,8 @@ def test_photographs_are_not_even_tried(mode: str, monkeypatch: pytest.MonkeyPat
             assert not may_take(to_picture(photo.convert(mode)), 90_000)
         lcomp.encode(image, 6, "hyperprior")
         lcomp.encode(image, model="hyperprior", size=10_000)
+        blurred = photo.convert(mode).resize((1536, 1024)).filter(ImageFilter.GaussianBlur(8))
+        assert not may_take(to_picture(blurred), 8_000)
 
 
 @pytest.mark.parametrize("size", [(1, 300_000), (300_000, 1), (40_000, 8), (17_000, 40)])
