@@ -30,7 +30,6 @@ from lcomp.options import (
     DecodeOptions,
     EncodeOptions,
 )
-from lcomp.pictures.hidden import without_hidden
 from lcomp.pictures.kept import describe
 from lcomp.pictures.reading import to_picture
 from lcomp.pictures.stored import read_alpha, read_picture
@@ -95,8 +94,6 @@ class Codec:
             if options.lossless:
                 codec = load_lossless(lossless_model(), self.device)
                 return lossless_file(picture, options.strip, codec, progress)
-            if not options.keep_hidden:
-                picture = without_hidden(picture)
             for note in picture.notes:
                 log.warning(note)
             loaded = load_model(self.model.coding, self.device, self.precision)

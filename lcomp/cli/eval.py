@@ -175,7 +175,7 @@ def evaluate(
         bool,
         typer.Option(
             "--perceptual",
-            help="Measure HaarPSI and GMSD (where piq is installed), fine detail and distance of features.",
+            help="Measure HaarPSI, GMSD and VIF (by piq), VMAF and PSNR-HVS (by ffmpeg), detail and feature distance.",
         ),
     ] = False,
     jobs: Annotated[
@@ -211,6 +211,7 @@ def evaluate(
     try:
         from lcomp.evaluation import journal
         from lcomp.evaluation.datasets import find_dataset
+        from lcomp.evaluation.ffmpeg import ffmpeg
         from lcomp.evaluation.measure import Plan
         from lcomp.evaluation.metrics import has_piq
         from lcomp.evaluation.summary import summarise
@@ -220,7 +221,9 @@ def evaluate(
     require_stdout()
 
     if perceptual and not has_piq():
-        say("lcomp: piq is not installed, so there will be no HaarPSI and GMSD: pip install 'lcomp[perceptual]'")
+        say("lcomp: piq is not installed, so there will be no HaarPSI, GMSD and VIF: pip install 'lcomp[perceptual]'")
+    if perceptual and not ffmpeg():
+        say("lcomp: no ffmpeg with libvmaf, so there will be no VMAF and PSNR-HVS: pip install 'lcomp[perceptual]'")
     plan = Plan(qualities, device, perceptual, jobs)
     with counting_bar(quiet) as bar:
         fetching = bar.add_task("fetching Kodak", total=None, visible=False)

@@ -25,8 +25,8 @@ WHOLE = 2**12
 SIMPLE = 1.0
 """Bits per 8-bit sample below which a picture is no photograph: repetitions may make it smaller than its strips say."""
 
-REACH = 1.5
-"""Factor by which a sample may say too much."""
+REACH, FAR_REACH = 1.5, 8.0
+"""Factors by which a sample may say too much, of photographs and of simple pictures, smooth photographs among them."""
 
 
 def stored_pixels(picture: Picture) -> NDArray[np.uint8]:
@@ -91,4 +91,5 @@ def may_take(picture: Picture, limit: int) -> bool:
         return True
     sample = sampled(pixels)
     size = len(write_quickly(sample))
-    return size * pixels.size / sample.size <= REACH * limit or 8 * size <= SIMPLE * sample.size
+    reach = FAR_REACH if 8 * size <= SIMPLE * sample.size else REACH
+    return size * pixels.size / sample.size <= reach * limit

@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -17,10 +17,11 @@ from PIL import Image
 from lcomp.encoding.distortion import psnr
 from lcomp.encoding.ssimulacra2 import SMALLEST_SIDE
 from lcomp.errors import FrameError, LcompError, LimitError, UnsupportedError
-from lcomp.evaluation import metrics
+from lcomp.evaluation import ffmpeg, metrics
 from lcomp.evaluation.codecs import Adapter, open_adapter
 from lcomp.evaluation.datasets import Dataset
-from lcomp.evaluation.features import features, is_current, packed
+from lcomp.evaluation.features import is_current
+from lcomp.evaluation.held_out import HeldOut, held_out
 from lcomp.evaluation.journal import Journal
 from lcomp.evaluation.results import Row
 from lcomp.options import MAX_PIXELS
@@ -39,7 +40,7 @@ class Plan:
 
     qualities: tuple[float, ...]  # of lcomp's models
     device: str
-    perceptual: bool  # HaarPSI, GMSD, detail and features as well
+    perceptual: bool  # the metrics of `held_out` as well
     jobs: int
 
     @property
@@ -115,10 +116,7 @@ def measure_row(row: Row, path: Path, adapter: Adapter, plan: Plan) -> Row:
             psnr=psnr(pixels, original.pixels, original.alpha),
             ms_ssim=metrics.ms_ssim(after, before),
             ssimulacra2=metrics.ssimulacra2(after, before),
-            haarpsi=metrics.haarpsi(after, before) if plan.perceptual else None,
-            gmsd=metrics.gmsd(after, before) if plan.perceptual else None,
-            detail=metrics.detail(after, before) if plan.perceptual else None,
-            features=packed(features(after)) if plan.perceptual else None,
+            **asdict(held_out(after, before) if plan.perceptual else HeldOut()),
             encode_seconds=encode_seconds if plan.timed else None,
             decode_seconds=decode_seconds if plan.timed else None,
         )
@@ -136,12 +134,14 @@ def finished(row: Row, plan: Plan, journal: Journal) -> Row | None:
         return None
     if plan.perceptual and not is_current(earlier.features or ""):
         return None
-    if plan.perceptual and earlier.haarpsi is None and side >= metrics.PIQ_SIDE and metrics.has_piq():
+    if plan.perceptual and earlier.vif is None and side >= metrics.VIF_SIDE and metrics.has_piq():
+        return None
+    if plan.perceptual and earlier.vmaf is None and side >= ffmpeg.SMALLEST_SIDE and ffmpeg.ffmpeg():
         return None
     earlier = replace(earlier, picture=row.picture)
     if not plan.timed:
         earlier = replace(earlier, encode_seconds=None, decode_seconds=None)
-    return earlier if plan.perceptual else replace(earlier, haarpsi=None, gmsd=None, detail=None, features=None)
+    return earlier if plan.perceptual else replace(earlier, **asdict(HeldOut()))
 
 
 def warm_up(adapter: Adapter, image: Image.Image) -> None:

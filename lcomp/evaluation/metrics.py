@@ -12,8 +12,8 @@ from lcomp.encoding.distortion import finest_band
 from lcomp.encoding.objective import MS_SSIM_SIDE
 from lcomp.types import Pixels
 
-PIQ_SIDE = 32
-"""Smallest side in pixels for which piq's metrics are computed."""
+PIQ_SIDE, VIF_SIDE = 32, 41
+"""Smallest side in pixels for which piq's metrics are computed, and its VIF."""
 
 
 @torch.inference_mode()
@@ -51,6 +51,12 @@ def haarpsi(ours: Pixels, original: Pixels) -> float | None:
 def gmsd(ours: Pixels, original: Pixels) -> float | None:
     """GMSD, 0 for an exact copy (Xue 2014); None where it is not defined or piq is not installed."""
     return library_metric("gmsd", ours, original)
+
+
+@torch.inference_mode()
+def vif(ours: Pixels, original: Pixels) -> float | None:
+    """VIF in the pixel domain, 1 for an exact copy (Sheikh 2006); None where it is not defined or piq is missing."""
+    return library_metric("vif_p", ours, original) if min(original.shape[:2]) >= VIF_SIDE else None
 
 
 def library_metric(name: str, ours: Pixels, original: Pixels) -> float | None:

@@ -23,6 +23,8 @@ class Metric(Enum):
     PSNR = "PSNR"
     MS_SSIM = "MS-SSIM"
     HAARPSI = "HaarPSI"
+    VMAF = "VMAF"
+    PSNR_HVS = "PSNR-HVS"
 
 
 SCORES = (30.0, 90.0)
@@ -56,6 +58,9 @@ class Row:
     ssimulacra2: float | None = None
     haarpsi: float | None = None
     gmsd: float | None = None
+    vif: float | None = None
+    vmaf: float | None = None
+    psnr_hvs: float | None = None  # dB
     detail: float | None = None  # energy of the finest band relative to the original's
     features: str | None = None  # of patches, see `features.packed`; not part of results
     encode_seconds: float | None = None  # none where several processes measured
@@ -81,6 +86,9 @@ class Mean:
     ssimulacra2: float | None
     haarpsi: float | None
     gmsd: float | None
+    vif: float | None
+    vmaf: float | None
+    psnr_hvs: float | None
     detail: float | None  # energy of the finest band relative to the original's
     frechet: float | None  # Frechet distance of the encoder's features on patches
     encode_mp_s: float | None  # megapixels per second
@@ -118,7 +126,9 @@ class Rate:
     psnr: float | None
     ms_ssim: float | None  # at equal MS-SSIM in dB
     ssimulacra2: float | None = None  # at equal scores of 30 to 90; none for published curves
-    haarpsi: float | None = None  # at equal HaarPSI in dB; none for published curves
+    haarpsi: float | None = None  # at equal HaarPSI in dB; none for published curves, as are the following
+    vmaf: float | None = None
+    psnr_hvs: float | None = None
 
     def at_equal(self, metric: Metric) -> float | None:
         """The BD-rate in one metric."""
@@ -127,6 +137,8 @@ class Rate:
             Metric.PSNR: self.psnr,
             Metric.MS_SSIM: self.ms_ssim,
             Metric.HAARPSI: self.haarpsi,
+            Metric.VMAF: self.vmaf,
+            Metric.PSNR_HVS: self.psnr_hvs,
         }[metric]
 
 
@@ -183,6 +195,18 @@ def haarpsi_curve(means: list[Mean]) -> Curve:
     return Curve(tuple(bpp for bpp, _ in points), tuple(value for _, value in points))
 
 
+def vmaf_curve(means: list[Mean]) -> Curve:
+    """Rate and VMAF of a codec; may be empty."""
+    points = [(mean.bpp, mean.vmaf) for mean in means if mean.vmaf is not None]
+    return Curve(tuple(bpp for bpp, _ in points), tuple(value for _, value in points))
+
+
+def psnr_hvs_curve(means: list[Mean]) -> Curve:
+    """Rate and PSNR-HVS of a codec; may be empty."""
+    points = [(mean.bpp, mean.psnr_hvs) for mean in means if mean.psnr_hvs is not None]
+    return Curve(tuple(bpp for bpp, _ in points), tuple(value for _, value in points))
+
+
 def curve_of(means: list[Mean], metric: Metric) -> Curve:
     """Rate and quality of a codec in one metric; may be empty."""
     curves = {
@@ -190,6 +214,8 @@ def curve_of(means: list[Mean], metric: Metric) -> Curve:
         Metric.PSNR: psnr_curve,
         Metric.MS_SSIM: ms_ssim_curve,
         Metric.HAARPSI: haarpsi_curve,
+        Metric.VMAF: vmaf_curve,
+        Metric.PSNR_HVS: psnr_hvs_curve,
     }
     return curves[metric](means)
 

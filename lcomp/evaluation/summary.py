@@ -78,6 +78,9 @@ def mean_row(codec: str, setting: float, rows: list[Row], originals: Features | 
         ssimulacra2=mean_of(row.ssimulacra2 for row in rows),
         haarpsi=mean_of(row.haarpsi for row in rows),
         gmsd=mean_of(row.gmsd for row in rows),
+        vif=mean_of(row.vif for row in rows),
+        vmaf=mean_of(row.vmaf for row in rows),
+        psnr_hvs=mean_of(row.psnr_hvs for row in rows),
         detail=mean_of(row.detail for row in rows),
         frechet=None if originals is None else mean_frechet(rows, originals),
         encode_mp_s=encode_speed(rows),
@@ -110,6 +113,10 @@ def rounded_rate(curve: Curve, anchor: Curve | None) -> float | None:
     return None if rate is None else round(rate, DIGITS)
 
 
+IN_RATES = (Metric.PSNR, Metric.MS_SSIM, Metric.SSIMULACRA2, Metric.HAARPSI, Metric.VMAF, Metric.PSNR_HVS)
+"""The metrics of a `Rate`, in the order of its fields."""
+
+
 def all_rates(means: dict[str, list[Mean]], published: bool) -> list[Rate]:
     """BD-rates of every codec against every other and, with `published`, against the published curves."""
     rates = []
@@ -117,10 +124,7 @@ def all_rates(means: dict[str, list[Mean]], published: bool) -> list[Rate]:
         psnr, ms_ssim = psnr_curve(ours), ms_ssim_curve(ours)
         for anchor, theirs in means.items():
             if anchor != name:
-                values = [
-                    rounded_rate(curve_of(ours, metric), curve_of(theirs, metric))
-                    for metric in (Metric.PSNR, Metric.MS_SSIM, Metric.SSIMULACRA2, Metric.HAARPSI)
-                ]
+                values = [rounded_rate(curve_of(ours, metric), curve_of(theirs, metric)) for metric in IN_RATES]
                 rates.append(Rate(name, anchor, False, *values))
         for curve in published_kodak() if published else ():
             known = rounded_rate(psnr, curve.psnr_curve()), rounded_rate(ms_ssim, curve.ms_ssim_curve())

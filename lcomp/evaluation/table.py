@@ -14,6 +14,8 @@ COLUMNS = (
     (Metric.SSIMULACRA2, AVIF),
     (Metric.SSIMULACRA2, JPEG),
     (Metric.HAARPSI, AVIF),
+    (Metric.VMAF, AVIF),
+    (Metric.PSNR_HVS, AVIF),
     (Metric.PSNR, AVIF),
     (Metric.PSNR, VTM),
     (Metric.MS_SSIM, AVIF),
@@ -68,8 +70,9 @@ def pictures_line(results: Results) -> str:
 
 
 def perceptual_cells(mean: Mean) -> list[str]:
-    """HaarPSI, GMSD, detail and Frechet distance."""
-    return [number(mean.haarpsi, 4), number(mean.gmsd, 4), number(mean.detail, 3), number(mean.frechet, 3)]
+    """HaarPSI, GMSD, VIF, VMAF, PSNR-HVS, detail and Frechet distance."""
+    values = (mean.haarpsi, 4), (mean.gmsd, 4), (mean.vif, 3), (mean.vmaf, 1), (mean.psnr_hvs, 2)
+    return [number(*each) for each in (*values, (mean.detail, 3), (mean.frechet, 3))]
 
 
 def points_table(results: Results) -> Table:
@@ -83,7 +86,7 @@ def points_table(results: Results) -> Table:
         "PSNR dB",
         "MS-SSIM",
         "SSIMULACRA2",
-        *(["HaarPSI", "GMSD", "detail", "Frechet"] if perceptual else []),
+        *(["HaarPSI", "GMSD", "VIF", "VMAF", "PSNR-HVS", "detail", "Frechet"] if perceptual else []),
     ]
     for name in (*names, "encode MP/s", "decode MP/s"):
         table.add_column(name, justify="right")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 import lcomp
 from helpers.coded import coded
@@ -15,7 +15,7 @@ from helpers.command import one_line
 from helpers.paths import DATA
 from helpers.pictures import alpha_ramp, noise_image, ramp, reopened
 from helpers.profiles import SRGB
-from lcomp.encoding import lossless
+from lcomp.encoding import lossless, picture
 from lcomp.encoding.lossless import may_take
 from lcomp.errors import ChecksumError, FormatError, LcompError, UnsupportedError
 from lcomp.format import container
@@ -70,6 +70,8 @@ def test_photographs_are_not_even_tried(mode: str, monkeypatch: pytest.MonkeyPat
             assert not may_take(to_picture(photo.convert(mode)), 90_000)
         lcomp.encode(image, 6, "hyperprior")
         lcomp.encode(image, model="hyperprior", size=10_000)
+        blurred = photo.convert(mode).resize((1536, 1024)).filter(ImageFilter.GaussianBlur(8))
+        assert not may_take(to_picture(blurred), 8_000)
 
 
 @pytest.mark.parametrize("size", [(1, 300_000), (300_000, 1), (40_000, 8), (17_000, 40)])
@@ -150,6 +152,25 @@ def test_hidden_colours_of_a_stored_picture_are_filled_in_unless_it_is_to_be_los
     assert over_grey(*halves(lcomp.decode(file))).tobytes() == over_grey(*halves(image)).tobytes()
     for data in (lcomp.encode(image, lossless=True), lcomp.encode(image, 3, "hyperprior", keep_hidden=True)):
         assert lcomp.decode(data).tobytes() == image.tobytes()
+
+
+def test_no_file_is_larger_than_the_lossless_one(halftone: Image.Image) -> None:
+    plain, veil = halftone.convert("RGB").crop((0, 0, 256, 192)), Image.linear_gradient("L").resize((256, 192))
+    flat, disc = Image.new("RGB", (256, 192), (250, 240, 230)), Image.radial_gradient("L").resize((256, 192))
+    for image, alpha in ((plain, veil), (flat, veil), (flat, disc.point(lambda far: max(0, 150 - far)))):
+        image.putalpha(alpha)
+        for options in (EncodeOptions(1.0), EncodeOptions(8.0), EncodeOptions(psnr=90.0)):
+            file = lcomp.Codec("hyperprior").encode(image, options)
+            assert len(file) <= len(lcomp.encode(image, lossless=True))
+
+
+def test_no_search_precedes_a_stored_file_that_is_smaller_than_the_first_attempt(
+    halftone: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picture, "meet", None)
+    image = halftone.crop((0, 0, 256, 192))
+    for options in (EncodeOptions(psnr=17.2), EncodeOptions(ssimulacra2=50.0)):
+        assert lcomp.Codec("hyperprior").encode_file(image, options).header.stored
 
 
 def test_a_crop_of_a_stored_picture_and_options_that_mean_nothing_to_it(halftone: Image.Image) -> None:

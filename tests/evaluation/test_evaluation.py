@@ -17,6 +17,7 @@ from lcomp.errors import LcompError, LimitError, UnsupportedError
 from lcomp.evaluation.codecs import Adapter, lcomp_model, open_adapter
 from lcomp.evaluation.crops import comparisons, largest_setting, spread
 from lcomp.evaluation.datasets import Dataset, find_folder
+from lcomp.evaluation.ffmpeg import ffmpeg
 from lcomp.evaluation.journal import Journal, claim
 from lcomp.evaluation.measure import Plan, measure, measure_row, open_original
 from lcomp.evaluation.plots import plot
@@ -152,6 +153,9 @@ def test_perceptual_columns(jpeg: Adapter, tmp_path: Path, monkeypatch: pytest.M
     details, distances = [mean.detail for mean in results.means], [mean.frechet for mean in results.means]
     assert details == sorted(details)
     assert 0 < distances[2] < distances[1] < distances[0]
+    if ffmpeg():
+        hvs = [mean.psnr_hvs for mean in results.means]
+        assert hvs == sorted(hvs)
     assert '"features"' not in to_json(results)
     assert "features" not in to_csv(results).splitlines()[0]
     shown = io.StringIO()

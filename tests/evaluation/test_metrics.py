@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from helpers.paths import DATA
 from helpers.pictures import noise_image
 from lcomp.encoding.distortion import psnr
+from lcomp.evaluation import ffmpeg
 from lcomp.evaluation.features import MOST, SIDE, features, frechet_distance, packed, patches, unpacked
 from lcomp.evaluation.metrics import decibels, detail, ms_ssim
 
@@ -121,3 +123,27 @@ def test_ms_ssim_is_undefined_for_small_pictures() -> None:
     assert ms_ssim(large, large) == pytest.approx(1)
     assert decibels(0.99) == pytest.approx(20)
     assert decibels(1.0) == math.inf
+
+
+@pytest.mark.skipif(ffmpeg.ffmpeg() is None, reason="there is no ffmpeg with libvmaf")
+def test_vmaf_and_psnr_hvs_tell_good_from_bad() -> None:
+    original = np.asarray(Image.open(DATA / "kodim23.png").convert("RGB").crop((200, 100, 456, 292)))
+    noise = np.random.default_rng(0).normal(0, 1, original.shape)
+    exact = ffmpeg.scores(original, original)
+    good, bad = (
+        ffmpeg.scores(np.clip(original + sigma * noise, 0, 255).astype(np.uint8), original) for sigma in (3, 15)
+    )
+    assert exact
+    assert good
+    assert bad
+    assert exact.vmaf > good.vmaf > bad.vmaf
+    assert exact.psnr_hvs == ffmpeg.EXACT > good.psnr_hvs > bad.psnr_hvs
+    assert ffmpeg.scores(original[:15], original[:15]) is None
+
+
+def test_without_ffmpeg_there_is_no_vmaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lcomp.evaluation.ffmpeg.candidates", list)
+    ffmpeg.ffmpeg.cache_clear()
+    picture = np.zeros((32, 32, 3), np.uint8)
+    assert ffmpeg.scores(picture, picture) is None
+    ffmpeg.ffmpeg.cache_clear()
