@@ -19,7 +19,7 @@ LARGEST = 127
 WEIGHT_BITS = 6
 """Fractional bits of the weights."""
 
-WINDOW = 4096
+WINDOW = 2048
 """Samples that are computed at once: as many as fit into a core's cache."""
 
 
