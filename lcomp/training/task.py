@@ -98,7 +98,7 @@ def export_trained(task: Task, trainer: Trainer, status: Callable[[str], None]) 
     with all_or_nothing(task.models) as stage:
         if isinstance(trainer, LosslessRun) or isinstance(info, LosslessInfo):
             assert isinstance(trainer, LosslessRun)
-            export_lossless(trainer.average, trainer.gathered.coefficients, stage / info.source.name, training)
+            export_lossless(trainer.average, trainer.gathered, stage / info.source.name, training)
             return [info.weights_path]
 
         def described(model: ModelInfo) -> ModelInfo:
