@@ -61,7 +61,6 @@ CONTENDERS = (
     ),
     *(jpeg_xl(effort) for effort in (9, 7, 3)),
     pillow("WebP", "WEBP", lossless=True),
-    pillow("WebP, method 6", "WEBP", lossless=True, method=6, quality=100),
     Contender("JPEG-LS", lambda pixels: bytes(imagecodecs.jpegls_encode(pixels)), imagecodecs.jpegls_decode),
     Contender(
         "JPEG 2000", lambda pixels: bytes(imagecodecs.jpeg2k_encode(pixels, reversible=True)), imagecodecs.jpeg2k_decode

@@ -20,7 +20,7 @@ from lcomp.lossless.surroundings import Surroundings, Taps, inside
 MIDDLES = (128, 0, 0)
 """Predictions of the samples that nothing predicts, by plane."""
 
-FITTED_SCALES = 2
+FITTED_SCALES = 3
 """Scales whose coefficients are fitted to the tile; those of the coarser ones come with the weights."""
 
 FITTED_TILE = 2**15

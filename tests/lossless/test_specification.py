@@ -54,7 +54,7 @@ class SecondDecoder:
 
     def coefficients(self, scale: int, band: int, plane: int) -> Integers:
         sizes = [16, 21, 26] * 15
-        if self.fitted and scale < 2:
+        if self.fitted and scale < 3:
             return self.symbols(np.full(sizes[plane], 564))
         place = 9 * scale + 3 * band + plane
         return self.tensors["coefficients"][sum(sizes[:place]) : sum(sizes[: place + 1])]
