@@ -9,14 +9,19 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from helpers.lossless import random_networks
 from helpers.models import TINY_LOSSLESS, TINY_MODEL
 from helpers.paths import ROOT
 from helpers.pictures import noise_image
 from lcomp.cli.app import app
 from lcomp.errors import LcompError, ModelError
 from lcomp.lossless.loading import load_lossless
+from lcomp.lossless.tables import residual_tables
+from lcomp.lossless.tensors import exact_codec, exact_tensors
 from lcomp.training.data import Pool, find_pictures
-from lcomp.training.lossless import LosslessRun, gather, halved
+from lcomp.training.lossless import LosslessRun
+from lcomp.training.lossless_examples import Variety, gather, varied
+from lcomp.training.lossless_tables import fit_tables
 from lcomp.training.recipe import read_recipe, read_task
 from lcomp.training.restore import installed_networks
 from lcomp.training.run import Setting
@@ -147,4 +152,31 @@ def test_examples_are_a_share_of_all_samples(pictures: Path) -> None:
         assert set(examples.scales.tolist()) == set(range(5))
         assert examples.features.shape[0] == len(examples.values)
         assert plane or examples.values.min() >= 0
-    assert halved(pool.picture(0)).shape == (140, 150, 3)
+
+
+def test_varieties_smooth_colours_and_add_grain() -> None:
+    random = torch.Generator().manual_seed(0)
+    picture = torch.randint(60, 200, (3, 40, 61), generator=random, dtype=torch.uint8)
+    made = {variety: varied(picture, variety, torch.Generator().manual_seed(1)) for variety in Variety}
+    assert torch.equal(made[Variety.UNCHANGED], picture.permute(1, 2, 0))
+    assert {tuple(pixels.shape) for pixels in made.values()} == {(40, 61, 3), (20, 30, 3)}
+
+    def colours(variety: Variety) -> float:
+        return made[variety].float().diff(dim=2).std().item()
+
+    assert colours(Variety.SMOOTH_COLOURS) < 0.7 * colours(Variety.HALVED)
+    assert not torch.equal(made[Variety.GRAIN], made[Variety.HALVED])
+    assert colours(Variety.SMOOTH_COLOURS_AND_GRAIN) == pytest.approx(colours(Variety.SMOOTH_COLOURS), rel=0.1)
+
+
+def test_fitted_tables_code_their_residuals_in_fewer_bits(pictures: Path) -> None:
+    gathered = gather(Pool(find_pictures(pictures).train, CPU), 2, 0.5, 0)
+    networks = random_networks()
+    codecs = [
+        exact_codec(exact_tensors(networks, gathered.coefficients, tables), CPU)
+        for tables in (residual_tables(), fit_tables(networks, gathered))
+    ]
+    pixels = np.asarray(noise_image(150, 140, 0))
+    plain, fitted = (codec.encode(pixels, 0) for codec in codecs)
+    assert len(fitted.stream) < len(plain.stream)
+    assert np.array_equal(codecs[1].decode(fitted, 140, 150, False, 0), pixels)
