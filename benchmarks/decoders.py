@@ -14,6 +14,7 @@ import lcomp
 from lcomp.encoding.distortion import psnr
 from lcomp.options import DEFAULT_MODEL, MSE
 from lcomp.pictures.reading import PICTURE_SUFFIXES
+from lcomp.zoo.registry import all_models
 
 
 def main() -> None:
@@ -25,7 +26,7 @@ def main() -> None:
     arguments = parser.parse_args()
     files = sorted(path for path in arguments.pictures.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
     codec = lcomp.Codec(arguments.model)
-    fitting = [model for model in lcomp.models() if model.lineage[-1] == codec.model.lineage[-1]]
+    fitting = [model for model in all_models() if model.lineage[-1] == codec.model.lineage[-1]]
     names = [MSE, *(model.name for model in fitting if model.decoder)]
     seconds: dict[str, list[float]] = {name: [] for name in names}
     gains: dict[str, list[float]] = {name: [] for name in names}

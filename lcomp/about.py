@@ -3,7 +3,7 @@
 from lcomp.files import Source, read_source
 from lcomp.format import container
 from lcomp.format.container import Header
-from lcomp.zoo.registry import ModelInfo, all_models
+from lcomp.zoo.registry import LosslessInfo, ModelInfo, all_models, lossless_model
 
 
 def info(source: Source) -> Header:
@@ -14,10 +14,10 @@ def info(source: Source) -> Header:
     return container.read(read_source(source)).header
 
 
-def models() -> tuple[ModelInfo, ...]:
+def models() -> tuple[ModelInfo | LosslessInfo, ...]:
     """The installed models, in order of their numbers; raises ModelError where a model's TOML is damaged.
 
     >>> [model.name for model in models()][:2]
     ['hyperprior', 'autoregressive']
     """
-    return all_models()
+    return (*all_models(), lossless_model())

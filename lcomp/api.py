@@ -1,12 +1,14 @@
 """`Codec` and the functions of the package: pictures to `.lic` files and back."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
 from lcomp.decoding.area import Decoded, decode_area
+from lcomp.decoding.lossless import decode_lossless
+from lcomp.encoding.lossless import lossless_file
 from lcomp.encoding.picture import PictureEncoder
-from lcomp.encoding.stored import lossless_file
 from lcomp.errors import FormatError, LcompError, OutputExistsError
 from lcomp.files import Source, read_source, write_atomically
 from lcomp.format import container
@@ -14,6 +16,7 @@ from lcomp.format.container import CODERS, LicFile, Mode
 from lcomp.format.salvage import recover
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.log import log
+from lcomp.lossless.loading import load_lossless
 from lcomp.model.cache import load_decoder, load_model
 from lcomp.model.devices import choose_device, memory_errors
 from lcomp.options import (
@@ -21,18 +24,18 @@ from lcomp.options import (
     DEFAULT_EFFORT,
     DEFAULT_MODEL,
     DEFAULT_QUALITY,
+    LOSSLESS,
     MAX_PIXELS,
     PRECISIONS,
     DecodeOptions,
     EncodeOptions,
 )
-from lcomp.pictures.hidden import without_hidden
 from lcomp.pictures.kept import describe
 from lcomp.pictures.reading import to_picture
 from lcomp.pictures.stored import read_alpha, read_picture
 from lcomp.pictures.writing import to_image
 from lcomp.types import Progress
-from lcomp.zoo.registry import model_by_name, model_by_number
+from lcomp.zoo.registry import lossless_by_number, lossless_model, model_by_name, model_by_number
 
 
 class Codec:
@@ -51,8 +54,10 @@ class Codec:
         """Choose the model and entropy coder to encode with, and the device and precision for everything.
 
         `precision` (`auto`, `fp32` or `bf16`) is that of the float networks' convolutions; the decoded latents are
-        identical with any. Raises LcompError for an unknown coder, precision or device, or a device that does not work,
-        and ModelError for an unknown model.
+        identical with any. With the model `lossless`, pictures are encoded as with the option of that name.
+
+        Raises LcompError for an unknown coder, precision or device, or a device that does not work, and ModelError for
+        an unknown model.
         """
         if precision not in PRECISIONS:
             raise LcompError(f"unknown precision '{precision}': use {', '.join(PRECISIONS)}")
@@ -60,7 +65,8 @@ class Codec:
             raise LcompError(f"unknown coder '{coder}': use {' or '.join(CODERS)}")
         self.coder = CODERS[coder]
         self.device, self.precision = choose_device(device), precision
-        self.model = model_by_name(model or DEFAULT_MODEL)
+        self.lossless = model == LOSSLESS
+        self.model = model_by_name(DEFAULT_MODEL if self.lossless else model or DEFAULT_MODEL)
 
     def encode(
         self, image: Image.Image, options: EncodeOptions = EncodeOptions(), progress: Progress | None = None
@@ -81,12 +87,13 @@ class Codec:
         """
         if not isinstance(options, EncodeOptions):
             raise TypeError(f"the options are to be EncodeOptions(...), not {type(options).__name__}")
+        if self.lossless:
+            options = replace(options, lossless=True)
         with memory_errors():
             picture = to_picture(image, options.frame, options.max_pixels)
             if options.lossless:
-                return lossless_file(picture, options.strip)
-            if not options.keep_hidden:
-                picture = without_hidden(picture)
+                codec = load_lossless(lossless_model(), self.device)
+                return lossless_file(picture, options.strip, codec, progress)
             for note in picture.notes:
                 log.warning(note)
             loaded = load_model(self.model.coding, self.device, self.precision)
@@ -138,6 +145,9 @@ class Codec:
             if progress:
                 progress(area.width * area.height, area.width * area.height)
             return Decoded(pixels[area.within(Rectangle(0, 0, header.width, header.height))], ())
+        if header.lossless:
+            codec = load_lossless(lossless_by_number(header.model, header.fingerprint), self.device)
+            return decode_lossless(codec, file, area, options.salvage, progress)
         model = model_by_number(header.model, header.fingerprint)
         loaded = load_model(model.coding, self.device, self.precision)
         decoder = load_decoder(options.decoder or model.decoder_name, model, loaded, options.realism)

@@ -21,6 +21,9 @@ MOST_SSIMULACRA2 = 100.0
 
 DEFAULT_MODEL = "visual"
 
+LOSSLESS = "lossless"
+"""Name of the lossless model, and of the table in its TOML that tells its family."""
+
 MSE = "mse"
 """Name of the decoder that is part of every backbone."""
 

@@ -1,8 +1,8 @@
 """Write the golden files: `python tests/make_golden.py`. Only when the format or the weights change on purpose.
 
 Each NAME.lic comes with NAME.json: the picture it was made from, the SHA-256 of its exact latents (float32, [M, h, w],
-tile after tile) unless it is stored, the PSNR of its decoded colours, and its metadata in hexadecimal digits. Alpha is
-the picture's.
+tile after tile) unless it is lossless, the PSNR of its decoded colours, and its metadata in hexadecimal digits. Alpha
+is the picture's.
 """
 
 import json
@@ -14,6 +14,7 @@ from PIL.ExifTags import Base
 import lcomp
 from helpers.coded import coded
 from helpers.golden import METADATA, colours_psnr, latents_sha256
+from helpers.lossless import coded_losslessly
 from helpers.paths import DATA, GOLDEN
 
 LONG = 16400
@@ -28,6 +29,11 @@ def write(name: str, original: str, image: Image.Image, quality: float, coder: s
 def store(name: str, original: str, image: Image.Image) -> None:
     """One golden file that is stored losslessly, and its description."""
     keep(name, original, image, lcomp.encode(image, lossless=True), {})
+
+
+def code(name: str, original: str, image: Image.Image) -> None:
+    """One golden file that is coded losslessly, and its description."""
+    keep(name, original, image, coded_losslessly(image).data, {"model": "lossless"})
 
 
 def keep(name: str, original: str, image: Image.Image, data: bytes, more: dict[str, str]) -> None:
@@ -85,6 +91,15 @@ def main() -> None:
     few.save(GOLDEN / "few.png")
     store("stored_alpha", "few.png", few)
     store("stored_long", "long.png", long)
+    with Image.open(DATA / "kodim05.png") as photo:
+        strip = photo.resize((1040, 20), box=(0, 200, 768, 214))
+    strip.putalpha(Image.linear_gradient("L").resize(strip.size))
+    strip.info = {"exif": exif.tobytes()}
+    strip.save(GOLDEN / "strip.png")
+    code("lossless_tiles", "strip.png", strip)
+    fitted = Image.open(DATA / "kodim23.png").convert("L").crop((300, 100, 484, 280))
+    fitted.save(GOLDEN / "fitted.png")
+    code("lossless_grey", "fitted.png", fitted)
     colour.crop((0, 0, 1, 1)).save(GOLDEN / "dot.png")
     write("dot", "dot.png", colour.crop((0, 0, 1, 1)), 5.0, "constriction")
 

@@ -20,6 +20,7 @@ FLOORS = [
     {"networks"},
     {"zoo"},
     {"model"},
+    {"lossless"},
     {"decoding"},
     {"encoding"},
     {"about", "api", ""},  # the last is lcomp/__init__.py

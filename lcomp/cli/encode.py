@@ -37,6 +37,7 @@ from lcomp.options import (
     DEFAULT_MODEL,
     DEFAULT_QUALITY,
     LEAST_QUALITY,
+    LOSSLESS,
     MAX_PIXELS,
     MOST_EFFORT,
     MOST_QUALITY,
@@ -79,9 +80,10 @@ class EncodeWork:
         searched = f", -q {file.header.quality / QUALITY_STEPS:g}" if self.options.has_target else ""
         if file.header.half:
             searched = ", coded at half the size"
-        if file.header.stored:
-            searched = ", stored losslessly"
-        details = f" [{codec.model.name}, {codec.device}]" if self.verbose else ""
+        if file.header.lossless:
+            searched = ", lossless"
+        model = LOSSLESS if file.header.lossless else codec.model.name
+        details = f" [{model}, {codec.device}]" if self.verbose else ""
         return (
             f"{destination}: {len(file)} bytes, {8 * len(file) / pixels:.3f} bpp, "
             f"{raw / len(file):.1f}:1, {time.perf_counter() - started:.2f} s{searched}{grown}{details}"
@@ -172,6 +174,7 @@ def encode(
     By default img.png becomes img.lic beside it. With - the picture is read from stdin and the file written to stdout.
     """
     set_up_messages(verbose, quiet)
+    lossless = lossless or model == LOSSLESS
     if sum(value is not None for value in (quality, size, bpp, psnr, ssimulacra2)) > 1:
         raise typer.BadParameter("-q, --size, --bpp, --psnr and --ssimulacra2 exclude each other")
     if lossless and any(value is not None for value in (quality, size, bpp, psnr, ssimulacra2)):

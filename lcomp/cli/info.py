@@ -67,14 +67,18 @@ def read_facts(name: str) -> Facts:
         height=header.height,
         mode=header.mode.name + ("A" if file.alpha is not None else ""),
         bpp=round(8 * len(data) / (header.width * header.height), 4),
-        quality=None if header.stored else header.quality / QUALITY_STEPS,
+        quality=None if header.lossless else header.quality / QUALITY_STEPS,
         model="none" if header.stored else model.name if model else "unknown",
         model_number=header.model,
         fingerprint=f"{header.fingerprint:08x}",
         decoder="none" if header.stored else model.decoder_name if model else "unknown",
         inventive=model is not None and model.inventive,
         decodable=header.stored or (model is not None and model.fingerprint == header.fingerprint),
-        coder=file.coder.name.lower() if file.coder else f"lossless ({stored_format(file.stored or b'')})",
+        coder=f"lossless ({stored_format(file.stored)})"
+        if file.stored
+        else file.coder.name.lower()
+        if file.coder
+        else "",
         coded_width=file.grid.width,
         coded_height=file.grid.height,
         tiles=len(file.tiles),

@@ -8,9 +8,9 @@ import numpy as np
 from lcomp.decoding.area import decode_area
 from lcomp.encoding import distortion
 from lcomp.encoding.half_size import better, halve
-from lcomp.encoding.rate_target import meet, size_limit
+from lcomp.encoding.lossless import may_take, stored_file
+from lcomp.encoding.rate_target import USUAL, floor_of, meet, size_limit
 from lcomp.encoding.ssimulacra2 import SMALLEST_SIDE, ssimulacra2
-from lcomp.encoding.stored import may_take, stored_file
 from lcomp.encoding.streams import encode_tiles
 from lcomp.encoding.symbol_search import LEVELS
 from lcomp.errors import LcompError
@@ -19,7 +19,7 @@ from lcomp.format.tiles import Rectangle
 from lcomp.model.cache import load_decoder
 from lcomp.model.loaded import LoadedModel
 from lcomp.options import DEFAULT_EFFORT, EncodeOptions
-from lcomp.pictures.hidden import over_grey
+from lcomp.pictures.hidden import over_grey, repeating_visible, without_hidden
 from lcomp.pictures.reading import Picture
 from lcomp.pictures.stored import write_stored
 from lcomp.pictures.writing import to_image
@@ -59,7 +59,8 @@ class PictureEncoder:
         progress: Progress | None,
     ) -> None:
         """`loaded` codes for `model`; `progress` is told how many pixels of how many are done."""
-        self.picture, self.model, self.loaded, self.coder, self.options = picture, model, loaded, coder, options
+        self.source, self.model, self.loaded, self.coder, self.options = picture, model, loaded, coder, options
+        self.picture = picture if options.keep_hidden else without_hidden(picture)
         self.effort = options.effort
         self.height, self.width = picture.pixels.shape[:2]
         self.visible = None if options.keep_hidden else picture.alpha
@@ -150,6 +151,12 @@ class PictureEncoder:
         best = partial(self.best, effort=self.effort)
         floored = self.psnr if self.options.psnr is not None else self.ssimulacra2
         measure = floored if limit is None else self.nearness
+        if floor := floor_of(self.options):
+            # one attempt tells halftones and drawings, on which a search would be long and in vain
+            least = best(USUAL)
+            stored = self.stored_within(len(least))
+            if stored and floored(least) < floor.goal:
+                return stored
         found = meet(self.options, best, measure, self.width * self.height, self.fixed, guess)
         if found is None:
             return self.stored
@@ -157,15 +164,20 @@ class PictureEncoder:
 
     def stored_within(self, limit: int) -> LicFile | None:
         """The file that stores the picture losslessly, where it takes no more than `limit` bytes."""
-        if not may_take(self.picture, limit - self.fixed):
+        if not any(may_take(picture, limit - self.fixed) for picture in self.storable):
             return None
         stored = self.stored
         return stored if len(stored) <= limit else None
 
     @cached_property
+    def storable(self) -> list[Picture]:
+        """What may be stored losslessly: with other hidden colours, and with its own, should those be simpler."""
+        return [self.source] if self.picture is self.source else [repeating_visible(self.source), self.source]
+
+    @cached_property
     def stored(self) -> LicFile:
-        """The file that stores the picture losslessly."""
-        return stored_file(self.picture, self.alpha, self.options.strip)
+        """The smallest file that stores the picture losslessly."""
+        return min((stored_file(picture, self.alpha, self.options.strip) for picture in self.storable), key=len)
 
     def wanted(self) -> LicFile:
         """The file that the options ask for, lossless where that is smaller; raises LcompError for a target not met."""

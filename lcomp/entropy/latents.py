@@ -43,46 +43,45 @@ def coder_tables(tables: tuple[Table, ...]) -> list[NDArray[np.int64]]:
 
 def runs(counts: Counts) -> Iterator[TableRun]:
     """Places of the symbols of each table in ascending order; scale 0 is not coded and left out."""
-    ends = np.cumsum(counts)
-    for table in np.flatnonzero(counts[1:]) + 1:
-        yield TableRun(int(table), slice(int(ends[table - 1]), int(ends[table])))
+    ends = np.cumsum(counts).tolist()
+    for table in (np.flatnonzero(counts[1:]) + 1).tolist():
+        yield TableRun(table, slice(ends[table - 1], ends[table]))
+
+
+def radii_of(tables: tuple[Table, ...], counts: Counts) -> NDArray[np.int32]:
+    """The radius of each symbol's table, in coding order."""
+    return np.repeat(np.array([table.radius for table in tables[: len(counts)]], np.int32), counts)
 
 
 def encode_symbols(encoder: StreamEncoder, tables: tuple[Table, ...], group: SymbolGroup) -> None:
     """Append a group; symbols of scale 0 must be zero."""
-    escaped = []
-    for table, places in runs(group.counts):
-        radius = tables[table].radius
-        values = group.symbols[places].astype(np.int32)
-        bins = values + radius
-        outside = np.abs(values) > radius
-        if outside.any():
-            escaped.append(values[outside])
-            bins[outside] = 2 * radius + 1
-        encoder.put(table, bins)
+    radii = radii_of(tables, group.counts)
+    bins = group.symbols + radii
+    outside = (bins < 0) | (bins > 2 * radii)
+    escaped = outside.any()
     if escaped:
-        raw = np.concatenate(escaped).astype("<i2").view(np.uint8)
+        bins[outside] = 2 * radii[outside] + 1
+    for table, places in runs(group.counts):
+        encoder.put(table, bins[places])
+    if escaped:
+        raw = group.symbols[outside].astype("<i2").view(np.uint8)
         encoder.put(len(tables), raw.astype(np.int32))
 
 
 def decode_symbols(decoder: StreamDecoder, tables: tuple[Table, ...], counts: Counts) -> Symbols:
     """Inverse of `encode_symbols`: symbols [n] of a group in coding order; raises FormatError beyond MAX_SYMBOL."""
-    symbols = np.zeros(counts.sum(), np.int16)
-    escaped = []
+    radii = radii_of(tables, counts)
+    bins = radii.copy()
     for table, places in runs(counts):
-        radius = tables[table].radius
-        bins = decoder.get(table, places.stop - places.start)
-        symbols[places] = bins - radius
-        outside = bins > 2 * radius
-        if outside.any():
-            escaped.append(places.start + np.flatnonzero(outside))
-    if escaped:
-        everywhere = np.concatenate(escaped)
-        raw = decoder.get(len(tables), 2 * len(everywhere))
+        bins[places] = decoder.get(table, places.stop - places.start)
+    symbols = (bins - radii).astype(np.int16)
+    escaped = np.flatnonzero(bins > 2 * radii)
+    if len(escaped):
+        raw = decoder.get(len(tables), 2 * len(escaped))
         values = raw.astype(np.uint8).view("<i2")
         if values.min() < -MAX_SYMBOL:  # -32768 has no magnitude in 16 bits
             raise FormatError("impossible symbol")
-        symbols[everywhere] = values
+        symbols[escaped] = values
     return symbols
 
 

@@ -80,12 +80,12 @@ def pack_tables(tables: tuple[Table, ...]) -> NDArray[np.uint16]:
     return np.concatenate([table.frequencies for table in tables]).astype(np.uint16)
 
 
-def unpack_tables(packed: NDArray[np.uint16]) -> tuple[Table, ...]:
-    """Inverse of `pack_tables`; raises ValueError for anything that is not a row of valid tables."""
+def unpack_tables(packed: NDArray[np.uint16], count: int = TABLES) -> tuple[Table, ...]:
+    """Inverse of `pack_tables`; raises ValueError for anything that is not a row of so many valid tables."""
     frequencies = packed.astype(np.int64)
     ends = np.cumsum(frequencies)
-    positions = np.searchsorted(ends, np.arange(1, TABLES + 1) << PRECISION) + 1
-    if positions[-1] != len(packed) or ends[-1] != TABLES << PRECISION or frequencies.min() < 1:
+    positions = np.searchsorted(ends, np.arange(1, count + 1) << PRECISION) + 1
+    if positions[-1] != len(packed) or ends[-1] != count << PRECISION or frequencies.min() < 1:
         raise ValueError("damaged frequency tables")
     tables = []
     for start, stop in zip([0, *positions[:-1]], positions, strict=True):

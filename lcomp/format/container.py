@@ -75,7 +75,12 @@ class Header:
     model: int  # stable number of the model
     fingerprint: int  # CRC-32 of the tensors that decide the bitstream
     half: bool = False  # whether it was coded at half size; the decoder enlarges it by two
-    stored: bool = False  # whether it is a WebP or PNG without tiles; quality, model and fingerprint are 0
+    lossless: bool = False  # whether every sample is as it was; the quality is 0
+
+    @property
+    def stored(self) -> bool:
+        """Whether the picture is a WebP or PNG without tiles; model and fingerprint are 0."""
+        return self.lossless and not self.model
 
     @property
     def grid(self) -> Grid:
@@ -156,7 +161,7 @@ def write(file: LicFile) -> bytes:
         + bytes([VERSION_MAJOR << 4 | VERSION_MINOR])
         + write_varint(header.width)
         + write_varint(header.height)
-        + struct.pack("<H", header.stored << 15 | header.half << 14 | header.mode.value << 13 | header.quality)
+        + struct.pack("<H", header.lossless << 15 | header.half << 14 | header.mode.value << 13 | header.quality)
         + write_varint(header.model)
         + struct.pack("<I", header.fingerprint)
     )
@@ -198,16 +203,14 @@ def read_header(reader: Reader, max_pixels: int | None = None) -> Header:
     kind, quality = mode_and_quality >> 13, mode_and_quality & 0x1FFF
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise FormatError(f"impossible picture size {width}x{height}")
-    stored, half = bool(kind & 4), bool(kind & 2)
-    if stored and half:
-        raise UnsupportedError(f"unknown kind of picture {kind}: a newer lcomp is needed")
-    if stored and (quality or model or fingerprint):
-        raise UnsupportedError("unknown kind of stored picture: a newer lcomp is needed")
+    lossless, half = bool(kind & 4), bool(kind & 2)
+    if lossless and (half or quality or (fingerprint and not model)):
+        raise UnsupportedError(f"unknown kind of lossless picture {kind}: a newer lcomp is needed")
     if quality > 8 * QUALITY_STEPS:
         raise FormatError(f"impossible quality {quality / QUALITY_STEPS}")
     if max_pixels is not None:
         check_pixels(width, height, max_pixels)
-    return Header(width, height, Mode(kind & 1), quality, model, fingerprint, half, stored)
+    return Header(width, height, Mode(kind & 1), quality, model, fingerprint, half, lossless)
 
 
 def counts(section: Section) -> bool:
@@ -261,6 +264,8 @@ def build(header: Header, sections: list[Section | None]) -> LicFile:
         raise FormatError("tiles of several entropy coders")
     if not coders and not header.stored:
         raise FormatError("no tile is left")
+    if header.lossless and Coder.TORCHAC in coders:
+        raise FormatError("tiles of a lossless picture that were coded by torchac")
     return LicFile(
         header,
         coders.pop() if coders else None,

@@ -8,6 +8,8 @@ from PIL import Image
 
 from lcomp.errors import UnsupportedError
 
+LARGEST = float(np.finfo(np.float32).max)
+
 FULL = 65535
 """The largest value of 16-bit samples."""
 
@@ -89,11 +91,14 @@ def reduce_depth(image: Image.Image, kind: str | None, samples: Samples) -> tupl
         ranges = [1.0, 255.0, 65535.0] if image.mode == "F" else [255.0, 65535.0]
     tops = [top for top in ranges if low >= 0 and high <= top]
     bottom, top = (0.0, tops[0]) if tops else (low, high)
+    note = DEEP if top == FULL else f"{image.mode} pixels reduced to 8 bits, from {bottom:g} .. {top:g}"
+    if top - bottom > LARGEST:
+        values /= 2
+        bottom, top = bottom / 2, top / 2
     values -= bottom
     values *= 255 / max(top - bottom, 1e-30)
     values += 0.5
     grey = values.astype(np.uint8)
     if sixteen and samples.negative:
         grey = 255 - grey
-    note = DEEP if top == FULL else f"{image.mode} pixels reduced to 8 bits, from {bottom:g} .. {top:g}"
     return grey, note

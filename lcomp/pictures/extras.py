@@ -14,7 +14,7 @@ REMEMBERED = "_lcomp_extras"
 """Attribute of an image in which its `Extras` are cached: once it is decoded its file may be closed."""
 
 READ = ("PNG", "JPEG", "MPO", "AVIF", "HEIF", "JPEG2000")
-"""Formats whose bytes are looked at."""
+"""Formats whose bytes are looked at: the others hold nothing of the kind."""
 
 PNG_SIGNATURE = 8
 
@@ -66,8 +66,10 @@ def bytes_of(image: Image.Image) -> bytes:
 
 def extras_of(image: Image.Image) -> Extras:
     """The `Extras` of a picture, cached on the image."""
+    if image.format not in READ:
+        return Extras(was_read=True)
     if not isinstance(getattr(image, REMEMBERED, None), Extras):
-        setattr(image, REMEMBERED, read_extras(bytes_of(image), image.format) if image.format in READ else Extras())
+        setattr(image, REMEMBERED, read_extras(bytes_of(image), image.format))
     found: Extras = getattr(image, REMEMBERED)
     return found
 

@@ -4,9 +4,10 @@ from typing import BinaryIO, cast
 
 from PIL import Image
 
-from lcomp.errors import LcompError
+from lcomp.errors import FrameError, LcompError
 from lcomp.options import check_pixels
-from lcomp.pictures.partial import has_pages
+from lcomp.pictures.directories import NEW_KIND, REDUCED
+from lcomp.pictures.partial import PREVIEW, has_pages
 
 
 def seek(image: Image.Image, frame: int, max_pixels: int) -> None:
@@ -36,4 +37,9 @@ def open_file(image: Image.Image, *kinds: str) -> BinaryIO | None:
 def is_animated(image: Image.Image) -> bool:
     """Whether a file holds several pictures, previews and masks not counted; raises FrameError for a preview."""
     file = open_file(image, "TIFF")
-    return getattr(image, "is_animated", False) if file is None else has_pages(file)
+    if file is not None:
+        return has_pages(file)
+    kind = getattr(image, "tag_v2", {}).get(NEW_KIND)  # all that is left of a TIFF whose file is closed
+    if isinstance(kind, int) and kind & REDUCED:
+        raise FrameError(PREVIEW)
+    return getattr(image, "is_animated", False)

@@ -11,6 +11,9 @@ from lcomp.types import Pixels, Plane
 GREY = 128
 """Background that transparent pictures are compared over, and the colour of those of which nothing is visible."""
 
+BLOCK = 2**18
+"""Pixels to work on at a time, which bounds the memory."""
+
 BILINEAR = Image.Resampling.BILINEAR
 
 
@@ -42,6 +45,24 @@ def fill_hidden(pixels: Pixels, alpha: Plane) -> Pixels:
         filled = filled.resize(level.size, BILINEAR, box=(0, 0, width / 2, height / 2))
         filled.paste(level.convert("RGB"), mask=level.getchannel("A"))
     return np.asarray(filled)
+
+
+def repeating_visible(picture: Picture) -> Picture:
+    """The picture with the last visible colour repeated under transparent pixels, row by row.
+
+    No colour is new, which suits lossless coding: smooth filling costs it the palette.
+    """
+    if picture.alpha is None or picture.alpha.all() or not picture.alpha.any():
+        return without_hidden(picture)
+    visible = picture.alpha.ravel() > 0
+    filled = picture.pixels.reshape(-1, 3).copy()
+    colour = filled[visible.argmax()].copy()
+    for start in range(0, visible.size, BLOCK):
+        block, shown = filled[start : start + BLOCK], visible[start : start + BLOCK]
+        last = np.maximum.accumulate(np.where(shown, np.arange(len(block)), -1))
+        block[:] = np.where(last[:, None] < 0, colour, block[last])
+        colour = block[-1]
+    return replace(picture, pixels=filled.reshape(picture.pixels.shape))
 
 
 def binary(alpha: Image.Image) -> Image.Image:

@@ -24,6 +24,9 @@ WHITE_POINT, CHROMATICITIES, TIFF_X = 318, 319, 282
 UNITLESS = {"HEIF": "pixel_aspect_ratio", "TIFF": "resolution"}
 """Where Pillow puts the shape of pixels without their size, but for JPEG and PNG."""
 
+HALF_A_DOT_PER_METRE = 0.0127
+"""In dots per inch."""
+
 NARROW = "video's narrow range read as full range"
 
 
@@ -97,6 +100,11 @@ def colours_of(described: Described, mode: Mode) -> ProfileFound:
     return ProfileFound(found.profile, (*notes, *found.notes))
 
 
+def rounded(dpi: float) -> float:
+    """Whole dots per inch where a format that counts dots per metre cannot say them exactly."""
+    return float(round(dpi)) if abs(dpi - round(dpi)) <= HALF_A_DOT_PER_METRE else dpi
+
+
 def resolution_in(described: Described) -> Resolution | None:
     """The resolution of a picture before it was turned, if it says anything: that of the format, else that of EXIF."""
     source, told = described.source, described.source.info.get("dpi")
@@ -106,7 +114,7 @@ def resolution_in(described: Described) -> Resolution | None:
         told = None
     if isinstance(told, tuple) and len(told) == 2:
         try:
-            resolution = Resolution(float(told[0]), float(told[1]))
+            resolution = Resolution(*(rounded(float(value)) for value in told))
         except (TypeError, ValueError, ArithmeticError):
             return resolution_of(described.exif)
         if resolution.is_telling:

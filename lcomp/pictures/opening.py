@@ -70,11 +70,13 @@ def identify(data: bytes) -> Image.Image | None:
         for kind in [kind for kind in Image.ID if kind not in tried]:
             tried.add(kind)
             factory, accepts = Image.OPEN[kind]
-            if kind in UNDECODED or not (accepts is None or accepts(data[:16]) is True):
+            if kind in UNDECODED:
                 continue
-            if kind in PROGRAMS:
-                raise UnsupportedError(f"{kind} files are drawn by other programs, which nothing here would bound")
             with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):
+                if not (accepts is None or accepts(data[:16]) is True):
+                    continue
+                if kind in PROGRAMS:
+                    raise UnsupportedError(f"{kind} files are drawn by other programs, which nothing here would bound")
                 return factory(io.BytesIO(data), "")
     return None
 

@@ -22,11 +22,10 @@ from lcomp.pictures.extras import extras_of
 from lcomp.pictures.frames import is_animated, open_file, seek
 from lcomp.pictures.kept import Described, keep
 from lcomp.pictures.opening import bomb_errors, make_room, open_with_pillow
+from lcomp.pictures.orientation import Upright, as_bytes, icc_of, turned_upright
 from lcomp.pictures.partial import refuse_partial
 from lcomp.pictures.pixels import convert
 from lcomp.pictures.png import mended
-from lcomp.pictures.tags import upright
-from lcomp.pictures.xmp import XMP_TURN, upright_xmp
 from lcomp.types import Pixels, Plane
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm"})
@@ -59,15 +58,6 @@ def pictures_below(folder: Path) -> list[Path]:
     return [path for path in found.files if path.is_file()]
 
 
-class Upright(NamedTuple):
-    """A decoded picture turned upright, and its metadata without the orientation."""
-
-    image: Image.Image
-    exif: bytes | None
-    xmp: bytes | None
-    orientation: int  # that it had
-
-
 class Loaded(NamedTuple):
     """A decoded and upright picture."""
 
@@ -89,19 +79,6 @@ COMMENT = re.compile(rb"#[^\r\n]*")
 JPEG = b"\xff\xd8"
 EXIF_SEGMENTS = 1024
 """Limit on the EXIF segments of a JPEG: Pillow takes time quadratic in their number."""
-
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""How to turn a picture upright, by EXIF orientation (1 is upright)."""
-
-XMP_SEGMENT = b"http://ns.adobe.com/xap/1.0/\0"
 
 TILE_WIDTH, TILE_LENGTH = 322, 323
 LARGE_TILE = 2**22
@@ -157,15 +134,6 @@ def open_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     return image
 
 
-def as_bytes(payload: object) -> bytes | None:
-    """Metadata from an image's `info` as bytes, whatever type it has there; None for nothing or another type."""
-    if isinstance(payload, Image.Exif):
-        return payload.tobytes()
-    if isinstance(payload, str):
-        payload = payload.encode(errors="replace")
-    return payload or None if isinstance(payload, bytes) else None
-
-
 def pick_frame(image: Image.Image, frame: int | None, max_pixels: int) -> list[str]:
     """Seek to a frame, counted from 0; returns notes on what is left out.
 
@@ -192,48 +160,10 @@ def check_tiles(image: Image.Image, max_pixels: int) -> None:
             check_pixels(width, length, max(max_pixels, LARGE_TILE))
 
 
-def exif_of(image: Image.Image) -> bytes | None:
-    """The EXIF of a picture as bytes, from wherever its format stores it."""
-    if image.format == "TIFF":
-        return exif.of_tiff(image)
-    return as_bytes(image.info.get("exif")) or exif.of_raw_profile(image.info, "exif")
-
-
-def xmp_of(image: Image.Image) -> bytes | None:
-    """The XMP of a picture or of its frame."""
-    segments = getattr(image, "applist", []) if image.format == "MPO" else []
-    if image.format == "MPO" and image.tell() and not any(part.startswith(XMP_SEGMENT) for _, part in segments):
-        return None  # Pillow leaves that of the first picture
-    return as_bytes(image.info.get("xmp")) or exif.of_raw_profile(image.info, "xmp")
-
-
-def icc_of(image: Image.Image) -> bytes | None:
-    """The ICC profile of a picture."""
-    info = image.info
-    return as_bytes(info.get("icc_profile")) or exif.of_raw_profile(info, "icc") or exif.of_raw_profile(info, "icm")
-
-
-def orientation_of(image: Image.Image, known: bytes | None, xmp: bytes | None) -> int | None:
-    """The orientation in EXIF, else in XMP, even where ImageMagick stored them; None without one."""
-    orientation: int | None = image.getexif().get(exif.ORIENTATION)
-    if orientation is None and known and "exif" not in image.info:
-        tags = Image.Exif()
-        tags.load(known)
-        orientation = tags.get(exif.ORIENTATION)
-    if orientation is None and xmp and "xmp" not in image.info and (found := XMP_TURN.search(xmp)):
-        orientation = int(found[1])
-    return orientation
-
-
-def turned_upright(image: Image.Image) -> Upright:
-    """Apply the orientation of EXIF or XMP; without one the image itself is returned, not a copy."""
-    known, xmp = exif_of(image), xmp_of(image)
-    orientation = orientation_of(image, known, xmp)
-    if xmp and orientation is not None:
-        xmp = upright_xmp(xmp)
-    if orientation not in TURNS:
-        return Upright(image, known, xmp, 1)
-    return Upright(image.transpose(TURNS[orientation]), known and upright(known), xmp, orientation)
+def texts_like_metadata(image: Image.Image) -> list[str]:
+    """Keys of an image's `info` that hold a text of a PNG, although they are those of something else."""
+    names = ("transparency", "exif", "xmp", "icc_profile") if image.format == "PNG" else ("transparency",)
+    return [name for name in names if isinstance(image.info.get(name), str)]
 
 
 def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
@@ -253,15 +183,16 @@ def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
         image.load()
     check_pixels(image.width, image.height, max_pixels)  # some formats reveal their size only now
     source, notes = image, []
-    if isinstance(image.info.get("transparency"), str):  # a PNG text of that name
+    if texts := texts_like_metadata(image):
         image = image.copy()
-        del image.info["transparency"]
+        for name in texts:
+            del image.info[name]
     try:
         turned = turned_upright(image)
     except UNREADABLE:
         turned = Upright(image, as_bytes(image.info.get("exif")), as_bytes(image.info.get("xmp")), 1)
         notes.append("unreadable EXIF kept as it is")
-    described = Described(source, extras, turned.orientation, icc_of(source), turned.exif, turned.xmp)
+    described = Described(source, extras, turned.orientation, icc_of(image), turned.exif, turned.xmp)
     if not described.has_only_a_gain_map:
         notes += views
     return Loaded(turned, described, samples, notes)

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from lcomp.errors import ModelError
 from lcomp.networks.roles import Role
-from lcomp.zoo.registry import ModelInfo, read_model
+from lcomp.zoo.registry import LosslessInfo, ModelInfo, is_lossless, read_lossless, read_model
 
-Part = TypeVar("Part", "Stage", "Shares", "CodedCrops", "Adversarial", "Recipe")
+Part = TypeVar("Part", "Stage", "Shares", "CodedCrops", "Adversarial", "Recipe", "LosslessSamples")
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,18 @@ class CodedCrops:
 
 
 @dataclass(frozen=True)
+class LosslessSamples:
+    """What the lossless family is trained on (`[training.samples]`): stages say how many of them are in a batch."""
+
+    pictures: int  # of the training pictures
+    share: float  # of the samples of each
+
+    def __post_init__(self) -> None:
+        if self.pictures < 1 or not 0 < self.share <= 1:
+            raise ValueError("samples are of 1 picture or more, and a share of them")
+
+
+@dataclass(frozen=True)
 class Adversarial:
     """How texture is learned against a discriminator, and how much of it is shown (`[training.adversarial]`)."""
 
@@ -121,6 +133,7 @@ class Recipe:
     shares: Shares = Shares(context=0.0, decoder=0.0, wild=20.0)  # of a backbone
     crops: CodedCrops | None = None  # of a decoder
     adversarial: Adversarial | None = None  # of a decoder that invents detail
+    samples: LosslessSamples | None = None  # of a lossless model
 
     def __post_init__(self) -> None:
         if not self.minutes > 0 or not self.stages or self.stages[0].start != 0:
@@ -177,6 +190,8 @@ def read_recipe(path: Path) -> Recipe:
             parts["shares"] = built(Shares, table["shares"])
         if "crops" in table:
             parts["crops"] = built(CodedCrops, table["crops"])
+        if "samples" in table:
+            parts["samples"] = built(LosslessSamples, table["samples"])
         if "adversarial" in table:
             parts["adversarial"] = built(Adversarial, table["adversarial"])
         return built(Recipe, table | parts)
@@ -192,13 +207,13 @@ def read_recipe(path: Path) -> Recipe:
 class Task:
     """A model to train, and those that are trained jointly with it where it is a backbone."""
 
-    info: ModelInfo
+    info: ModelInfo | LosslessInfo
     recipe: Recipe
     beside: ModelInfo | None = None  # has the context model
     viewer: ModelInfo | None = None  # has the decoder
 
     @property
-    def models(self) -> tuple[ModelInfo, ...]:
+    def models(self) -> tuple[ModelInfo | LosslessInfo, ...]:
         """All that are trained."""
         return tuple(model for model in (self.info, self.beside, self.viewer) if model)
 
@@ -208,7 +223,10 @@ def read_task(path: Path) -> Task:
 
     Raises ModelError too where another than a backbone names models to train beside it.
     """
-    info, recipe = read_model(path), read_recipe(path)
+    recipe = read_recipe(path)
+    if is_lossless(path):
+        return Task(read_lossless(path), recipe)
+    info = read_model(path)
     beside, viewer = (
         read_model(path.with_name(f"{name}.toml")) if name else None for name in (recipe.context, recipe.decoder)
     )

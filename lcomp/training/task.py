@@ -12,15 +12,16 @@ from lcomp.errors import LcompError
 from lcomp.model.devices import choose_device, memory_errors
 from lcomp.training.backbone import BackboneRun, trained_family
 from lcomp.training.decoder import DecoderRun
-from lcomp.training.export import export, export_context, export_decoder, replace_files
+from lcomp.training.export import export, export_context, export_decoder, export_lossless, replace_files
 from lcomp.training.gan import GanRun
+from lcomp.training.lossless import LosslessRun
 from lcomp.training.recipe import Task
-from lcomp.training.restore import installed_family, installed_texture
+from lcomp.training.restore import installed_family, installed_networks, installed_texture
 from lcomp.training.run import Setting
 from lcomp.training.tables import export_fitted
-from lcomp.zoo.registry import ModelInfo, read_model
+from lcomp.zoo.registry import LosslessInfo, ModelInfo, read_model
 
-Trainer = BackboneRun | DecoderRun | GanRun
+Trainer = BackboneRun | DecoderRun | GanRun | LosslessRun
 
 
 def setting_of(task: Task, data: Path, folder: Path, device: str, compiled: bool) -> Setting:
@@ -36,6 +37,8 @@ def make_trainer(task: Task, setting: Setting, start: Path | None) -> Trainer:
     trained on its own.
     """
     info = task.info
+    if isinstance(info, LosslessInfo):
+        return LosslessRun(info, setting, installed_networks(start, info.hidden) if start else None)
     if info.inventive:
         return GanRun(info, setting, installed_texture(start) if start else None)
     small = None
@@ -55,7 +58,7 @@ def make_trainer(task: Task, setting: Setting, start: Path | None) -> Trainer:
 
 
 @contextmanager
-def all_or_nothing(models: tuple[ModelInfo, ...]) -> Iterator[Path]:
+def all_or_nothing(models: tuple[ModelInfo | LosslessInfo, ...]) -> Iterator[Path]:
     """A folder with copies of the TOMLs of models and of what they add to, their weights in `weights/` beside it.
 
     What was changed there replaces the originals at the end, if nothing was raised: models whose weights do not go
@@ -90,8 +93,13 @@ def export_trained(task: Task, trainer: Trainer, status: Callable[[str], None]) 
         "minutes": f"{trainer.minutes:.1f}",
         "validation_cost": f"{trainer.validate():.4f}",
     }
+    info = task.info
 
     with all_or_nothing(task.models) as stage:
+        if isinstance(trainer, LosslessRun) or isinstance(info, LosslessInfo):
+            assert isinstance(trainer, LosslessRun)
+            export_lossless(trainer.average, trainer.gathered, stage / info.source.name, training)
+            return [info.weights_path]
 
         def described(model: ModelInfo) -> ModelInfo:
             return read_model(stage / model.source.name)
@@ -100,15 +108,15 @@ def export_trained(task: Task, trainer: Trainer, status: Callable[[str], None]) 
             status(f"fitting the frequency tables of {model.name}")
             export_fitted(write, stage / model.source.name, trainer.pool, task.recipe, trainer.device)
 
-        added_to = [[model.sha256 for model in info.lineage[1:]] for info in (task.info, described(task.info))]
+        added_to = [[model.sha256 for model in each.lineage[1:]] for each in (info, described(info))]
         if added_to[0] != added_to[1]:
-            raise LcompError(f"the models that '{task.info.name}' adds to were changed during its training")
+            raise LcompError(f"the models that '{info.name}' adds to were changed during its training")
         if isinstance(trainer, DecoderRun | GanRun):
             network = trainer.shown() if isinstance(trainer, GanRun) else trainer.average
-            export_decoder(network.g_s, described(task.info), training)
+            export_decoder(network.g_s, described(info), training)
         else:
             family = trainer.average
-            fit(functools.partial(export, family.backbone, described(task.info), training), task.info)
+            fit(functools.partial(export, family.backbone, described(info), training), info)
             # read only now, because the export has just changed the backbone's digest
             if task.beside and family.context:
                 written = functools.partial(export_context, family.context, described(task.beside), training)

@@ -26,7 +26,7 @@ from lcomp.networks.transforms import Analysis, Synthesis
 from lcomp.zoo.context_tensors import exact_context
 from lcomp.zoo.hyperprior_tensors import exact_hyper_context, exact_path
 from lcomp.zoo.layers import EXACT
-from lcomp.zoo.registry import ModelInfo
+from lcomp.zoo.registry import Description, ModelInfo
 
 
 class Networks(nn.Module):
@@ -60,7 +60,7 @@ def fingerprint(tensors: dict[str, Tensor]) -> int:
     return crc
 
 
-def read_own_tensors(model: ModelInfo) -> dict[str, Tensor]:
+def read_own_tensors(model: Description) -> dict[str, Tensor]:
     """The tensors of a model's weights file; raises ModelError where it is missing, another one or malformed."""
     path = model.weights_path
     try:

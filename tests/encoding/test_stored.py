@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 import lcomp
 from helpers.coded import coded
@@ -15,8 +15,8 @@ from helpers.command import one_line
 from helpers.paths import DATA
 from helpers.pictures import alpha_ramp, noise_image, ramp, reopened
 from helpers.profiles import SRGB
-from lcomp.encoding import stored
-from lcomp.encoding.stored import may_take
+from lcomp.encoding import lossless, picture
+from lcomp.encoding.lossless import may_take
 from lcomp.errors import ChecksumError, FormatError, LcompError, UnsupportedError
 from lcomp.format import container
 from lcomp.options import DecodeOptions, EncodeOptions
@@ -63,13 +63,15 @@ def test_halftones_and_drawings_are_stored_where_that_is_smaller(halftone: Image
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_photographs_are_not_even_tried(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stored, "write_stored", None)
+    monkeypatch.setattr(lossless, "write_stored", None)
     for name in ("kodim05", "kodim23"):
         with Image.open(DATA / f"{name}.png") as photo:
             image = photo.convert(mode).crop((0, 0, 256, 192))
             assert not may_take(to_picture(photo.convert(mode)), 90_000)
         lcomp.encode(image, 6, "hyperprior")
         lcomp.encode(image, model="hyperprior", size=10_000)
+        blurred = photo.convert(mode).resize((1536, 1024)).filter(ImageFilter.GaussianBlur(8))
+        assert not may_take(to_picture(blurred), 8_000)
 
 
 @pytest.mark.parametrize("size", [(1, 300_000), (300_000, 1), (40_000, 8), (17_000, 40)])
@@ -152,6 +154,25 @@ def test_hidden_colours_of_a_stored_picture_are_filled_in_unless_it_is_to_be_los
         assert lcomp.decode(data).tobytes() == image.tobytes()
 
 
+def test_no_file_is_larger_than_the_lossless_one(halftone: Image.Image) -> None:
+    plain, veil = halftone.convert("RGB").crop((0, 0, 256, 192)), Image.linear_gradient("L").resize((256, 192))
+    flat, disc = Image.new("RGB", (256, 192), (250, 240, 230)), Image.radial_gradient("L").resize((256, 192))
+    for image, alpha in ((plain, veil), (flat, veil), (flat, disc.point(lambda far: max(0, 150 - far)))):
+        image.putalpha(alpha)
+        for options in (EncodeOptions(1.0), EncodeOptions(8.0), EncodeOptions(psnr=90.0)):
+            file = lcomp.Codec("hyperprior").encode(image, options)
+            assert len(file) <= len(lcomp.encode(image, lossless=True))
+
+
+def test_no_search_precedes_a_stored_file_that_is_smaller_than_the_first_attempt(
+    halftone: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picture, "meet", None)
+    image = halftone.crop((0, 0, 256, 192))
+    for options in (EncodeOptions(psnr=17.2), EncodeOptions(ssimulacra2=50.0)):
+        assert lcomp.Codec("hyperprior").encode_file(image, options).header.stored
+
+
 def test_a_crop_of_a_stored_picture_and_options_that_mean_nothing_to_it(halftone: Image.Image) -> None:
     veiled = halftone.convert("RGB")
     veiled.putalpha(Image.linear_gradient("L").resize(veiled.size))
@@ -194,7 +215,7 @@ def test_the_command_line(tmp_path: Path, halftone: Image.Image) -> None:
     ramp("CMYK").save(tmp_path / "cmyk.jpg")
     result = run("encode", tmp_path / "a.png", "-m", "hyperprior")
     assert result.returncode == 0
-    assert ", stored losslessly" in one_line(result)
+    assert ", lossless" in one_line(result)
     assert "lossless (WebP)" in run("info", tmp_path / "a.lic").stdout.decode()
     assert b'"quality": null' in run("info", "--json", tmp_path / "a.lic").stdout
     chosen = run("decode", tmp_path / "a.lic", "--realism", "0.5", "--decoder", "gan", "-o", tmp_path / "b.png")

@@ -31,7 +31,7 @@ stored_headers = st.builds(
     quality=st.just(0),
     model=st.just(0),
     fingerprint=st.just(0),
-    stored=st.just(True),
+    lossless=st.just(True),
 )
 EMPTY = Encoded(b"", 0)
 payloads = st.none() | st.binary(min_size=1, max_size=50)
@@ -77,7 +77,7 @@ stored_files = st.builds(
     alpha=payloads,
     stored=st.binary(max_size=50),
 )
-STORED = LicFile(Header(768, 512, Mode.L, 0, 0, 0, stored=True), None, (), icc=b"profile", stored=bytes(range(40)))
+STORED = LicFile(Header(768, 512, Mode.L, 0, 0, 0, lossless=True), None, (), icc=b"profile", stored=bytes(range(40)))
 
 
 @given(stored_files)
@@ -179,7 +179,7 @@ def test_newer_major_versions_and_unknown_modes_are_unsupported() -> None:
         container.read(reseal(newer, 16))
     unknown = bytearray(data)
     unknown[10] |= 7 << 5
-    with pytest.raises(UnsupportedError, match="kind of picture"):
+    with pytest.raises(UnsupportedError, match="kind of lossless picture"):
         container.read(reseal(unknown, 16))
 
 
@@ -197,7 +197,17 @@ def test_a_stored_picture_is_one_section_without_model_quality_and_tiles() -> No
     ):
         with pytest.raises(error, match=text):
             container.read(bad)
-    for changes in ({"model": 1}, {"fingerprint": 1}, {"quality": 1}, {"half": True}):
+    coded = replace(STORED, header=replace(STORED.header, model=1, fingerprint=7))
+    with pytest.raises(FormatError, match="a stored picture where tiles should be"):
+        container.read(container.write(coded))
+    tile, torchac = (container.write_section(coder.value, bytes(8)) for coder in (Coder.CONSTRICTION, Coder.TORCHAC))
+    head = container.write(coded)[:-46]
+    assert container.read(head + tile).tiles == (EMPTY._replace(stream=bytes(4)),)
+    with pytest.raises(FormatError, match="coded by torchac"):
+        container.read(head + torchac)
+    with pytest.raises(TruncatedError, match="its latents are missing"):
+        container.read(head)
+    for changes in ({"fingerprint": 1}, {"quality": 1}, {"half": True}):
         with pytest.raises(UnsupportedError, match="a newer lcomp is needed"):
             container.read(container.write(replace(STORED, header=replace(STORED.header, **changes))))
 

@@ -7,7 +7,6 @@ from lcomp.encoding.picture import PictureEncoder
 from lcomp.format.container import LicFile
 from lcomp.model.cache import load_model
 from lcomp.options import EncodeOptions
-from lcomp.pictures.hidden import without_hidden
 from lcomp.pictures.reading import to_picture
 
 
@@ -20,5 +19,5 @@ def coded(
 ) -> LicFile:
     """The file of a picture on the CPU."""
     codec, options = lcomp.Codec(model, "cpu", coder), EncodeOptions(quality, effort)
-    picture, loaded = without_hidden(to_picture(image)), load_model(codec.model.coding, codec.device)
+    picture, loaded = to_picture(image), load_model(codec.model.coding, codec.device)
     return PictureEncoder(picture, codec.model, loaded, codec.coder, options, None).at(round(1000 * quality))

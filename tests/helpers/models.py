@@ -117,6 +117,19 @@ blocks_fine = 1
 noise = 2
 """ + recipe("tiny-sr.safetensors", CROPS)
 
+TINY_LOSSLESS = """
+[model]
+number = 253
+summary = "a tiny untrained lossless model for tests"
+
+[lossless]
+hidden = 8
+
+[training.samples]
+pictures = 2
+share = 0.2
+""" + recipe("tiny-lossless.safetensors")
+
 
 def random_model(info: ModelInfo) -> Hyperprior:
     """An untrained model whose every tensor is non-trivial, so that a mistake in any layer shows."""

@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from helpers.golden import latents_sha256
-from helpers.models import TINY_CONTEXT, require_coder
+from helpers.models import TINY_CONTEXT, TINY_LOSSLESS, require_coder
 from helpers.paths import GOLDEN
 from lcomp.cli.app import app
 from lcomp.decoding.area import decode_tiles
@@ -24,10 +24,11 @@ from lcomp.format import container
 from lcomp.format.container import Coder
 from lcomp.format.tiles import Grid
 from lcomp.log import log
+from lcomp.lossless.loading import load_lossless
 from lcomp.model.cache import load_model
 from lcomp.model.devices import choose_device, memory_errors, trouble
 from lcomp.model.loaded import LoadedModel
-from lcomp.zoo.registry import model_by_name
+from lcomp.zoo.registry import lossless_model, model_by_name
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 
@@ -144,13 +145,35 @@ def test_cuda_codes_tiles_side_by_side(name: str, coder: Coder, photo: Image.Ima
 
 @on_cuda
 @pytest.mark.parametrize(
-    "path", sorted(set(GOLDEN.glob("*.lic")) - set(GOLDEN.glob("stored*"))), ids=lambda path: path.stem
+    "path",
+    sorted(path for path in GOLDEN.glob("*.lic") if not path.stem.startswith(("stored", "lossless"))),
+    ids=lambda path: path.stem,
 )
 def test_golden_files_decode_to_their_latents_on_cuda(path: Path) -> None:
     expected = json.loads(path.with_suffix(".json").read_text())
     file = container.read(path.read_bytes())
     require_coder(file.coder)
     assert latents_sha256(file, expected["model"], "cuda:0") == expected["latents_sha256"]
+
+
+@on_cuda
+def test_lossless_files_travel_between_the_cpu_and_cuda(photo: Image.Image) -> None:
+    pixels = np.asarray(photo.resize((270, 130)))  # so that coefficients are fitted to it
+    codecs = [load_lossless(lossless_model(), device) for device in (torch.device("cpu"), CUDA)]
+    for part in (pixels, pixels[..., 0], pixels[:9, :33]):
+        for writer, reader in product(codecs, codecs):
+            decoded = reader.decode(writer.encode(part, 0), *part.shape[:2], part.ndim == 2, 0)
+            assert np.array_equal(decoded, part)
+
+
+@on_cuda
+def test_a_lossless_model_trains_on_cuda(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    source = tmp_path / "models" / "tiny-lossless.toml"
+    source.write_text(TINY_LOSSLESS)
+    common = ["--data", str(pictures), "--device", "cuda", "--no-compile", "--run", str(tmp_path / "run")]
+    result = CliRunner().invoke(app, ["train", str(source), *common])
+    assert result.exit_code == 0, result.output
 
 
 @on_cuda

@@ -1,4 +1,4 @@
-"""Latents are the same integers under every CPU setting, in separate processes, in every direction."""
+"""Latents and lossless pictures are the same integers under every CPU setting, in every direction."""
 
 import json
 import os
@@ -26,6 +26,7 @@ SETTINGS = {
 
 WORKER = """
 import hashlib, json, sys
+import numpy as np
 import torch
 from itertools import product
 from pathlib import Path
@@ -35,7 +36,8 @@ from lcomp.model.cache import load_model
 from lcomp.format.container import Coder, Encoded
 from lcomp.pictures.reading import to_picture
 from lcomp.format.tiles import Grid
-from lcomp.zoo.registry import model_by_name
+from lcomp.lossless.loading import load_lossless
+from lcomp.zoo.registry import lossless_model, model_by_name
 
 action, folder = sys.argv[1], Path(sys.argv[2])
 result = {}
@@ -52,6 +54,19 @@ for model, quality in product(("hyperprior", "autoregressive"), (1000, 4300, 800
             encoded = Encoded(data[4:], int.from_bytes(data[:4], "little"))
             y_hat = codec.tile.decode(encoded, quality, 136, 200, Coder.CONSTRICTION).y_hat()
             result[file.name] = hashlib.sha256(y_hat.numpy().tobytes()).hexdigest()
+pixels = np.asarray(Image.open(folder / "large.png"))
+lossless = load_lossless(lossless_model(), torch.device("cpu"))
+for grey in (False, True):
+    if action == "encode":
+        encoded = lossless.encode(pixels[..., 0] if grey else pixels, 0)
+        Path(f"{sys.argv[3]}-lossless-{grey}").write_bytes(encoded.symbols_crc.to_bytes(4, "little") + encoded.stream)
+    else:
+        for file in sorted(folder.glob(f"*-lossless-{grey}")):
+            data = file.read_bytes()
+            encoded = Encoded(data[4:], int.from_bytes(data[:4], "little"))
+            decoded = lossless.decode(encoded, *pixels.shape[:2], grey, 0)
+            assert np.array_equal(decoded, pixels[..., 0] if grey else pixels)
+            result[file.name] = hashlib.sha256(decoded.tobytes()).hexdigest()
 print(json.dumps(result))
 """
 
@@ -69,10 +84,11 @@ def run_worker(setting: str, *arguments: str) -> dict[str, str]:
 @pytest.mark.slow
 def test_files_travel_between_all_settings(tmp_path: Path, photo: Image.Image) -> None:
     photo.save(tmp_path / "photo.png")
+    photo.resize((270, 130)).save(tmp_path / "large.png")  # so that coefficients are fitted to it
     for number, setting in enumerate(SETTINGS):
         run_worker(setting, "encode", str(tmp_path), str(tmp_path / f"{number}"))
     decoded = [run_worker(setting, "decode", str(tmp_path)) for setting in SETTINGS]
-    assert len(decoded[0]) == 2 * 3 * len(SETTINGS)
+    assert len(decoded[0]) == (2 * 3 + 2) * len(SETTINGS)
     assert all(other == decoded[0] for other in decoded)
 
 

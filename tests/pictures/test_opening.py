@@ -14,7 +14,7 @@ from PIL import Image, ImageFile, PngImagePlugin
 
 from helpers.pictures import ramp
 from helpers.profiles import SRGB
-from lcomp.errors import LcompError, LimitError
+from lcomp.errors import ImageError, LcompError, LimitError
 from lcomp.pictures.opening import PROGRAMS, UNDECODED, readable_suffixes
 from lcomp.pictures.reading import open_image, to_picture
 
@@ -195,6 +195,12 @@ def test_damaged_parts_beside_a_png_are_left_out(caplog: pytest.LogCaptureFixtur
     header[29] ^= 1  # the checksum of IHDR
     with pytest.raises(LcompError):
         open_image(bytes(header))
+
+
+@pytest.mark.parametrize("data", [b"", b"\0", b"RIFF", b"\x89PNG", b"II*\0", b"%!PS"[:3]])
+def test_files_of_next_to_nothing_are_no_pictures(data: bytes) -> None:
+    with pytest.raises(ImageError, match="not a picture that can be read"):
+        open_image(data)
 
 
 def test_readable_suffixes_are_those_of_readable_formats() -> None:

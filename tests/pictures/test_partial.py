@@ -126,6 +126,12 @@ def test_a_preview_needs_to_be_asked_for() -> None:
     for pages in ((Page(SMALL, PREVIEW),), (Page(SMALL, PREVIEW), Page(LARGE)), (Page(tags=((255, 2),)), Page(LARGE))):
         with pytest.raises(UnsupportedError, match="reduced-resolution preview"):
             to_picture(open_image(tiff(*pages)))
+    with Image.open(io.BytesIO(tiff(Page(SMALL, PREVIEW)))) as image:
+        image.load()
+        image.fp = image._fp = None  # as for files by name
+        with pytest.raises(UnsupportedError, match="reduced-resolution preview"):
+            to_picture(image)
+        assert to_picture(image, 0).pixels.shape == (3, 4, 3)
     data = tiff(Page(SMALL, PREVIEW), Page(LARGE))
     assert to_picture(open_image(data), 0).pixels.shape == (3, 4, 3)
     assert to_picture(open_image(data), 1).pixels.shape == (12, 16, 3)

@@ -113,6 +113,7 @@ def test_transparent_sixteen_bit_grey() -> None:
         (np.linspace(0, 1, 600, dtype=np.float32), "F pixels reduced to 8 bits, from 0 .. 1", 255),
         (np.linspace(0, 200, 600, dtype=np.float32), "F pixels reduced to 8 bits, from 0 .. 255", 1),
         (np.linspace(-5, 5, 600, dtype=np.float32), "F pixels reduced to 8 bits, from -5 .. 5", None),
+        (np.linspace(-3e38, 3e38, 600).astype(np.float32), "F pixels reduced to 8 bits, from -3e+38 .. 3e+38", None),
         (np.full(600, -2.5, np.float32), "F pixels reduced to 8 bits, from -2.5 .. -2.5", None),
         (np.arange(600, dtype=np.int32) // 3, "I pixels reduced to 8 bits, from 0 .. 255", 1),
         (np.arange(600, dtype=np.int32) * 109, "more than 8 bits per channel reduced to 8", 1 / 257),
@@ -125,6 +126,7 @@ def test_wide_numbers_are_scaled_and_noted(values: np.ndarray, note: str, expect
     assert picture.mode is Mode.L
     grey = picture.pixels[..., 0].flatten()
     if expected is None:
+        values = values.astype(np.float64)
         spread = values.max() - values.min()
         wanted = 255.0 * (values - values.min()) / spread if spread else np.zeros(600)
     else:

@@ -148,6 +148,13 @@ def test_videos_of_motion_photos_are_named() -> None:
         assert picture.xmp == xmp()
 
 
+@pytest.mark.parametrize("kind", ["WEBP", "TIFF"])
+def test_claims_in_formats_without_videos_go_without_a_word(kind: str) -> None:
+    key = {"tiffinfo": {700: xmp(PARTS[1][0])}} if kind == "TIFF" else {"xmp": xmp(PARTS[1][0])}
+    picture = to_picture(reopened(ramp("RGB"), kind, **key))
+    assert (picture.xmp, picture.notes) == (xmp(), ())
+
+
 def test_other_things_behind_a_jpeg_are_counted() -> None:
     data = jpeg(ramp("RGB"))
     assert to_picture(open_image(data + b"whatever it is")).notes == ("left out: 14 bytes after the end of the JPEG",)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import lcomp
 from helpers.models import TINY_CONTEXT, TINY_MODEL
 from lcomp.errors import ModelError
 from lcomp.training.recipe import read_recipe
@@ -37,9 +38,7 @@ def test_descriptions_of_odd_forms_are_model_errors(model_file: Path) -> None:
 
 
 def test_every_model_description_is_complete() -> None:
-    from lcomp.zoo.registry import all_models
-
-    models = all_models()
+    models = lcomp.models()
     assert len({model.number for model in models}) == len(models)
     for model in models:
         assert len(model.sha256) == 64

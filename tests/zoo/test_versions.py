@@ -2,12 +2,13 @@
 
 import pytest
 
+import lcomp
 from lcomp.errors import ModelError
-from lcomp.zoo.registry import all_models, model_by_number, releases
+from lcomp.zoo.registry import model_by_number, releases
 
 
 def test_all_installed_weights_are_in_the_table() -> None:
-    for model in all_models():
+    for model in lcomp.models():
         release = releases()[model.fingerprint]
         assert release.model in [each.name for each in model.lineage]
 

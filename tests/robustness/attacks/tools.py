@@ -76,7 +76,7 @@ def split(data: bytes) -> Parts:
     sections = []
     while reader.left:
         sections.append(container.read_section(reader))
-    bits = header.stored << 15 | header.half << 14 | header.mode.value << 13 | header.quality
+    bits = header.lossless << 15 | header.half << 14 | header.mode.value << 13 | header.quality
     return Parts(header.width, header.height, bits, header.model, header.fingerprint, tuple(sections))
 
 

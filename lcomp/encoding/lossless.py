@@ -1,13 +1,17 @@
-"""Lossless files: pictures stored by a library (`lcomp.pictures.stored`), and when that may be smaller."""
+"""Lossless files: coded by the lossless model or stored by a library (`lcomp.pictures.stored`), the smaller of both."""
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lcomp.errors import UnsupportedError
-from lcomp.format.container import Header, LicFile, Mode
+from lcomp.format.container import Coder, Header, LicFile, Mode
+from lcomp.lossless.tile import LosslessCodec
 from lcomp.pictures.reading import Picture
 from lcomp.pictures.stored import WEBP_SIDE, write_quickly, write_stored
-from lcomp.types import Pixels
+from lcomp.types import Pixels, Progress
+from lcomp.zoo.registry import lossless_model
 
 STRIP, APART = 16, 1024
 """Height in rows of the strips that a sample is made of, and about how many rows lie between their tops."""
@@ -21,8 +25,8 @@ WHOLE = 2**12
 SIMPLE = 1.0
 """Bits per 8-bit sample below which a picture is no photograph: repetitions may make it smaller than its strips say."""
 
-REACH = 1.5
-"""Factor by which a sample may say too much."""
+REACH, FAR_REACH = 1.5, 8.0
+"""Factors by which a sample may say too much, of photographs and of simple pictures, smooth photographs among them."""
 
 
 def stored_pixels(picture: Picture) -> NDArray[np.uint8]:
@@ -33,20 +37,40 @@ def stored_pixels(picture: Picture) -> NDArray[np.uint8]:
 def stored_file(picture: Picture, alpha: bytes | None, strip: bool) -> LicFile:
     """The file that stores a picture as it is, under its written alpha plane; EXIF and XMP are left out for `strip`."""
     height, width = picture.pixels.shape[:2]
-    header = Header(width, height, picture.mode, quality=0, model=0, fingerprint=0, stored=True)
+    header = Header(width, height, picture.mode, quality=0, model=0, fingerprint=0, lossless=True)
     exif, xmp = (None, None) if strip else (picture.exif, picture.xmp)
     stored = write_stored(np.ascontiguousarray(stored_pixels(picture)))
     return LicFile(header, None, (), picture.icc, exif, xmp, alpha, stored)
 
 
-def lossless_file(picture: Picture, strip: bool) -> LicFile:
-    """The file of exactly this picture; raises UnsupportedError where its pixels are not those of its source."""
+def coded_file(stored: LicFile, picture: Picture, codec: LosslessCodec, progress: Progress | None) -> LicFile:
+    """The file that holds a picture as the lossless model codes it; all else is that of the `stored` file."""
+    model, pixels, grid = lossless_model(), stored_pixels(picture), stored.grid
+    tiles, done = [], 0
+    for number in range(grid.count):
+        tile = grid.rectangle(number)
+        tiles.append(codec.encode(pixels[tile.within(grid.picture)], number))
+        done += tile.width * tile.height
+        if progress:
+            progress(done, grid.width * grid.height)
+    header = replace(stored.header, model=model.number, fingerprint=model.fingerprint)
+    return replace(stored, header=header, coder=Coder.CONSTRICTION, tiles=tuple(tiles), stored=None)
+
+
+def lossless_file(picture: Picture, strip: bool, codec: LosslessCodec, progress: Progress | None) -> LicFile:
+    """The smallest file of exactly this picture; raises UnsupportedError where its pixels are not those of its source.
+
+    Photographs are smaller when coded; screenshots, drawings and noise are often smaller as WebP.
+    """
     if picture.losses:
         reason = ", ".join(picture.losses)
         raise UnsupportedError(
             f"only 8-bit grey and RGB pictures can be kept losslessly ({reason}): convert it, or encode it with losses"
         )
-    return stored_file(picture, None if picture.alpha is None else write_stored(picture.alpha), strip)
+    alpha = None if picture.alpha is None else write_stored(picture.alpha)
+    stored = stored_file(picture, alpha, strip)
+    coded = coded_file(stored, picture, codec, progress)
+    return min(stored, coded, key=len)
 
 
 def sampled(pixels: Pixels) -> NDArray[np.uint8]:
@@ -67,4 +91,5 @@ def may_take(picture: Picture, limit: int) -> bool:
         return True
     sample = sampled(pixels)
     size = len(write_quickly(sample))
-    return size * pixels.size / sample.size <= REACH * limit or 8 * size <= SIMPLE * sample.size
+    reach = FAR_REACH if 8 * size <= SIMPLE * sample.size else REACH
+    return size * pixels.size / sample.size <= reach * limit

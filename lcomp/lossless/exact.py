@@ -1,0 +1,65 @@
+"""The integer networks of the lossless family: what `lcomp.lossless.network` simulates.
+
+Features, activations and weights are 8-bit integers. They are carried in float32, in which every sum of products here
+is exact (below 2^24 steps), so that the order of summation, the device and its instruction set do not matter.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lcomp.networks.blocks import SLOPE
+
+EXACT_LIMIT = 2**23
+"""Sums stay below this, so that rounding can add one half exactly."""
+
+LARGEST = 127
+WEIGHT_BITS = 6
+"""Fractional bits of the weights."""
+
+WINDOW = 2048
+"""Samples that are computed at once: as many as fit into a core's cache."""
+
+
+@dataclass(frozen=True)
+class IntegerLinear:
+    """A linear layer of integers; raises ValueError where its sums could be inexact."""
+
+    weight: Tensor  # float32 [out, in]: integers of 8 bits
+    bias: Tensor  # float32 [out], or [scales, out]: integers, at the precision of the sums
+
+    def __post_init__(self) -> None:
+        largest = self.weight.abs().sum(1).max() * LARGEST + self.bias.abs().max()
+        if self.weight.abs().max() > LARGEST or not largest < EXACT_LIMIT:
+            raise ValueError("sums of a linear layer may exceed 2^23")
+
+
+class IntegerNetwork:
+    """The network of one band and plane."""
+
+    def __init__(self, enter: IntegerLinear, middle: IntegerLinear, leave: IntegerLinear) -> None:
+        # a power of two scales without rounding: sums come out in steps of activations
+        step = 2.0**-WEIGHT_BITS
+        self.enter, self.enter_bias = enter.weight * step, enter.bias[:, :, None] * step
+        self.middle, self.middle_bias = middle.weight * step, middle.bias[:, None] * step
+        hidden = len(middle.weight)
+        self.leave_hidden, self.leave_input = leave.weight[:, :hidden], leave.weight[:, hidden:]
+        self.leave_bias = leave.bias[:, None]
+
+    def __call__(self, features: Tensor, scale: int) -> Tensor:
+        """Outputs (int32 [OUTPUTS, n]) for features (int8 [K, n]) of samples of a scale."""
+        return torch.cat([self.window(part, scale) for part in torch.split(features, WINDOW, 1)], 1)
+
+    def window(self, features: Tensor, scale: int) -> Tensor:
+        """The outputs for some of the samples."""
+        x = features.float()
+        h = activation(torch.addmm(self.enter_bias[scale], self.enter, x))
+        h = activation(torch.addmm(self.middle_bias, self.middle, h))
+        return torch.addmm(self.leave_bias, self.leave_input, x).addmm_(self.leave_hidden, h).int()
+
+
+def activation(total: Tensor) -> Tensor:
+    """LeakyReLU, rounded half up and clamped to 8 bits, in place."""
+    return F.leaky_relu_(total, SLOPE).add_(0.5).floor_().clamp_(-LARGEST, LARGEST)

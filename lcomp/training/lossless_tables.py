@@ -1,0 +1,41 @@
+"""Frequency tables of the lossless family, fitted to the residuals of what its networks were trained on."""
+
+import copy
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lcomp.entropy.tables import Table
+from lcomp.lossless.network import LosslessNetworks
+from lcomp.lossless.parameters import TABLES, coding_parameters
+from lcomp.lossless.passes import PassModel
+from lcomp.lossless.tables import MOST, fitted_tables, residual_tables
+from lcomp.lossless.tensors import exact_codec, exact_tensors
+from lcomp.training.lossless_examples import Examples, Gathered
+
+COUNTED = 2**18
+"""Examples whose residuals are counted at once."""
+
+
+@torch.inference_mode()
+def count_residuals(model: PassModel, gathered: Gathered) -> NDArray[np.int64]:
+    """Histograms [TABLES, 2 MOST + 1] of the residuals of examples, as `model` codes them."""
+    width = 2 * MOST + 1
+    counts = np.zeros(TABLES * width, np.int64)
+    for (band, plane), examples in gathered.examples.items():
+        for part in examples.batches(COUNTED):
+            for scale in np.unique(part.scales.numpy()).tolist():
+                some = Examples(*(tensor[part.scales == scale] for tensor in part))
+                outputs = model.networks[band][plane](some.features.T.contiguous(), scale)
+                found = coding_parameters(outputs, some.predictions, model.scales)
+                residuals = ((some.values - found.centres) * found.signs).clamp(-MOST, MOST)
+                places = found.tables.long() * width + residuals.long() + MOST
+                counts += places.bincount(minlength=len(counts)).numpy()
+    return counts.reshape(TABLES, width)
+
+
+def fit_tables(networks: LosslessNetworks, gathered: Gathered) -> tuple[Table, ...]:
+    """Tables fitted to the residuals of what networks were trained on."""
+    tensors = exact_tensors(copy.deepcopy(networks).cpu(), gathered.coefficients, residual_tables())
+    return fitted_tables(count_residuals(exact_codec(tensors, torch.device("cpu")).model, gathered))

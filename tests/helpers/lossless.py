@@ -1,0 +1,55 @@
+"""A small untrained lossless model, whose every tensor is non-trivial."""
+
+from functools import cache
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from lcomp.encoding.lossless import coded_file, stored_file
+from lcomp.format.container import LicFile
+from lcomp.lossless.loading import load_lossless
+from lcomp.lossless.network import LosslessNetworks
+from lcomp.lossless.prediction import COEFFICIENT_BITS, count_taps
+from lcomp.lossless.tables import residual_tables
+from lcomp.lossless.tensors import all_passes, exact_codec, exact_tensors
+from lcomp.lossless.tile import LosslessCodec
+from lcomp.pictures.reading import to_picture
+from lcomp.pictures.stored import write_stored
+from lcomp.zoo.registry import lossless_model
+
+
+def random_networks(hidden: int = 8) -> LosslessNetworks:
+    """Untrained float networks."""
+    torch.manual_seed(5)
+    networks = LosslessNetworks(hidden)
+    with torch.no_grad():
+        for parameter in networks.parameters():
+            if not parameter.any():
+                parameter.normal_(0, 0.3)
+    return networks
+
+
+@cache
+def random_tensors() -> dict[str, Tensor]:
+    """What its weights file holds."""
+    generator = torch.Generator().manual_seed(6)
+    coefficients = {}
+    for step in all_passes():
+        noise = torch.randn(count_taps(step.plane), generator=generator) * 2**COEFFICIENT_BITS / 16
+        coefficients[step] = noise.to(torch.int16)
+    return exact_tensors(random_networks(), coefficients, residual_tables())
+
+
+@cache
+def random_codec() -> LosslessCodec:
+    """The model on the CPU."""
+    return exact_codec(random_tensors(), torch.device("cpu"))
+
+
+def coded_losslessly(image: Image.Image) -> LicFile:
+    """The file of a picture that the installed model codes, even where storing it takes less."""
+    picture = to_picture(image)
+    alpha = None if picture.alpha is None else write_stored(picture.alpha)
+    codec = load_lossless(lossless_model(), torch.device("cpu"))
+    return coded_file(stored_file(picture, alpha, strip=False), picture, codec, None)

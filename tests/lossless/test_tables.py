@@ -1,0 +1,136 @@
+"""Coding parameters name a table that exists, and the tables hold what training counts bits by."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers.lossless import random_codec
+from lcomp.entropy.tables import PRECISION, Table, pack_tables, unpack_tables
+from lcomp.lossless.exact import EXACT_LIMIT
+from lcomp.lossless.features import ENTRIES, FRACTION, Compander, companding_table, mean_around
+from lcomp.lossless.likelihood import bits
+from lcomp.lossless.parameters import OUTPUT_BITS, TABLES, CodingParameters, coding_parameters, scale_table
+from lcomp.lossless.prediction import predict
+from lcomp.lossless.surroundings import Taps
+from lcomp.lossless.tables import residual_tables
+from lcomp.lossless.tile import BASE_TABLE, COEFFICIENT_TABLE
+
+outputs = st.integers(-(2**13), 2**13) | st.integers(-EXACT_LIMIT, EXACT_LIMIT)
+predictions = st.integers(-255 << FRACTION, 255 << FRACTION)
+
+
+@pytest.fixture(scope="module")
+def tables() -> tuple[Table, ...]:
+    return residual_tables()
+
+
+def parameters(shift: int, logarithm: int, tail: int, prediction: int) -> CodingParameters:
+    said = torch.tensor([[shift], [logarithm], [tail]], dtype=torch.int32)
+    return coding_parameters(said, torch.tensor([prediction], dtype=torch.int16), scale_table())
+
+
+def test_tables_are_packed_and_unpacked(tables: tuple[Table, ...]) -> None:
+    unpacked = unpack_tables(pack_tables(tables), TABLES)
+    assert len(tables) == len(unpacked) == TABLES
+    for one, other in zip(tables, unpacked, strict=True):
+        assert one.radius == other.radius
+        assert np.array_equal(one.frequencies, other.frequencies)
+        assert one.frequencies.min() >= 1
+        assert one.frequencies.sum() == 1 << PRECISION
+    assert 1 <= COEFFICIENT_TABLE < BASE_TABLE < TABLES
+    with pytest.raises(ValueError, match="damaged"):
+        unpack_tables(pack_tables(tables), TABLES - 1)
+
+
+@given(outputs, outputs, outputs, predictions)
+def test_every_number_is_that_of_a_table(shift: int, logarithm: int, tail: int, prediction: int) -> None:
+    [centre], [sign], [table] = (tensor.tolist() for tensor in parameters(shift, logarithm, tail, prediction))
+    assert 1 <= table < TABLES
+    assert sign in (-1, 1)
+    assert abs(centre) < 1024  # so that a residual has 16 bits
+
+
+def test_every_table_can_be_chosen() -> None:
+    logarithms = torch.arange(-7 << OUTPUT_BITS, 11 << OUTPUT_BITS, 64)
+    tails = torch.arange(-4 << OUTPUT_BITS, 5 << OUTPUT_BITS, 512)
+    grid = torch.cartesian_prod(logarithms, tails, torch.arange(2**FRACTION)).int()
+    said = torch.stack([torch.zeros(len(grid), dtype=torch.int32), grid[:, 0], grid[:, 1]])
+    found = coding_parameters(said, grid[:, 2].to(torch.int16), scale_table())
+    assert found.tables.unique().tolist() == list(range(1, TABLES))
+
+
+@given(
+    st.integers(-3 << OUTPUT_BITS, 3 << OUTPUT_BITS),
+    st.integers(-3 << OUTPUT_BITS, 6 << OUTPUT_BITS),
+    st.integers(-2 << OUTPUT_BITS, 2 << OUTPUT_BITS),
+    predictions,
+)
+def test_bits_in_training_are_those_of_the_tables(shift: int, logarithm: int, tail: int, prediction: int) -> None:
+    [centre], [sign], [number] = (tensor.tolist() for tensor in parameters(shift, logarithm, tail, prediction))
+    table = random_codec().coder.tables[number]
+    reach = np.arange(-min(table.radius, 40), min(table.radius, 40) + 1)
+    frequencies = table.frequencies[reach + table.radius]
+    values = torch.from_numpy(centre + sign * reach).float()
+    said = torch.tensor([[shift, logarithm, tail]]).float() / 2**OUTPUT_BITS
+    expected = bits(
+        said.expand(len(values), 3), values, torch.full((len(values),), float(prediction)), -(2**15), 2**15
+    ).numpy()
+    # of the samples that such a distribution has, by the mean; classes are coarse
+    masses = frequencies / frequencies.sum()
+    coded = (masses * -np.log2(frequencies / 2**PRECISION)).sum()
+    assert (masses * expected).sum() == pytest.approx(coded, abs=0.2)
+
+
+@given(outputs, outputs, outputs, st.integers(0, 255 << FRACTION), st.integers(0, 255))
+def test_bits_are_finite_for_any_output(shift: int, logarithm: int, tail: int, prediction: int, value: int) -> None:
+    said = (torch.tensor([[shift, logarithm, tail]]).float() / 2**OUTPUT_BITS).requires_grad_()
+    found = bits(said, torch.tensor([float(value)]), torch.tensor([float(prediction)]), 0, 255)
+    found.sum().backward()
+    assert 0 <= found.item() < 21
+    assert said.grad is not None
+    assert torch.isfinite(said.grad).all()
+
+
+def test_bits_of_all_samples_of_a_range_sum_to_one() -> None:
+    values = torch.arange(256.0)
+    for shift, logarithm, tail, prediction in ((0.3, 2.0, 0.0, 2000.0), (-4, 7.0, 3.0, 0.0), (0.0, -4.0, -3.0, 4080.0)):
+        said = torch.tensor([[shift, logarithm, tail]]).expand(256, 3)
+        masses = 2 ** -bits(said, values, torch.full((256,), prediction), 0, 255)
+        assert masses.sum().item() == pytest.approx(1, abs=1e-3)
+
+
+def test_companding_is_odd_and_clamped() -> None:
+    compander = Compander(companding_table())
+    values = torch.tensor([-(2**15) + 1, -ENTRIES, -1, 0, 1, 8, ENTRIES - 1, ENTRIES, 2**15 - 1], dtype=torch.int16)
+    found = compander.differences(values)
+    assert torch.equal(found, -compander.differences(-values))
+    assert found.dtype is torch.int8
+    assert torch.equal(found[values >= 0], compander.magnitudes(values[values >= 0]))
+    assert (compander.differences(torch.arange(-99, 99)).diff() >= 0).all()
+    assert values[0] == -(2**15) + 1  # what was asked about is as it was
+
+
+def test_means_around_are_those_of_squares() -> None:
+    residuals = torch.randint(-8160, 8161, (11, 9), dtype=torch.int16)
+    found = mean_around(residuals)
+    for row in range(11):
+        for column in range(9):
+            rows = torch.arange(row - 3, row + 5).clamp(0, 10)
+            columns = torch.arange(column - 3, column + 5).clamp(0, 8)
+            assert found[row, column] == int(residuals.int().abs()[rows][:, columns].sum()) >> 6
+
+
+def test_predictions_of_the_largest_coefficients_are_exact() -> None:
+    neighbours = torch.randint(-2040, 2041, (26, 3, 4), dtype=torch.int16)
+    mean = torch.randint(0, 1021, (3, 4), dtype=torch.int16)
+    for limit in (2**15 - 1, 40):
+        coefficients = torch.randint(-limit, limit + 1, (26,), dtype=torch.int16)
+        total = (coefficients.long()[:, None, None] * neighbours.long()).sum(0) + (mean.long() << 8)
+        expected = ((total + 32) >> 6).clamp(0, 255 << FRACTION)
+        assert torch.equal(predict(Taps(neighbours, mean), coefficients, 0).long(), expected)
+
+
+def test_the_model_holds_the_tables(tables: tuple[Table, ...]) -> None:
+    assert [table.radius for table in random_codec().coder.tables] == [table.radius for table in tables]
