@@ -35,6 +35,8 @@ AXES = {
     Metric.PSNR: "PSNR (RGB), dB",
     Metric.MS_SSIM: "MS-SSIM, dB: -10 log10(1 - MS-SSIM)",
     Metric.HAARPSI: "HaarPSI, dB: -10 log10(1 - HaarPSI)",
+    Metric.VMAF: "VMAF",
+    Metric.PSNR_HVS: "PSNR-HVS, dB",
 }
 """Labels of the quality axis."""
 

@@ -12,6 +12,9 @@ from lcomp.encoding.distortion import psnr
 from lcomp.evaluation import ffmpeg
 from lcomp.evaluation.features import MOST, SIDE, features, frechet_distance, packed, patches, unpacked
 from lcomp.evaluation.metrics import decibels, detail, ms_ssim
+from lcomp.evaluation.plots import AXES
+from lcomp.evaluation.results import Metric, Rate, curve_of
+from lcomp.evaluation.summary import IN_RATES
 
 
 def test_psnr_is_that_of_all_samples() -> None:
@@ -147,3 +150,10 @@ def test_without_ffmpeg_there_is_no_vmaf(monkeypatch: pytest.MonkeyPatch) -> Non
     picture = np.zeros((32, 32, 3), np.uint8)
     assert ffmpeg.scores(picture, picture) is None
     ffmpeg.ffmpeg.cache_clear()
+
+
+def test_every_metric_has_an_axis_a_curve_and_a_rate() -> None:
+    rate = Rate("ours", "theirs", False, *range(len(Metric)))
+    assert set(AXES) == set(Metric) == set(IN_RATES)
+    assert {rate.at_equal(metric) for metric in Metric} == set(range(len(Metric)))
+    assert all(curve_of([], metric).bpp == () for metric in Metric)
