@@ -7,7 +7,7 @@ from PIL import Image
 
 from lcomp.decoding.area import Decoded, decode_area
 from lcomp.decoding.lossless import decode_lossless
-from lcomp.encoding.lossless import lossless_file
+from lcomp.encoding.lossless import check_exact, lossless_file
 from lcomp.encoding.picture import PictureEncoder
 from lcomp.errors import FormatError, LcompError, OutputExistsError
 from lcomp.files import Source, read_source, write_atomically
@@ -92,10 +92,12 @@ class Codec:
         with memory_errors():
             picture = to_picture(image, options.frame, options.max_pixels)
             if options.lossless:
-                codec = load_lossless(lossless_model(), self.device)
-                return lossless_file(picture, options.strip, codec, progress)
+                check_exact(picture)
             for note in picture.notes:
                 log.warning(note)
+            if options.lossless:
+                codec = load_lossless(lossless_model(), self.device)
+                return lossless_file(picture, options.strip, codec, progress)
             loaded = load_model(self.model.coding, self.device, self.precision)
             return PictureEncoder(picture, self.model, loaded, self.coder, options, progress).wanted()
 

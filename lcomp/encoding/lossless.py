@@ -57,16 +57,20 @@ def coded_file(stored: LicFile, picture: Picture, codec: LosslessCodec, progress
     return replace(stored, header=header, coder=Coder.CONSTRICTION, tiles=tuple(tiles), stored=None)
 
 
-def lossless_file(picture: Picture, strip: bool, codec: LosslessCodec, progress: Progress | None) -> LicFile:
-    """The smallest file of exactly this picture; raises UnsupportedError where its pixels are not those of its source.
-
-    Photographs are smaller when coded; screenshots, drawings and noise are often smaller as WebP.
-    """
+def check_exact(picture: Picture) -> None:
+    """Raise UnsupportedError for a picture whose pixels are not those of its source."""
     if picture.losses:
         reason = ", ".join(picture.losses)
         raise UnsupportedError(
             f"only 8-bit grey and RGB pictures can be kept losslessly ({reason}): convert it, or encode it with losses"
         )
+
+
+def lossless_file(picture: Picture, strip: bool, codec: LosslessCodec, progress: Progress | None) -> LicFile:
+    """The smallest file of exactly this picture.
+
+    Photographs are smaller when coded; screenshots, drawings and noise are often smaller as WebP.
+    """
     alpha = None if picture.alpha is None else write_stored(picture.alpha)
     stored = stored_file(picture, alpha, strip)
     coded = coded_file(stored, picture, codec, progress)

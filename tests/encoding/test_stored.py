@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
+from PIL.PngImagePlugin import PngInfo
 
 import lcomp
 from helpers.coded import coded
@@ -236,3 +237,12 @@ def test_the_command_line(tmp_path: Path, halftone: Image.Image) -> None:
 def test_coded_files_are_still_made_where_they_are_smaller(photo: Image.Image) -> None:
     file = lcomp.Codec("hyperprior", "cpu").encode_file(photo, EncodeOptions(4))
     assert file.data == coded(photo).data
+
+
+def test_what_a_lossless_file_leaves_out_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    texts = PngInfo()
+    texts.add_text("Comment", "by hand")
+    buffer = io.BytesIO()
+    ramp("RGB").save(buffer, "PNG", pnginfo=texts)
+    lcomp.encode(Image.open(buffer), lossless=True)
+    assert [record.getMessage() for record in caplog.records] == ["left out: PNG text (Comment)"]
