@@ -8,7 +8,7 @@ import numpy as np
 from lcomp.decoding.area import decode_area
 from lcomp.encoding import distortion
 from lcomp.encoding.half_size import better, halve
-from lcomp.encoding.lossless import may_take, stored_file
+from lcomp.encoding.lossless import coded_file, may_take, stored_file
 from lcomp.encoding.rate_target import USUAL, floor_of, meet, size_limit
 from lcomp.encoding.ssimulacra2 import SMALLEST_SIDE, ssimulacra2
 from lcomp.encoding.streams import encode_tiles
@@ -16,6 +16,7 @@ from lcomp.encoding.symbol_search import LEVELS
 from lcomp.errors import LcompError
 from lcomp.format.container import Coder, Encoded, Header, LicFile
 from lcomp.format.tiles import Rectangle
+from lcomp.lossless.loading import load_lossless
 from lcomp.model.cache import load_decoder
 from lcomp.model.loaded import LoadedModel
 from lcomp.options import DEFAULT_EFFORT, EncodeOptions
@@ -24,7 +25,7 @@ from lcomp.pictures.reading import Picture
 from lcomp.pictures.stored import write_stored
 from lcomp.pictures.writing import to_image
 from lcomp.types import QUALITY_STEPS, Pixels, Progress
-from lcomp.zoo.registry import ModelInfo
+from lcomp.zoo.registry import ModelInfo, lossless_model
 
 GUESS, FEW, SEVERAL = 1 / 16, 1 / 2, 1 / 4
 """Share of the remaining progress that one attempt is given: a quick guess, one of about two, one of about seven."""
@@ -159,7 +160,7 @@ class PictureEncoder:
                 return stored
         found = meet(self.options, best, measure, self.width * self.height, self.fixed, guess)
         if found is None:
-            return self.stored
+            return self.exact
         return found if limit is not None else self.stored_within(len(found)) or found
 
     def stored_within(self, limit: int) -> LicFile | None:
@@ -178,6 +179,12 @@ class PictureEncoder:
     def stored(self) -> LicFile:
         """The smallest file that stores the picture losslessly."""
         return min((stored_file(picture, self.alpha, self.options.strip) for picture in self.storable), key=len)
+
+    @cached_property
+    def exact(self) -> LicFile:
+        """The smallest lossless file, stored or coded."""
+        codec = load_lossless(lossless_model(), self.loaded.device)
+        return min(self.stored, coded_file(self.stored, self.picture, codec, None), key=len)
 
     def wanted(self) -> LicFile:
         """The file that the options ask for, lossless where that is smaller; raises LcompError for a target not met."""
