@@ -64,7 +64,6 @@ def main() -> None:
     write("gan", "colour.png", colour, 2.0, "constriction", "gan")
     write("visual", "colour.png", colour, 4.0, "constriction", "visual")
     write("visual_hyperprior", "colour.png", colour, 4.0, "constriction", "hyperprior-visual")
-    write("msssim", "colour.png", colour, 4.0, "constriction", "hyperprior-msssim")
     write("half", "colour.png", colour, 0.2, "constriction", "autoregressive")
     write("torchac", "colour.png", colour, 4.0, "torchac")
     write("grey", "grey.png", grey, 3.5, "constriction")
