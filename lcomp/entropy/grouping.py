@@ -9,17 +9,20 @@ from lcomp.entropy.tables import TABLES
 
 
 class Order:
-    """The coding order of n symbols: a stable sort by table (uint8 [n]), in row-major order within each."""
+    """The coding order of n symbols: a stable sort by table (uint8 or int16 [n]), in row-major order within each.
 
-    def __init__(self, tables: Tensor) -> None:
+    `count` is the number of tables.
+    """
+
+    def __init__(self, tables: Tensor, count: int = TABLES) -> None:
         if tables.device.type == "cpu":
-            # NumPy sorts bytes by radix, several times faster than torch
+            # NumPy sorts short integers by radix, several times faster than torch
             self.places = torch.from_numpy(np.argsort(tables.numpy(), kind="stable"))
         else:
             self.places = torch.argsort(tables, stable=True)
-        edges = torch.arange(TABLES + 1, dtype=torch.uint8, device=tables.device)
+        edges = torch.arange(count + 1, dtype=tables.dtype, device=tables.device)
         self.counts = torch.searchsorted(tables.index_select(0, self.places), edges, out_int32=True).diff()
-        """Number of symbols of each table, int32 [TABLES]."""
+        """Number of symbols of each table, int32 [count]."""
 
     def arrange(self, symbols: Tensor) -> Tensor:
         """Symbols [n] in coding order."""

@@ -59,6 +59,14 @@ def table_of_masses(masses: NDArray[np.float64]) -> Table:
     return Table((len(masses) - 2) // 2, frequencies)
 
 
+def expected_bits(table: Table, masses: NDArray[np.float64]) -> float:
+    """Cross-entropy in bits under a table: symbols with probabilities `masses`, the middle one of which is 0."""
+    bits = PRECISION - np.log2(table.frequencies)
+    zero = len(masses) // 2
+    middle = masses[zero - table.radius : zero + table.radius + 1]
+    return float(middle @ bits[:-1] + (1 - middle.sum()) * (bits[-1] + ESCAPE_BITS))
+
+
 def gaussian_table(sigma: float) -> Table:
     """Table of round(N(0, sigma^2)), cut off where a symbol is rarer than 2^-PRECISION."""
     radius = 1

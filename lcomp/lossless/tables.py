@@ -1,12 +1,11 @@
 """The frequency tables of residuals: discretised mixtures of two logistic distributions."""
 
 from collections.abc import Iterator
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lcomp.entropy.tables import ESCAPE_BITS, PRECISION, Table, table_of_masses
+from lcomp.entropy.tables import PRECISION, Table, table_of_masses
 from lcomp.lossless.parameters import (
     FINE_SCALES,
     LEAST_SCALE_LOG2,
@@ -24,12 +23,6 @@ TAIL_LOGITS = tuple(-2.25 + 1.5 * tail - 2.5 for tail in range(TAILS))
 
 MOST = 511
 """Largest residual that a table holds."""
-
-PRIOR = 256.0
-"""Residuals that a table's distribution counts as, beside those that it is fitted to."""
-
-WIDER = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
-"""Candidate radii of a fitted table, relative to that of its distribution."""
 
 
 def logistic(value: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -72,22 +65,3 @@ UNUSED = table_of_masses(np.array([0.25, 0.5, 0.25]))
 def residual_tables() -> tuple[Table, ...]:
     """All tables, before any are fitted to residuals."""
     return (UNUSED, *(within(found, likely_radius(found)) for found in all_masses()))
-
-
-def expected_bits(table: Table, found: NDArray[np.float64]) -> float:
-    """Cross-entropy in bits of residuals with given probabilities under a table."""
-    cost = PRECISION - np.log2(table.frequencies)
-    middle = found[MOST - table.radius : MOST + table.radius + 1]
-    return float(middle @ cost[:-1] + (1 - middle.sum()) * (cost[-1] + ESCAPE_BITS))
-
-
-def fitted_tables(counts: NDArray[np.int64]) -> tuple[Table, ...]:
-    """Tables for counts [TABLES, 2 MOST + 1] of residuals; the distribution they stand for weighs as PRIOR of them."""
-    tables = [UNUSED]
-    for found, seen in zip(all_masses(), counts[1:], strict=True):
-        mixed = seen + PRIOR * found
-        mixed /= mixed.sum()
-        likely = likely_radius(found)
-        radii = sorted({min(round(likely * factor), MOST) for factor in WIDER})
-        tables.append(min((within(mixed, radius) for radius in radii), key=partial(expected_bits, found=mixed)))
-    return tuple(tables)

@@ -7,7 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lcomp.entropy.latents import Counts, LatentCoder, LatentDecoder, SymbolGroup
+from lcomp.entropy.grouping import Order
+from lcomp.entropy.latents import LatentCoder, LatentDecoder, SymbolGroup
 from lcomp.errors import ChecksumError
 from lcomp.format.container import Encoded
 from lcomp.lossless.colours import RANGES, to_pixels, to_planes
@@ -36,20 +37,6 @@ def pixels_crc(pixels: NDArray[np.uint8], number: int) -> int:
     return zlib.crc32(np.ascontiguousarray(pixels).tobytes(), number)
 
 
-def order_of(tables: Tensor) -> Tensor:
-    """The coding order of symbols: a stable sort by table (int16 [n])."""
-    if tables.device.type == "cpu":
-        # NumPy sorts short integers by radix, several times faster than torch
-        return torch.from_numpy(np.argsort(tables.numpy(), kind="stable"))
-    return torch.argsort(tables, stable=True)
-
-
-def counts_of(tables: Tensor) -> Counts:
-    """How many symbols have each table."""
-    counts: Counts = tables.int().bincount(minlength=TABLES).to(torch.int32).cpu().numpy()
-    return counts
-
-
 def middles(planes: int) -> Tensor:
     """What base samples count from (int16 [C, 1, 1])."""
     return torch.tensor(MIDDLES[:planes], dtype=torch.int16)[:, None, None]
@@ -64,8 +51,8 @@ class TileWriter:
 
     def put(self, symbols: Tensor, tables: Tensor) -> None:
         """Append symbols (int16 [n]) that are coded together."""
-        arranged = symbols.index_select(0, order_of(tables))
-        self.groups.append(SymbolGroup(arranged.cpu().numpy(), counts_of(tables)))
+        order = Order(tables, TABLES)
+        self.groups.append(SymbolGroup(order.arrange(symbols).cpu().numpy(), order.counts.cpu().numpy()))
 
     def put_alike(self, symbols: Tensor, table: int) -> None:
         """Append symbols of one table."""
@@ -107,9 +94,9 @@ class TileReader:
 
     def get(self, tables: Tensor) -> Tensor:
         """The next symbols (int16 [n]), which are coded together."""
-        order = order_of(tables)
-        symbols = torch.from_numpy(self.decoder.decode(counts_of(tables))).to(self.device)
-        return torch.empty_like(symbols).scatter_(0, order, symbols)
+        order = Order(tables, TABLES)
+        symbols = torch.from_numpy(self.decoder.decode(order.counts.cpu().numpy())).to(self.device)
+        return order.restore(symbols)
 
     def get_alike(self, count: int, table: int) -> Tensor:
         """The next symbols of one table."""

@@ -1,18 +1,25 @@
 """Frequency tables of the lossless family, fitted to the residuals of what its networks were trained on."""
 
 import copy
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lcomp.entropy.tables import Table
+from lcomp.entropy.tables import Table, expected_bits
 from lcomp.lossless.network import LosslessNetworks
 from lcomp.lossless.parameters import TABLES, coding_parameters
 from lcomp.lossless.passes import PassModel
-from lcomp.lossless.tables import MOST, fitted_tables, residual_tables
+from lcomp.lossless.tables import MOST, UNUSED, all_masses, likely_radius, residual_tables, within
 from lcomp.lossless.tensors import exact_codec, exact_tensors
 from lcomp.training.lossless_examples import Examples, Gathered
+
+PRIOR = 256.0
+"""Residuals that a table's distribution counts as, beside those that it is fitted to."""
+
+WIDER = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+"""Candidate radii of a fitted table, relative to that of its distribution."""
 
 COUNTED = 2**18
 """Examples whose residuals are counted at once."""
@@ -33,6 +40,18 @@ def count_residuals(model: PassModel, gathered: Gathered) -> NDArray[np.int64]:
                 places = found.tables.long() * width + residuals.long() + MOST
                 counts += places.bincount(minlength=len(counts)).numpy()
     return counts.reshape(TABLES, width)
+
+
+def fitted_tables(counts: NDArray[np.int64]) -> tuple[Table, ...]:
+    """Tables for counts [TABLES, 2 MOST + 1] of residuals; the distribution they stand for weighs as PRIOR of them."""
+    tables = [UNUSED]
+    for found, seen in zip(all_masses(), counts[1:], strict=True):
+        mixed = seen + PRIOR * found
+        mixed /= mixed.sum()
+        likely = likely_radius(found)
+        radii = sorted({min(round(likely * factor), MOST) for factor in WIDER})
+        tables.append(min((within(mixed, radius) for radius in radii), key=partial(expected_bits, masses=mixed)))
+    return tuple(tables)
 
 
 def fit_tables(networks: LosslessNetworks, gathered: Gathered) -> tuple[Table, ...]:

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from lcomp.encoding.rdoq import Rdoq
 from lcomp.encoding.symbol_search import SymbolSearch
 from lcomp.entropy.tables import (
-    ESCAPE_BITS,
     MAX_RADIUS,
-    PRECISION,
     SCALES,
     TABLES,
     Table,
+    expected_bits,
     gaussian_masses,
     gaussian_table,
     gaussian_tables,
@@ -43,13 +42,6 @@ PRIOR = 64.0
 
 WIDER = (1.0, 1.5, 2.0, 3.0)
 """Candidate radii of a table, relative to the Gaussian's."""
-
-
-def expected_bits(table: Table, masses: NDArray[np.float64]) -> float:
-    """Cross-entropy in bits: symbols with probabilities `masses` of -MAX_RADIUS .. MAX_RADIUS under a table."""
-    bits = PRECISION - np.log2(table.frequencies)
-    middle = masses[MAX_RADIUS - table.radius : MAX_RADIUS + table.radius + 1]
-    return float(middle @ bits[:-1] + (1 - middle.sum()) * (bits[-1] + ESCAPE_BITS))
 
 
 def fitted_table(counts: NDArray[np.int64], scale: int) -> Table:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from lcomp.errors import ModelError
 from lcomp.networks.config import BackboneConfig, ContextConfig, RefinementConfig
@@ -39,10 +39,10 @@ class LosslessInfo(Description):
     """A model of the lossless family (`lcomp.lossless`)."""
 
     hidden: int  # width of its networks
-    decoder: None = None
-    decoder_name: str = "none"
-    lossless: bool = True
-    inventive: bool = False
+    decoder: ClassVar[None] = None
+    decoder_name: ClassVar[str] = "none"
+    inventive: ClassVar[bool] = False
+    lossless: ClassVar[bool] = True
 
     @property
     def lineage(self) -> "tuple[LosslessInfo, ...]":
@@ -62,7 +62,7 @@ class ModelInfo(Description):
     backbone: "ModelInfo | None" = None  # the model that this one adds to
     decoder: RefinementConfig | None = None  # sizes of its own decoder, where it has one
     metric: str = METRICS[0]  # the distortion that it is trained for, and that the encoder's search minimises
-    lossless: bool = False
+    lossless: ClassVar[bool] = False
 
     @property
     def coding(self) -> "ModelInfo":
@@ -149,7 +149,12 @@ def read_description(path: Path, table: dict[str, Any]) -> Description:
 def read_model(path: Path) -> ModelInfo:
     """Parse the TOML of a lossy model; raises ModelError where it is missing, malformed or incomplete."""
     with model_errors(path):
-        table = read_table(path)
+        return lossy_model(path, read_table(path))
+
+
+def lossy_model(path: Path, table: dict[str, Any]) -> ModelInfo:
+    """The lossy model that a TOML's table describes; raises as `read_model` does."""
+    with model_errors(path):
         model = table["model"]
         backbone = read_model(path.with_name(f"{model['backbone']}.toml")) if "backbone" in model else None
         context = read_context(table["context"]) if "context" in table else None
@@ -185,7 +190,12 @@ def is_lossless(path: Path) -> bool:
 @cache
 def all_models() -> tuple[ModelInfo, ...]:
     """Every installed lossy model, by number."""
-    models = [read_model(path) for path in sorted((data_folder() / "models").glob("*.toml")) if not is_lossless(path)]
+    models = []
+    for path in sorted((data_folder() / "models").glob("*.toml")):
+        with model_errors(path):
+            table = read_table(path)
+        if LOSSLESS not in table:
+            models.append(lossy_model(path, table))
     return tuple(sorted(models, key=lambda model: model.number))
 
 

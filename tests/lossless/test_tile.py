@@ -17,7 +17,7 @@ from lcomp.lossless.colours import RANGES, to_pixels, to_planes
 from lcomp.lossless.features import Compander, features
 from lcomp.lossless.passes import run_passes
 from lcomp.lossless.surroundings import Surroundings
-from lcomp.lossless.tile import LosslessCodec, TileReader, TileWriter, counts_of
+from lcomp.lossless.tile import LosslessCodec, TileReader, TileWriter
 
 Pixels = NDArray[np.uint8]
 
@@ -151,7 +151,7 @@ class WildReader(TileReader):
 
     def get(self, tables: torch.Tensor) -> torch.Tensor:
         extremes = np.array([-MAX_SYMBOL, MAX_SYMBOL, MAX_SYMBOL, -1, 0, 255, -512], np.int16)
-        assert counts_of(tables)[0] == 0
+        assert (tables > 0).all()
         return torch.from_numpy(self.random.choice(extremes, len(tables)))
 
 

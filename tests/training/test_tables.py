@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from lcomp.entropy.tables import MAX_RADIUS, SCALES, gaussian_tables, pack_tables, unpack_tables
-from lcomp.training.tables import expected_bits, fitted_table
+from lcomp.entropy.tables import MAX_RADIUS, SCALES, expected_bits, gaussian_tables, pack_tables, unpack_tables
+from lcomp.training.tables import fitted_table
 
 
 def test_fitted_tables_code_what_was_seen_in_fewer_bits() -> None:
