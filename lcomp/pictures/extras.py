@@ -2,21 +2,19 @@
 
 import io
 import re
-import struct
 from dataclasses import dataclass
 
 from PIL import Image
 
 from lcomp.pictures.boxes import read_boxes
 from lcomp.pictures.colours import Cicp
+from lcomp.pictures.png import chunks
 
 REMEMBERED = "_lcomp_extras"
 """Attribute of an image in which its `Extras` are cached: once it is decoded its file may be closed."""
 
 READ = ("PNG", "JPEG", "MPO", "AVIF", "HEIF", "JPEG2000")
 """Formats whose bytes are looked at: the others hold nothing of the kind."""
-
-PNG_SIGNATURE = 8
 
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """A marker that ends the entropy-coded data of a JPEG."""
@@ -86,15 +84,14 @@ def read_extras(data: bytes, kind: str | None) -> Extras:
 
 def of_png(data: bytes) -> Extras:
     """What the chunks before the pixels of a PNG say."""
-    cicp, narrow, has_gain_map, place = None, False, False, PNG_SIGNATURE
-    while place + 8 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, place)
-        if kind == b"IDAT":
+    cicp, narrow, has_gain_map = None, False, False
+    for chunk in chunks(data):
+        if chunk.name == b"IDAT":
             break
-        if kind == b"cICP" and length == 4 and place + 12 <= len(data):
-            cicp, narrow = Cicp(data[place + 8], data[place + 9]), data[place + 11] == 0
-        has_gain_map |= kind in (b"gMAP", b"gDAT")
-        place += 12 + length
+        body = data[chunk.body] if chunk.name == b"cICP" else b""
+        if len(body) == 4:
+            cicp, narrow = Cicp(body[0], body[1]), body[3] == 0
+        has_gain_map |= chunk.name in (b"gMAP", b"gDAT")
     return Extras(cicp, narrow=narrow, was_read=bool(data), has_gain_map=has_gain_map)
 
 
