@@ -28,7 +28,7 @@ class IntegerLinear:
     """A linear layer of integers; raises ValueError where its sums could be inexact."""
 
     weight: Tensor  # float32 [out, in]: integers of 8 bits
-    bias: Tensor  # float32 [out], or [scales, out]: integers, at the precision of the sums
+    bias: Tensor  # float32 [out], or [conditions, out]: integers, at the precision of the sums
 
     def __post_init__(self) -> None:
         largest = self.weight.abs().sum(1).max() * LARGEST + self.bias.abs().max()
@@ -48,14 +48,14 @@ class IntegerNetwork:
         self.leave_hidden, self.leave_input = leave.weight[:, :hidden], leave.weight[:, hidden:]
         self.leave_bias = leave.bias[:, None]
 
-    def __call__(self, features: Tensor, scale: int) -> Tensor:
-        """Outputs (int32 [OUTPUTS, n]) for features (int8 [K, n]) of samples of a scale."""
-        return torch.cat([self.window(part, scale) for part in torch.split(features, WINDOW, 1)], 1)
+    def __call__(self, features: Tensor, condition: int) -> Tensor:
+        """Outputs (int32 [OUTPUTS, n]) for features (int8 [K, n]) of samples under a condition."""
+        return torch.cat([self.window(part, condition) for part in torch.split(features, WINDOW, 1)], 1)
 
-    def window(self, features: Tensor, scale: int) -> Tensor:
+    def window(self, features: Tensor, condition: int) -> Tensor:
         """The outputs for some of the samples."""
         x = features.float()
-        h = activation(torch.addmm(self.enter_bias[scale], self.enter, x))
+        h = activation(torch.addmm(self.enter_bias[condition], self.enter, x))
         h = activation(torch.addmm(self.middle_bias, self.middle, h))
         return torch.addmm(self.leave_bias, self.leave_input, x).addmm_(self.leave_hidden, h).int()
 

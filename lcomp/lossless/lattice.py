@@ -23,6 +23,14 @@ ROWS_AND_COLUMNS = ((1, 1), (0, 1), (1, 0))
 BANDS = len(ROWS_AND_COLUMNS)
 
 
+class PyramidPass(NamedTuple):
+    """Which samples are coded together."""
+
+    scale: int
+    band: int
+    plane: int
+
+
 class Offset(NamedTuple):
     """Where a neighbour lies."""
 

@@ -17,15 +17,19 @@ FLOOR = 2.0**-20
 """Least probability of a sample: one that no table holds is escaped."""
 
 
-def bits(outputs: Tensor, values: Tensor, predictions: Tensor, lowest: int, highest: int) -> Tensor:
-    """Bits [n] of samples [n] for outputs [n, OUTPUTS] and predictions [n] with FRACTION fractional bits."""
+def bits(outputs: Tensor, values: Tensor, predictions: Tensor, errors: Tensor, lowest: int, highest: int) -> Tensor:
+    """Bits [n] of samples [n] for outputs [n, OUTPUTS] and predictions [n] with FRACTION fractional bits.
+
+    Those that may be off by `errors` [n] are taken as the middle of their step, wherever it lies.
+    """
     shift, logarithm, tail = outputs.unbind(1)
     scale = 0.5 * torch.exp2(logarithm.clamp(*LOG_SCALE_RANGE))
     difference = values - (predictions * 2.0**-FRACTION + shift.clamp(-MOST_SHIFT, MOST_SHIFT) * scale)
-    first, last = values <= lowest, values >= highest
+    half = errors + 0.5
+    first, last = values - errors <= lowest, values + errors >= highest
     # on the side of the mean where the logistic function is far from 1, so that no digits cancel
     beyond = difference > 0
-    low, high = difference - 0.5, difference + 0.5
+    low, high = difference - half, difference + half
     near, far = torch.where(beyond, -low, high), torch.where(beyond, -high, low)
     open_near, open_far = torch.where(beyond, first, last), torch.where(beyond, last, first)
 

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lcomp.lossless.features import count_features
-from lcomp.lossless.lattice import BANDS, SCALES
+from lcomp.lossless.lattice import BANDS
+from lcomp.lossless.mode import CONDITIONS
 from lcomp.networks.blocks import SLOPE
 from lcomp.networks.roles import Role, give_role
 
@@ -45,23 +46,23 @@ class PassNetwork(nn.Module):
         inputs = count_features(plane)
         self.enter, self.middle = nn.Conv2d(inputs, hidden, 1), nn.Conv2d(hidden, hidden, 1)
         self.leave = nn.Conv2d(hidden + inputs, OUTPUTS, 1)
-        self.scales = nn.Parameter(torch.zeros(SCALES, hidden))
-        give_role([self.scales], Role.VECTORS)
+        self.conditions = nn.Parameter(torch.zeros(CONDITIONS, hidden))
+        give_role([self.conditions], Role.VECTORS)
 
-    def forward(self, features: Tensor, scale: Tensor) -> Tensor:
-        """Outputs [n, OUTPUTS] for features (int8 [n, K]) of samples of a scale (int64 [n])."""
+    def forward(self, features: Tensor, conditions: Tensor) -> Tensor:
+        """Outputs [n, OUTPUTS] for features (int8 [n, K]) of samples under conditions (int64 [n])."""
         x = features.float() / ACTIVATION_STEPS
 
         def linear(layer: nn.Conv2d, value: Tensor) -> Tensor:
             return F.linear(value, quantised(layer.weight[:, :, 0, 0]), layer.bias)
 
-        h = activation(linear(self.enter, x) + self.scales[scale])
+        h = activation(linear(self.enter, x) + self.conditions[conditions])
         h = activation(linear(self.middle, h))
         return linear(self.leave, torch.cat([h, x], 1))
 
 
 class LosslessNetworks(nn.Module):
-    """The networks of all passes; the scales share them."""
+    """The networks of all passes; scales, colours and errors share them."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()

@@ -4,12 +4,14 @@ A sample is coded by the distribution of its residual: a mixture of two logistic
 the weight of its wide part (the tail) and the phase of its mean between two grey levels choose one of TABLES tables.
 """
 
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from lcomp.lossless.features import FRACTION
+from lcomp.lossless.mode import STEP_LOG2
 
 OUTPUT_BITS = 10
 """Fractional bits of what the networks say."""
@@ -32,6 +34,10 @@ MOST_SHIFT = 4 << OUTPUT_BITS
 
 SHIFT_BITS = 8
 """Fractional bits of the scales that a shift is multiplied with."""
+
+
+OFFSET_STEP = 1 << (OUTPUT_BITS - 3)
+"""What an offset of a pass adds to the log2 of its scales: an eighth of an octave."""
 
 
 class CodingParameters(NamedTuple):
@@ -60,17 +66,36 @@ def coarse_table(scale: int) -> int:
     return int(table_number(torch.tensor(scale), torch.tensor(TAILS - 1), torch.tensor(0)))
 
 
-def coding_parameters(outputs: Tensor, predictions: Tensor, scales: Tensor) -> CodingParameters:
-    """Parameters from the outputs of a network (int32 [3, n]: shift, log2 scale, tail) and predictions (int16 [n])."""
-    shift, logarithm, tail = outputs
-    place = logarithm - ((LEAST_SCALE_LOG2 + 1) << OUTPUT_BITS)  # the networks count from half a grey level
-    scale = ((place * SCALES_PER_OCTAVE + (1 << (OUTPUT_BITS - 1))) >> OUTPUT_BITS).clamp_(0, SCALES - 1)
-    moved = shift.clamp(-MOST_SHIFT, MOST_SHIFT).long() * scales.index_select(0, scale)
-    bits = OUTPUT_BITS + SHIFT_BITS
-    mean = predictions.int() + ((moved + (1 << (bits - 1))) >> bits).int()
-    centres = (mean + (1 << (FRACTION - 1))) >> FRACTION
-    offset = mean - (centres << FRACTION)
-    tails = torch.div(tail - LEAST_TAIL, TAIL_STEP, rounding_mode="floor").clamp_(0, TAILS - 1)
-    tables = table_number(scale, tails, (offset.abs() + 1) >> 1)
-    signs = torch.where(offset < 0, -1, 1)
-    return CodingParameters(centres.to(torch.int16), signs.to(torch.int16), tables.to(torch.int16))
+def scale_class(logarithm: Tensor) -> Tensor:
+    """The class of a scale, from its log2 as the networks say it: they count from half a grey level."""
+    place = logarithm - ((LEAST_SCALE_LOG2 + 1) << OUTPUT_BITS)
+    return ((place * SCALES_PER_OCTAVE + (1 << (OUTPUT_BITS - 1))) >> OUTPUT_BITS).clamp_(0, SCALES - 1)
+
+
+@dataclass(frozen=True)
+class Distributions:
+    """What is known of the samples of a pass before they are coded."""
+
+    outputs: Tensor  # int32 [3, n]: shift, log2 scale and tail, as a network says them
+    predictions: Tensor  # int16 [n], FRACTION fractional bits
+    scales: Tensor  # int32 [SCALES]: what classes of scales stand for
+    max_error: int  # how far samples may be off: residuals are multiples of a step, and their scale is narrower by it
+
+    def parameters(self, offset: int = 0) -> CodingParameters:
+        """How the samples are coded; `offset` widens all scales, in steps of OFFSET_STEP."""
+        shift, logarithm, tail = self.outputs
+        logarithm = logarithm + offset * OFFSET_STEP
+        moved = shift.clamp(-MOST_SHIFT, MOST_SHIFT).long() * self.scales.index_select(0, scale_class(logarithm))
+        bits = OUTPUT_BITS + SHIFT_BITS
+        mean = self.predictions.int() + ((moved + (1 << (bits - 1))) >> bits).int()
+        centres = (mean + (1 << (FRACTION - 1))) >> FRACTION
+        phase = mean - (centres << FRACTION)
+        signs = torch.where(phase < 0, -1, 1)
+        tails = torch.div(tail - LEAST_TAIL, TAIL_STEP, rounding_mode="floor").clamp_(0, TAILS - 1)
+        scale = scale_class(logarithm - STEP_LOG2[self.max_error])
+        tables = table_number(scale, tails, (phase.abs() // (2 * self.max_error + 1) + 1) >> 1)
+        return CodingParameters(centres.to(torch.int16), signs.to(torch.int16), tables.to(torch.int16))
+
+    def every(self, step: int) -> "Distributions":
+        """Those of one sample in so many."""
+        return replace(self, outputs=self.outputs[:, ::step], predictions=self.predictions[::step])

@@ -5,15 +5,16 @@ a pass: taps -> prediction -> features -> network -> coding parameters -> sample
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from lcomp.lossless.exact import IntegerNetwork
 from lcomp.lossless.features import FRACTION, Compander, features
-from lcomp.lossless.lattice import BANDS, scales_of
-from lcomp.lossless.parameters import CodingParameters, coding_parameters
+from lcomp.lossless.lattice import BANDS, PyramidPass, scales_of
+from lcomp.lossless.mode import Mode
+from lcomp.lossless.parameters import Distributions
 from lcomp.lossless.prediction import predict, taps_of
 from lcomp.lossless.surroundings import Surroundings, Taps, inside
 
@@ -21,31 +22,25 @@ MIDDLES = (128, 0, 0)
 """Predictions of the samples that nothing predicts, by plane."""
 
 FITTED_SCALES = 3
-"""Scales whose coefficients are fitted to the tile; those of the coarser ones come with the weights."""
+"""Scales that are fitted to the tile; the coefficients of the coarser ones come with the weights."""
 
 FITTED_TILE = 2**15
-"""Pixels of the smallest tile for which coefficients are fitted."""
-
-
-class PyramidPass(NamedTuple):
-    """Which samples are coded together."""
-
-    scale: int
-    band: int
-    plane: int
+"""Pixels of the smallest tile to which anything is fitted."""
 
 
 class PassCoder(Protocol):
     """Writes the samples of a tile, or reads them."""
 
+    mode: Mode
+
     def base(self, height: int, width: int) -> Tensor:
         """The samples that nothing predicts (int16 [C, height, width])."""
 
-    def coefficients(self, step: PyramidPass, taps: Taps) -> Tensor:
+    def coefficients(self, step: PyramidPass, around: Surroundings, taps: Taps) -> Tensor:
         """The coefficients (int16 [K]) of a pass that are fitted to the tile."""
 
-    def samples(self, step: PyramidPass, parameters: CodingParameters) -> Tensor:
-        """The samples (int16 [n]) of a pass."""
+    def samples(self, step: PyramidPass, around: Surroundings, distributions: Distributions, adapted: bool) -> Tensor:
+        """The samples (int16 [n]) of a pass, with scales that are adapted to the tile or as they are."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +55,7 @@ class PassModel:
 
 def run_passes(coder: PassCoder, height: int, width: int, model: PassModel) -> Tensor:
     """Code all samples of a tile; returns its planes (int16 [C, H, W])."""
+    mode = coder.mode
     scales = scales_of(height, width)
     values = coder.base(-(-height >> scales), -(-width >> scales))
     middles = torch.tensor(MIDDLES[: len(values)], dtype=torch.int16, device=values.device)[:, None, None]
@@ -70,11 +66,12 @@ def run_passes(coder: PassCoder, height: int, width: int, model: PassModel) -> T
         for band in range(BANDS):
             for plane in range(len(values)):
                 step, taps = PyramidPass(scale, band, plane), taps_of(around, band, plane)
-                chosen = coder.coefficients(step, taps) if fitted else model.coefficients[step]
+                chosen = coder.coefficients(step, around, taps) if fitted else model.coefficients[step]
                 prediction = predict(taps, chosen, plane)
-                outputs = model.networks[band][plane](features(around, band, plane, prediction, model.compander), scale)
-                parameters = coding_parameters(outputs, prediction.flatten(), model.scales)
-                samples = coder.samples(step, parameters).view(prediction.shape)
+                seen = features(around, band, plane, prediction, model.compander)
+                outputs = model.networks[band][plane](seen, mode.condition(scale))
+                distributions = Distributions(outputs, prediction.flatten(), model.scales, mode.max_error)
+                samples = coder.samples(step, around, distributions, fitted).view(prediction.shape)
                 around.put(band, plane, samples, (samples << FRACTION) - prediction)
         values, residuals = inside(around.values), inside(around.residuals)
     return values

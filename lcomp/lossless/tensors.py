@@ -10,11 +10,12 @@ from lcomp.entropy.range_coder import RangeCoder
 from lcomp.entropy.tables import Table, pack_tables, unpack_tables
 from lcomp.lossless.exact import IntegerLinear, IntegerNetwork
 from lcomp.lossless.features import ENTRIES, Compander, companding_table, count_features
-from lcomp.lossless.lattice import BANDS, SCALES
+from lcomp.lossless.lattice import BANDS, SCALES, PyramidPass
+from lcomp.lossless.mode import CONDITIONS
 from lcomp.lossless.network import ACTIVATION_STEPS, LARGEST, OUTPUTS, PLANES, WEIGHT_STEPS, LosslessNetworks
 from lcomp.lossless.parameters import SCALES as SCALE_CLASSES
 from lcomp.lossless.parameters import TABLES, scale_table
-from lcomp.lossless.passes import PassModel, PyramidPass
+from lcomp.lossless.passes import PassModel
 from lcomp.lossless.prediction import count_taps
 from lcomp.lossless.tile import LosslessCodec
 from lcomp.zoo.layers import EXACT
@@ -43,7 +44,7 @@ def exact_tensors(
     for band in range(BANDS):
         for plane in range(PLANES):
             network = networks.of(band, plane)
-            for name, extra in (("enter", network.scales), ("middle", None), ("leave", None)):
+            for name, extra in (("enter", network.conditions), ("middle", None), ("leave", None)):
                 layer = network.get_submodule(name)
                 assert isinstance(layer, nn.Conv2d)
                 assert layer.bias is not None
@@ -72,7 +73,7 @@ def exact_network(tensors: dict[str, Tensor], band: int, plane: int, device: tor
     shapes = ((hidden, inputs), (hidden, hidden), (OUTPUTS, hidden + inputs))
     if tuple(tuple(layer.weight.shape) for layer in (enter, middle, leave)) != shapes:
         raise ValueError("weights of another shape")
-    if [tuple(layer.bias.shape) for layer in (enter, middle, leave)] != [(SCALES, hidden), (hidden,), (OUTPUTS,)]:
+    if [tuple(layer.bias.shape) for layer in (enter, middle, leave)] != [(CONDITIONS, hidden), (hidden,), (OUTPUTS,)]:
         raise ValueError("biases of another shape")
     return IntegerNetwork(enter, middle, leave)
 
@@ -115,7 +116,7 @@ def restore(networks: LosslessNetworks, tensors: dict[str, Tensor]) -> None:
                 layer.weight.copy_(weight[:, :, None, None] / WEIGHT_STEPS)
                 bias /= WEIGHT_STEPS * ACTIVATION_STEPS
                 if name == "enter":
-                    network.scales.copy_(bias)
+                    network.conditions.copy_(bias)
                     layer.bias.zero_()
                 else:
                     layer.bias.copy_(bias)

@@ -9,27 +9,29 @@ from torch import Tensor
 
 from lcomp.entropy.grouping import Order
 from lcomp.entropy.latents import LatentCoder, LatentDecoder, SymbolGroup
-from lcomp.errors import ChecksumError
+from lcomp.errors import ChecksumError, FormatError
 from lcomp.format.container import Encoded
-from lcomp.lossless.colours import RANGES, to_pixels, to_planes
-from lcomp.lossless.lattice import at_scale, band_of, scales_of
-from lcomp.lossless.parameters import TABLES, CodingParameters, coarse_table
-from lcomp.lossless.passes import MIDDLES, PassModel, PyramidPass, run_passes
+from lcomp.lossless.colours import RANGES, Colours, to_pixels
+from lcomp.lossless.costs import Costs, symbols_of
+from lcomp.lossless.lattice import PyramidPass, scales_of
+from lcomp.lossless.mode import Mode
+from lcomp.lossless.parameters import TABLES, CodingParameters, Distributions, coarse_table
+from lcomp.lossless.passes import MIDDLES, PassModel, run_passes
 from lcomp.lossless.prediction import count_taps, fit
-from lcomp.lossless.surroundings import Taps
+from lcomp.lossless.source import TileSource
+from lcomp.lossless.surroundings import Surroundings, Taps
 
-COEFFICIENT_TABLE, BASE_TABLE = coarse_table(44), coarse_table(46)
-"""Tables of coefficients, and of the samples that nothing predicts."""
-
-
-def planes_of(pixels: Tensor) -> Tensor:
-    """Planes (int16 [C, H, W]) of grey [H, W] or RGB [H, W, 3] pixels (uint8)."""
-    return pixels.to(torch.int16)[None] if pixels.ndim == 2 else to_planes(pixels)
+NUMBER_TABLE, COEFFICIENT_TABLE, BASE_TABLE = coarse_table(24), coarse_table(44), coarse_table(46)
+"""Tables of numbers that stand alone, of coefficients, and of the samples that nothing predicts."""
 
 
-def pixels_of(planes: Tensor) -> Tensor:
-    """Inverse of `planes_of`; what no picture can hold (damaged data) is clamped."""
-    return planes[0].clamp(0, 255).to(torch.uint8) if len(planes) == 1 else to_pixels(planes)
+MOST_OFFSET = 8
+"""Largest change of the scales of a pass, in steps."""
+
+
+def pixels_of(planes: Tensor, colours: Colours) -> Tensor:
+    """Pixels (uint8) of decoded planes; what no picture can hold is clamped: damaged data, and what rounding leaves."""
+    return planes[0].clamp(0, 255).to(torch.uint8) if len(planes) == 1 else to_pixels(planes, colours)
 
 
 def pixels_crc(pixels: NDArray[np.uint8], number: int) -> int:
@@ -42,12 +44,23 @@ def middles(planes: int) -> Tensor:
     return torch.tensor(MIDDLES[:planes], dtype=torch.int16)[:, None, None]
 
 
-class TileWriter:
-    """The symbols of a tile whose samples (int16 [C, H, W]) are known."""
+def in_range(samples: Tensor, plane: int) -> Tensor:
+    """Samples (int32) of a plane as int16, clamped: damaged data may say anything, and nothing may overflow later."""
+    return samples.clamp_(*RANGES[plane]).to(torch.int16)
 
-    def __init__(self, planes: Tensor) -> None:
-        self.planes = planes
+
+def decoded(symbols: Tensor, parameters: CodingParameters, step: PyramidPass, mode: Mode) -> Tensor:
+    """The samples (int16 [n]) that symbols (int16 [n]) of a pass stand for."""
+    return in_range(symbols.int() * parameters.signs * mode.step + parameters.centres, step.plane)
+
+
+class TileWriter:
+    """The symbols of a tile of pixels (uint8 [H, W] or [H, W, 3])."""
+
+    def __init__(self, pixels: Tensor, mode: Mode, costs: Costs) -> None:
+        self.source, self.mode, self.costs = TileSource(pixels, mode.colours), mode, costs
         self.groups: list[SymbolGroup] = []
+        self.put_one(mode.colours.value)
 
     def put(self, symbols: Tensor, tables: Tensor) -> None:
         """Append symbols (int16 [n]) that are coded together."""
@@ -58,39 +71,44 @@ class TileWriter:
         """Append symbols of one table."""
         self.put(symbols, torch.full(symbols.shape, table, dtype=torch.int16, device=symbols.device))
 
+    def put_one(self, value: int) -> None:
+        """Append a number that is mostly near 0."""
+        self.put_alike(torch.tensor([value], dtype=torch.int16, device=self.source.planes.device), NUMBER_TABLE)
+
     def base(self, height: int, width: int) -> Tensor:
         """The samples that nothing predicts."""
-        base = at_scale(self.planes, scales_of(*self.planes.shape[1:]))
+        base = self.source.base(scales_of(*self.source.planes.shape[1:]))
         self.put_alike((base - middles(len(base)).to(base.device)).flatten(), BASE_TABLE)
         return base
 
-    def coefficients(self, step: PyramidPass, taps: Taps) -> Tensor:
+    def coefficients(self, step: PyramidPass, around: Surroundings, taps: Taps) -> Tensor:
         """Coefficients fitted to a pass."""
-        found = fit(taps, self.known(step))
+        found = fit(taps, self.source.known(step, around))
         self.put_alike(found, COEFFICIENT_TABLE)
         return found
 
-    def samples(self, step: PyramidPass, parameters: CodingParameters) -> Tensor:
+    def samples(self, step: PyramidPass, around: Surroundings, distributions: Distributions, adapted: bool) -> Tensor:
         """The samples of a pass."""
-        values = self.known(step).flatten()
-        self.put((values - parameters.centres) * parameters.signs, parameters.tables)
-        return values
-
-    def known(self, step: PyramidPass) -> Tensor:
-        """The samples [h, w] of a pass."""
-        return band_of(at_scale(self.planes, step.scale)[step.plane], step.band)
-
-
-def in_range(samples: Tensor, plane: int) -> Tensor:
-    """Samples (int32) of a plane as int16, clamped: damaged data may say anything, and nothing may overflow later."""
-    return samples.clamp_(*RANGES[plane]).to(torch.int16)
+        values, offset = self.source.known(step, around).flatten(), 0
+        if adapted:
+            offset = self.costs.best_offset(values, distributions)
+            self.put_one(offset)
+        parameters = distributions.parameters(offset)
+        symbols = symbols_of(values, parameters, self.mode.max_error)
+        self.put(symbols, parameters.tables)
+        return values if not self.mode.max_error else decoded(symbols, parameters, step, self.mode)
 
 
 class TileReader:
     """Reads the samples of a tile of so many planes."""
 
-    def __init__(self, decoder: LatentDecoder, planes: int, device: torch.device) -> None:
+    def __init__(self, decoder: LatentDecoder, planes: int, max_error: int, device: torch.device) -> None:
+        """Read the head of the stream; raises FormatError where it is damaged."""
         self.decoder, self.planes, self.device = decoder, planes, device
+        number = self.get_one()
+        if number not in {colours.value for colours in Colours}:
+            raise FormatError(f"unknown colour transform {number}")
+        self.mode = Mode(Colours(number), max_error)
 
     def get(self, tables: Tensor) -> Tensor:
         """The next symbols (int16 [n]), which are coded together."""
@@ -107,14 +125,21 @@ class TileReader:
         symbols = self.get_alike(self.planes * height * width, BASE_TABLE).view(self.planes, height, width)
         return torch.stack([in_range(part.int() + MIDDLES[plane], plane) for plane, part in enumerate(symbols)])
 
-    def coefficients(self, step: PyramidPass, taps: Taps) -> Tensor:
+    def get_one(self) -> int:
+        """The next number that stands alone."""
+        return int(self.get_alike(1, NUMBER_TABLE))
+
+    def coefficients(self, step: PyramidPass, around: Surroundings, taps: Taps) -> Tensor:
         """Coefficients of a pass."""
         return self.get_alike(count_taps(step.plane), COEFFICIENT_TABLE)
 
-    def samples(self, step: PyramidPass, parameters: CodingParameters) -> Tensor:
+    def samples(self, step: PyramidPass, around: Surroundings, distributions: Distributions, adapted: bool) -> Tensor:
         """The samples of a pass."""
-        differences = self.get(parameters.tables).int() * parameters.signs
-        return in_range(differences + parameters.centres, step.plane)
+        offset = self.get_one() if adapted else 0
+        if abs(offset) > MOST_OFFSET:
+            raise FormatError("impossible scales")
+        parameters = distributions.parameters(offset)
+        return decoded(self.get(parameters.tables), parameters, step, self.mode)
 
 
 class LosslessCodec:
@@ -122,21 +147,29 @@ class LosslessCodec:
 
     def __init__(self, model: PassModel, coder: LatentCoder, device: torch.device) -> None:
         self.model, self.coder, self.device = model, coder, device
+        self.costs = Costs(coder.tables, device)
 
     @torch.inference_mode()
-    def encode(self, pixels: NDArray[np.uint8], number: int) -> Encoded:
-        """The stream of a tile's pixels, [H, W] or [H, W, 3]."""
-        writer = TileWriter(planes_of(torch.from_numpy(pixels.copy()).to(self.device)))
-        run_passes(writer, pixels.shape[0], pixels.shape[1], self.model)
+    def encode(self, pixels: NDArray[np.uint8], number: int, max_error: int = 0) -> Encoded:
+        """The stream of a tile's pixels, [H, W] or [H, W, 3], none of which comes out off by more than `max_error`."""
+        height, width = pixels.shape[:2]
+        source = torch.from_numpy(pixels.copy()).to(self.device)
+        mode = Mode(Colours.GREEN if max_error else Colours.YCOCG, max_error)
+        writer = TileWriter(source, mode, self.costs)
+        planes = run_passes(writer, height, width, self.model)
+        if max_error:
+            pixels = pixels_of(planes, mode.colours).cpu().numpy()
         return Encoded(self.coder.encode(writer.groups), pixels_crc(pixels, number))
 
     @torch.inference_mode()
-    def decode(self, encoded: Encoded, height: int, width: int, grey: bool, number: int) -> NDArray[np.uint8]:
+    def decode(
+        self, encoded: Encoded, height: int, width: int, grey: bool, number: int, max_error: int = 0
+    ) -> NDArray[np.uint8]:
         """The pixels of a tile, [H, W] or [H, W, 3]; raises FormatError or ChecksumError for damaged data."""
-        reader = TileReader(self.coder.decoder(encoded.stream), 1 if grey else 3, self.device)
+        reader = TileReader(self.coder.decoder(encoded.stream), 1 if grey else 3, max_error, self.device)
         planes = run_passes(reader, height, width, self.model)
         reader.decoder.finish()
-        pixels = pixels_of(planes).cpu().numpy()
+        pixels = pixels_of(planes, reader.mode.colours).cpu().numpy()
         if pixels_crc(pixels, number) != encoded.symbols_crc:
             raise ChecksumError("checksum of the decoded pixels does not match: the file is damaged")
         return pixels

@@ -8,6 +8,7 @@ from torch import Tensor
 from lcomp.errors import ModelError
 from lcomp.lossless.colours import RANGES
 from lcomp.lossless.likelihood import bits
+from lcomp.lossless.mode import error_of
 from lcomp.lossless.network import LosslessNetworks, PassNetwork
 from lcomp.training.lossless_examples import Examples, gather
 from lcomp.training.run import Setting, TrainingRun
@@ -56,6 +57,9 @@ class LosslessRun(TrainingRun[LosslessNetworks]):
 
 def mean_bits(network: PassNetwork, examples: Examples, plane: int) -> Tensor:
     """Mean bits per sample of examples under a network."""
-    outputs = network(examples.features, examples.scales.long())
-    lowest, highest = RANGES[plane]
-    return bits(outputs, examples.values.float(), examples.predictions.float(), lowest, highest).mean()
+    conditions = examples.conditions.long()
+    outputs = network(examples.features, conditions)
+    values, predictions, errors = (
+        part.float() for part in (examples.values, examples.predictions, error_of(conditions))
+    )
+    return bits(outputs, values, predictions, errors, *RANGES[plane]).mean()

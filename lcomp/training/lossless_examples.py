@@ -13,14 +13,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lcomp.errors import LcompError
+from lcomp.lossless.colours import Colours
 from lcomp.lossless.features import FRACTION, Compander, companding_table, features
-from lcomp.lossless.lattice import BANDS, at_scale, band_of, scales_of
+from lcomp.lossless.lattice import BANDS, PyramidPass, scales_of
+from lcomp.lossless.mode import Mode
 from lcomp.lossless.network import PLANES
-from lcomp.lossless.passes import MIDDLES, PyramidPass
+from lcomp.lossless.passes import MIDDLES
 from lcomp.lossless.prediction import Equations, equations, predict, taps_of
+from lcomp.lossless.source import TileSource
 from lcomp.lossless.surroundings import Surroundings, inside
 from lcomp.lossless.tensors import Coefficients, all_passes
-from lcomp.lossless.tile import planes_of
 from lcomp.training.data import Pool
 
 COARSE_SHARE = 2
@@ -33,7 +35,7 @@ class Examples(NamedTuple):
     features: Tensor  # int8 [n, K]
     values: Tensor  # int16 [n]
     predictions: Tensor  # int16 [n], FRACTION fractional bits
-    scales: Tensor  # int16 [n]
+    conditions: Tensor  # int16 [n]
 
     def batches(self, size: int) -> "Iterator[Examples]":
         """All of them in order, in batches."""
@@ -64,6 +66,13 @@ class Variety(Enum):
 
 GRAINS = (0.5, 1.0, 1.5, 2.5, 4.0)
 """Standard deviations of grain, in grey levels."""
+
+MODES = (
+    *(Mode(Colours.GREEN, 0),) * 4,
+    *(Mode(Colours.YCOCG, 0),) * 4,
+    *(Mode(Colours.GREEN, error) for error in (1, 2, 3)),
+)
+"""How a picture is coded; one of these, by chance."""
 
 LUMA = (0.299, 0.587, 0.114)
 
@@ -97,27 +106,37 @@ def varied(picture: Tensor, variety: Variety, generator: torch.Generator) -> Ten
     return (found + 0.5).floor_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0)
 
 
-def passes_over(pixels: Tensor, compander: Compander) -> Iterator[CodedPass]:
+def passes_over(pixels: Tensor, mode: Mode, compander: Compander) -> Iterator[CodedPass]:
     """All passes over a picture (uint8 [H, W, 3]), each with coefficients of its own."""
-    planes = planes_of(pixels)
-    height, width = planes.shape[1:]
+    source = TileSource(pixels, mode.colours)
+    height, width = pixels.shape[:2]
     scales = scales_of(height, width)
-    values = at_scale(planes, scales)
+    values = source.base(scales)
     residuals = (values - torch.tensor(MIDDLES, dtype=torch.int16)[:, None, None]) << FRACTION
     for scale in reversed(range(scales)):
-        here = at_scale(planes, scale)
-        around = Surroundings(values, residuals, here.shape[1], here.shape[2])
+        around = Surroundings(values, residuals, -(-height >> scale), -(-width >> scale))
         for band in range(BANDS):
             for plane in range(PLANES):
-                known, taps = band_of(here[plane], band), taps_of(around, band, plane)
+                step = PyramidPass(scale, band, plane)
+                known, taps = source.known(step, around), taps_of(around, band, plane)
                 normal = equations(taps, known)
                 prediction = predict(taps, normal.solution(), plane)
                 seen = features(around, band, plane, prediction, compander).T
-                place = torch.full((known.numel(),), scale, dtype=torch.int16)
-                examples = Examples(seen, known.flatten(), prediction.flatten(), place)
-                yield CodedPass(PyramidPass(scale, band, plane), normal, examples)
-                around.put(band, plane, known, (known << FRACTION) - prediction)
+                conditions = torch.full((known.numel(),), mode.condition(scale), dtype=torch.int16)
+                examples = Examples(seen, known.flatten(), prediction.flatten(), conditions)
+                yield CodedPass(step, normal, examples)
+                decoded = rounded(known, prediction, mode)
+                around.put(band, plane, decoded, (decoded << FRACTION) - prediction)
         values, residuals = inside(around.values), inside(around.residuals)
+
+
+def rounded(samples: Tensor, prediction: Tensor, mode: Mode) -> Tensor:
+    """What is decoded of samples (int16), where they may be off: whole steps away from their prediction."""
+    if not mode.max_error:
+        return samples
+    centres = (prediction + (1 << (FRACTION - 1))) >> FRACTION
+    steps = torch.div(samples - centres + mode.max_error, mode.step, rounding_mode="floor")
+    return centres + mode.step * steps
 
 
 class Gathered(NamedTuple):
@@ -138,7 +157,8 @@ def gather(pool: Pool, count: int, share: float, seed: int) -> Gathered:
     sums: dict[PyramidPass, Equations] = {}
     for number, index in enumerate(torch.randperm(len(pool.sizes), generator=generator)[:count].tolist()):
         pixels = varied(pool.picture(index).cpu(), Variety(number % len(Variety)), generator)
-        for step, normal, examples in passes_over(pixels, compander):
+        mode = MODES[int(torch.randint(len(MODES), (), generator=generator))]
+        for step, normal, examples in passes_over(pixels, mode, compander):
             wanted = share * (COARSE_SHARE if step.scale > 1 else 1)
             chosen = torch.rand(len(examples.values), generator=generator) < wanted
             parts[step.band, step.plane].append(Examples(*(tensor[chosen] for tensor in examples)))

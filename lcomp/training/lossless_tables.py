@@ -8,8 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from lcomp.entropy.tables import Table, expected_bits
+from lcomp.lossless.costs import symbols_of
+from lcomp.lossless.mode import error_of
 from lcomp.lossless.network import LosslessNetworks
-from lcomp.lossless.parameters import TABLES, coding_parameters
+from lcomp.lossless.parameters import TABLES, Distributions
 from lcomp.lossless.passes import PassModel
 from lcomp.lossless.tables import MOST, UNUSED, all_masses, likely_radius, residual_tables, within
 from lcomp.lossless.tensors import exact_codec, exact_tensors
@@ -32,12 +34,13 @@ def count_residuals(model: PassModel, gathered: Gathered) -> NDArray[np.int64]:
     counts = np.zeros(TABLES * width, np.int64)
     for (band, plane), examples in gathered.examples.items():
         for part in examples.batches(COUNTED):
-            for scale in np.unique(part.scales.numpy()).tolist():
-                some = Examples(*(tensor[part.scales == scale] for tensor in part))
-                outputs = model.networks[band][plane](some.features.T.contiguous(), scale)
-                found = coding_parameters(outputs, some.predictions, model.scales)
-                residuals = ((some.values - found.centres) * found.signs).clamp(-MOST, MOST)
-                places = found.tables.long() * width + residuals.long() + MOST
+            for condition in np.unique(part.conditions.numpy()).tolist():
+                some = Examples(*(tensor[part.conditions == condition] for tensor in part))
+                outputs = model.networks[band][plane](some.features.T.contiguous(), condition)
+                error = int(error_of(condition))
+                found = Distributions(outputs, some.predictions, model.scales, error).parameters()
+                symbols = symbols_of(some.values, found, error).clamp(-MOST, MOST)
+                places = found.tables.long() * width + symbols.long() + MOST
                 counts += places.bincount(minlength=len(counts)).numpy()
     return counts.reshape(TABLES, width)
 

@@ -22,7 +22,7 @@ from lcomp.lossless.lattice import (
     scales_of,
 )
 from lcomp.lossless.parameters import CodingParameters
-from lcomp.lossless.passes import PyramidPass, run_passes
+from lcomp.lossless.passes import run_passes
 from lcomp.lossless.prediction import count_taps, predict, taps_of
 from lcomp.lossless.surroundings import Surroundings, inside
 from lcomp.lossless.tile import TileWriter
