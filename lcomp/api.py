@@ -97,7 +97,7 @@ class Codec:
                 log.warning(note)
             if options.lossless:
                 codec = load_lossless(lossless_model(), self.device)
-                return lossless_file(picture, options.strip, codec, progress)
+                return lossless_file(picture, options, codec, progress)
             loaded = load_model(self.model.coding, self.device, self.precision)
             return PictureEncoder(picture, self.model, loaded, self.coder, options, progress).wanted()
 
@@ -182,6 +182,7 @@ def encode(
     max_pixels: int = MAX_PIXELS,
     keep_hidden: bool = False,
     lossless: bool = False,
+    max_error: int = 0,
 ) -> bytes:
     """Encode a picture as `.lic` bytes; options and errors are those of `EncodeOptions` and `Codec`.
 
@@ -192,7 +193,7 @@ def encode(
     True
     """
     options = EncodeOptions(
-        quality, effort, size, bpp, psnr, ssimulacra2, strip, frame, max_pixels, keep_hidden, lossless
+        quality, effort, size, bpp, psnr, ssimulacra2, strip, frame, max_pixels, keep_hidden, lossless, max_error
     )
     return Codec(model, device, coder).encode(image, options)
 

@@ -21,6 +21,9 @@ MOST_SSIMULACRA2 = 100.0
 
 DEFAULT_MODEL = "visual"
 
+MOST_ERROR = 15
+"""Largest error of a sample that near-lossless coding may be asked for."""
+
 LOSSLESS = "lossless"
 """Name of the lossless model, and of the table in its TOML that tells its family."""
 
@@ -35,7 +38,7 @@ PRECISIONS = ("auto", "fp32", "bf16")
 
 AUTO = PRECISIONS[0]
 
-ALWAYS = ("quality", "effort", "max_pixels")
+ALWAYS = ("quality", "effort", "max_pixels", "max_error")
 NUMBERS = (*ALWAYS, "size", "bpp", "psnr", "ssimulacra2", "frame")
 """Options of encoding that are numbers; the first of them always."""
 
@@ -63,6 +66,7 @@ class EncodeOptions:
     max_pixels: int = MAX_PIXELS  # larger pictures are refused
     keep_hidden: bool = False  # codes the colours under transparent pixels as they are; by default they are filled in
     lossless: bool = False  # every pixel exactly, hidden ones too
+    max_error: int = 0  # with `lossless`: samples may be off by so much, 0 .. 15; alpha stays exact
 
     def __post_init__(self) -> None:
         for name in NUMBERS:
@@ -79,6 +83,10 @@ class EncodeOptions:
             raise LcompError("a size, bpp, psnr or ssimulacra2 is more than 0, and less than 2^63")
         if self.ssimulacra2 is not None and self.ssimulacra2 > MOST_SSIMULACRA2:
             raise LcompError(f"an SSIMULACRA2 of {self.ssimulacra2:g} is more than that of an exact copy, 100")
+        if self.max_error not in range(MOST_ERROR + 1):
+            raise LcompError(f"largest error {self.max_error} is out of range: use 0 to {MOST_ERROR}")
+        if self.max_error and not self.lossless:
+            raise LcompError("a largest error is that of near-lossless coding: give lossless too")
         if self.lossless and (self.has_target or self.quality != DEFAULT_QUALITY):
             raise LcompError("lossless excludes a quality, size, bpp, psnr and ssimulacra2")
 

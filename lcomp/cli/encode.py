@@ -40,6 +40,7 @@ from lcomp.options import (
     LOSSLESS,
     MAX_PIXELS,
     MOST_EFFORT,
+    MOST_ERROR,
     MOST_QUALITY,
     EncodeOptions,
     parse_size,
@@ -81,7 +82,7 @@ class EncodeWork:
         if file.header.half:
             searched = ", coded at half the size"
         if file.header.lossless:
-            searched = ", lossless"
+            searched = f", off by {file.header.max_error} at most" if file.header.max_error else ", lossless"
         model = LOSSLESS if file.header.lossless else codec.model.name
         details = f" [{model}, {codec.device}]" if self.verbose else ""
         return (
@@ -152,6 +153,16 @@ def encode(
     lossless: Annotated[
         bool, typer.Option("--lossless", help="Keep every pixel exactly: 8-bit grey or RGB, with or without alpha.")
     ] = False,
+    max_error: Annotated[
+        int,
+        typer.Option(
+            "--max-error",
+            metavar="N",
+            min=0,
+            max=MOST_ERROR,
+            help=f"Near-lossless: no sample is off by more than N, up to {MOST_ERROR}; alpha stays exact.",
+        ),
+    ] = 0,
     keep_hidden: Annotated[
         bool,
         typer.Option("--keep-hidden", help="Code the colours of transparent pixels too, which nobody sees."),
@@ -174,11 +185,11 @@ def encode(
     By default img.png becomes img.lic beside it. With - the picture is read from stdin and the file written to stdout.
     """
     set_up_messages(verbose, quiet)
-    lossless = lossless or model == LOSSLESS
+    lossless = lossless or model == LOSSLESS or max_error > 0
     if sum(value is not None for value in (quality, size, bpp, psnr, ssimulacra2)) > 1:
         raise typer.BadParameter("-q, --size, --bpp, --psnr and --ssimulacra2 exclude each other")
     if lossless and any(value is not None for value in (quality, size, bpp, psnr, ssimulacra2)):
-        raise typer.BadParameter("--lossless excludes -q, --size, --bpp, --psnr and --ssimulacra2")
+        raise typer.BadParameter("--lossless and --max-error exclude -q, --size, --bpp, --psnr and --ssimulacra2")
     refuse_forced_skips(force, skip_existing)
     try:
         options = EncodeOptions(
@@ -193,6 +204,7 @@ def encode(
             max_pixels=max_pixels,
             keep_hidden=keep_hidden,
             lossless=lossless,
+            max_error=max_error,
         )
     except LcompError as error:
         raise typer.BadParameter(str(error)) from error

@@ -28,6 +28,7 @@ class Facts:
     mode: str
     bpp: float
     quality: float | None  # None where it is lossless
+    max_error: int | None  # largest error of a sample: 0 where it is lossless, None where it is unknown
     model: str
     model_number: int
     fingerprint: str
@@ -68,6 +69,7 @@ def read_facts(name: str) -> Facts:
         mode=header.mode.name + ("A" if file.alpha is not None else ""),
         bpp=round(8 * len(data) / (header.width * header.height), 4),
         quality=None if header.lossless else header.quality / QUALITY_STEPS,
+        max_error=header.max_error if header.lossless else None,
         model="none" if header.stored else model.name if model else "unknown",
         model_number=header.model,
         fingerprint=f"{header.fingerprint:08x}",

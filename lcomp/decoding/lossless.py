@@ -31,7 +31,7 @@ def decode_lossless(
         try:
             if encoded is None:
                 raise ChecksumError(f"tile {tile} is lost")
-            decoded = codec.decode(encoded, tile.height, tile.width, grey, number)
+            decoded = codec.decode(encoded, tile.height, tile.width, grey, number, file.header.max_error)
             pixels[shared.within(area)] = decoded[shared.within(tile)]
         except FormatError:
             if not salvage:

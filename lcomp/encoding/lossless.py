@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from lcomp.errors import UnsupportedError
 from lcomp.format.container import Coder, Header, LicFile, Mode
 from lcomp.lossless.tile import LosslessCodec
+from lcomp.options import EncodeOptions
 from lcomp.pictures.reading import Picture
 from lcomp.pictures.stored import WEBP_SIDE, write_quickly, write_stored
 from lcomp.types import Pixels, Progress
@@ -43,17 +44,23 @@ def stored_file(picture: Picture, alpha: bytes | None, strip: bool) -> LicFile:
     return LicFile(header, None, (), picture.icc, exif, xmp, alpha, stored)
 
 
-def coded_file(stored: LicFile, picture: Picture, codec: LosslessCodec, progress: Progress | None) -> LicFile:
+def coded_file(
+    stored: LicFile,
+    picture: Picture,
+    options: EncodeOptions,
+    codec: LosslessCodec,
+    progress: Progress | None = None,
+) -> LicFile:
     """The file that holds a picture as the lossless model codes it; all else is that of the `stored` file."""
     model, pixels, grid = lossless_model(), stored_pixels(picture), stored.grid
     tiles, done = [], 0
     for number in range(grid.count):
         tile = grid.rectangle(number)
-        tiles.append(codec.encode(pixels[tile.within(grid.picture)], number))
+        tiles.append(codec.encode(pixels[tile.within(grid.picture)], number, options.max_error, options.effort))
         done += tile.width * tile.height
         if progress:
             progress(done, grid.width * grid.height)
-    header = replace(stored.header, model=model.number, fingerprint=model.fingerprint)
+    header = replace(stored.header, model=model.number, fingerprint=model.fingerprint, max_error=options.max_error)
     return replace(stored, header=header, coder=Coder.CONSTRICTION, tiles=tuple(tiles), stored=None)
 
 
@@ -66,14 +73,14 @@ def check_exact(picture: Picture) -> None:
         )
 
 
-def lossless_file(picture: Picture, strip: bool, codec: LosslessCodec, progress: Progress | None) -> LicFile:
-    """The smallest file of exactly this picture.
+def lossless_file(picture: Picture, options: EncodeOptions, codec: LosslessCodec, progress: Progress | None) -> LicFile:
+    """The smallest file of exactly this picture, or of one that is off by no more than the options allow.
 
     Photographs are smaller when coded; screenshots, drawings and noise are often smaller as WebP.
     """
     alpha = None if picture.alpha is None else write_stored(picture.alpha)
-    stored = stored_file(picture, alpha, strip)
-    coded = coded_file(stored, picture, codec, progress)
+    stored = stored_file(picture, alpha, options.strip)
+    coded = coded_file(stored, picture, options, codec, progress)
     return min(stored, coded, key=len)
 
 

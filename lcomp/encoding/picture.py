@@ -184,7 +184,7 @@ class PictureEncoder:
     def exact(self) -> LicFile:
         """The smallest lossless file, stored or coded."""
         codec = load_lossless(lossless_model(), self.loaded.device)
-        return min(self.stored, coded_file(self.stored, self.picture, codec, None), key=len)
+        return min(self.stored, coded_file(self.stored, self.picture, self.options, codec), key=len)
 
     def wanted(self) -> LicFile:
         """The file that the options ask for, lossless where that is smaller; raises LcompError for a target not met."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from lcomp.errors import FormatError, LimitError, TruncatedError, UnsupportedError
 from lcomp.format.binary import Reader, write_varint
 from lcomp.format.tiles import Grid
-from lcomp.options import check_pixels
+from lcomp.options import MOST_ERROR, check_pixels
 from lcomp.types import QUALITY_STEPS
 
 MAGIC = b"\xacL\r\n"
@@ -75,7 +75,8 @@ class Header:
     model: int  # stable number of the model
     fingerprint: int  # CRC-32 of the tensors that decide the bitstream
     half: bool = False  # whether it was coded at half size; the decoder enlarges it by two
-    lossless: bool = False  # whether every sample is as it was; the quality is 0
+    lossless: bool = False  # whether every sample is as it was, but for `max_error`; the quality is 0
+    max_error: int = 0  # largest error of a sample of a lossless picture that has tiles; alpha has none
 
     @property
     def stored(self) -> bool:
@@ -156,12 +157,13 @@ def write(file: LicFile) -> bytes:
     header = file.header
     if max(header.width, header.height) > MAX_SIDE:
         raise LimitError(f"picture side beyond {MAX_SIDE} pixels")
+    kind = header.lossless << 2 | header.half << 1 | header.mode.value
     head = (
         MAGIC
         + bytes([VERSION_MAJOR << 4 | VERSION_MINOR])
         + write_varint(header.width)
         + write_varint(header.height)
-        + struct.pack("<H", header.lossless << 15 | header.half << 14 | header.mode.value << 13 | header.quality)
+        + struct.pack("<H", kind << 13 | (header.max_error if header.lossless else header.quality))
         + write_varint(header.model)
         + struct.pack("<I", header.fingerprint)
     )
@@ -203,14 +205,16 @@ def read_header(reader: Reader, max_pixels: int | None = None) -> Header:
     kind, quality = mode_and_quality >> 13, mode_and_quality & 0x1FFF
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise FormatError(f"impossible picture size {width}x{height}")
-    lossless, half = bool(kind & 4), bool(kind & 2)
-    if lossless and (half or quality or (fingerprint and not model)):
-        raise UnsupportedError(f"unknown kind of lossless picture {kind}: a newer lcomp is needed")
-    if quality > 8 * QUALITY_STEPS:
-        raise FormatError(f"impossible quality {quality / QUALITY_STEPS}")
     if max_pixels is not None:
         check_pixels(width, height, max_pixels)
-    return Header(width, height, Mode(kind & 1), quality, model, fingerprint, half, lossless)
+    lossless, half = bool(kind & 4), bool(kind & 2)
+    if lossless and (half or quality > MOST_ERROR or (not model and (fingerprint or quality))):
+        raise UnsupportedError(f"unknown kind of lossless picture {kind}: a newer lcomp is needed")
+    if lossless:
+        return Header(width, height, Mode(kind & 1), 0, model, fingerprint, lossless=True, max_error=quality)
+    if quality > 8 * QUALITY_STEPS:
+        raise FormatError(f"impossible quality {quality / QUALITY_STEPS}")
+    return Header(width, height, Mode(kind & 1), quality, model, fingerprint, half)
 
 
 def counts(section: Section) -> bool:

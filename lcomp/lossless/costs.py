@@ -41,7 +41,7 @@ class Costs:
 
     def best_offset(self, values: Tensor, distributions: Distributions) -> int:
         """The offset of scales under which samples (int16 [n]) cost least, going by some of them."""
-        step = max(1, len(values) // LOOKED_AT)
+        step = len(values) // LOOKED_AT | 1  # odd, so that they are not all of the same column or parity of columns
         values, distributions = values[::step], distributions.every(step)
 
         def cost(offset: int) -> float:

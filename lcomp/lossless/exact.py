@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lcomp.lossless.scratch import Scratch
 from lcomp.networks.blocks import SLOPE
 
 EXACT_LIMIT = 2**23
@@ -18,9 +19,6 @@ EXACT_LIMIT = 2**23
 LARGEST = 127
 WEIGHT_BITS = 6
 """Fractional bits of the weights."""
-
-WINDOW = 2048
-"""Samples that are computed at once: as many as fit into a core's cache."""
 
 
 @dataclass(frozen=True)
@@ -42,24 +40,21 @@ class IntegerNetwork:
     def __init__(self, enter: IntegerLinear, middle: IntegerLinear, leave: IntegerLinear) -> None:
         # a power of two scales without rounding: sums come out in steps of activations
         step = 2.0**-WEIGHT_BITS
-        self.enter, self.enter_bias = enter.weight * step, enter.bias[:, :, None] * step
-        self.middle, self.middle_bias = middle.weight * step, middle.bias[:, None] * step
+        # half a step of the sums more: what lies half way between two integers is rounded up, and nothing else changes
+        self.enter, self.enter_bias = enter.weight * step, (enter.bias[:, :, None] + 0.5) * step
+        self.middle, self.middle_bias = middle.weight * step, (middle.bias[:, None] + 0.5) * step
         hidden = len(middle.weight)
         self.leave_hidden, self.leave_input = leave.weight[:, :hidden], leave.weight[:, hidden:]
         self.leave_bias = leave.bias[:, None]
 
-    def __call__(self, features: Tensor, condition: int) -> Tensor:
-        """Outputs (int32 [OUTPUTS, n]) for features (int8 [K, n]) of samples under a condition."""
-        return torch.cat([self.window(part, condition) for part in torch.split(features, WINDOW, 1)], 1)
-
-    def window(self, features: Tensor, condition: int) -> Tensor:
-        """The outputs for some of the samples."""
-        x = features.float()
-        h = activation(torch.addmm(self.enter_bias[condition], self.enter, x))
-        h = activation(torch.addmm(self.middle_bias, self.middle, h))
-        return torch.addmm(self.leave_bias, self.leave_input, x).addmm_(self.leave_hidden, h).int()
+    def __call__(self, features: Tensor, condition: int, scratch: Scratch) -> Tensor:
+        """Outputs (int32 [OUTPUTS, n]) for features (float32 [K, n]) of samples under a condition."""
+        first, second = (scratch.take(name, len(self.middle), features.shape[1], features) for name in ("h", "g"))
+        h = activation(torch.addmm(self.enter_bias[condition], self.enter, features, out=first))
+        h = activation(torch.addmm(self.middle_bias, self.middle, h, out=second))
+        return torch.addmm(self.leave_bias, self.leave_input, features).addmm_(self.leave_hidden, h).int()
 
 
 def activation(total: Tensor) -> Tensor:
-    """LeakyReLU, rounded half up and clamped to 8 bits, in place."""
-    return F.leaky_relu_(total, SLOPE).add_(0.5).floor_().clamp_(-LARGEST, LARGEST)
+    """LeakyReLU, rounded to the nearest integer and clamped to 8 bits, in place."""
+    return F.leaky_relu_(total, SLOPE).round_().clamp_(-LARGEST, LARGEST)

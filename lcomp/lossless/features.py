@@ -1,4 +1,4 @@
-"""What the networks see of the surroundings of a sample, as 8-bit integers [K, n]: the same in training and coding.
+"""What the networks see of the surroundings of a sample, as 8-bit integers in float32: the same in training and coding.
 
 Differences and residuals are companded: grey levels that differ by little are told apart, large ones by magnitude.
 Predictions and residuals have FRACTION fractional bits.
@@ -6,9 +6,9 @@ Predictions and residuals have FRACTION fractional bits.
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from lcomp.lossless.lattice import OTHER, OWN
+from lcomp.lossless.scratch import Scratch
 from lcomp.lossless.surroundings import Surroundings
 
 FRACTION = 4
@@ -16,13 +16,10 @@ FRACTION = 4
 
 LEVELS_PER_OCTAVE = 12
 ENTRIES = 8192
-"""Length of the companding table: residuals are below 511 grey levels."""
+"""Length of the companding table: residuals and differences are below 511 grey levels."""
 
 NEAR = 12
 """Own neighbours whose difference from the prediction is a feature."""
-
-AREA = 8
-"""Side of the area of the coarser samples whose mean residual tells the texture around a sample."""
 
 OWN_FEATURES = NEAR + len(OWN[0]) + 4
 OTHER_FEATURES = len(OTHER[0]) + 2
@@ -43,62 +40,59 @@ class Compander:
     """Looks up companded values in a table int8 [ENTRIES]."""
 
     def __init__(self, table: Tensor) -> None:
-        self.signed = torch.cat([-table.flip(0), table[1:]])
-        self.table = table
+        self.signed = torch.cat([-table.flip(0), table[1:]]).float()
 
-    def differences(self, values: Tensor) -> Tensor:
-        """Companded differences (int8) of any integers, of the same shape."""
-        places = values.clamp(1 - ENTRIES, ENTRIES - 1).add_(ENTRIES - 1)
-        return self.signed.index_select(0, places.int().flatten()).view(values.shape)
-
-    def magnitudes(self, values: Tensor) -> Tensor:
-        """Companded magnitudes (int8) of integers that are not negative."""
-        return self.table.index_select(0, values.clamp(max=ENTRIES - 1).int().flatten()).view(values.shape)
+    def __call__(self, values: Tensor, scratch: Scratch) -> Tensor:
+        """Companded integers (float32 [K, n], of magnitudes below ENTRIES); changes `values`."""
+        rows, columns = values.shape
+        places = scratch.take("places", rows, columns, values, torch.int32).copy_(values.add_(ENTRIES - 1))
+        companded = scratch.take("companded", rows, columns, values)
+        torch.index_select(self.signed, 0, places.flatten(), out=companded.view(-1))
+        return companded
 
 
-def mean_around(residuals: Tensor) -> Tensor:
-    """Mean magnitude (int32 [h, w]) of the AREA x AREA residuals around those of a plane [h, w]."""
-    before, after = (AREA - 1) // 2, AREA // 2
-    height, width = residuals.shape
-    rows = torch.arange(-before, height + after, device=residuals.device).clamp_(0, height - 1)
-    columns = torch.arange(-before, width + after, device=residuals.device).clamp_(0, width - 1)
-    padded = residuals.abs().int().index_select(0, rows).index_select(1, columns)
-    sums = F.pad(padded.cumsum(0, dtype=torch.int32), (0, 0, 1, 0))
-    sums = sums[AREA:] - sums[:-AREA]
-    sums = F.pad(sums.cumsum(1, dtype=torch.int32), (1, 0))
-    return (sums[:, AREA:] - sums[:, :-AREA]) >> 6
+def put_own(around: Surroundings, band: int, plane: int, rows: slice, out: Tensor) -> None:
+    """Residuals and energies of the plane itself into `out` [OWN_FEATURES - NEAR - 1, h, w], before companding."""
+    count = len(OWN[band])
+    magnitudes = around.neighbours(around.residuals, band, plane, OWN[band], rows, out[:count]).abs()
+    torch.mul(magnitudes[:4].sum(0), 2**-2, out=out[count]).floor_()
+    torch.mul(magnitudes.sum(0), 2**-4, out=out[count + 1]).floor_()
+    out[count + 2] = around.textures[plane][rows, : out.shape[2]]
 
 
-def own_features(around: Surroundings, band: int, plane: int, prediction: Tensor, compander: Compander) -> list[Tensor]:
-    """Features (int8 [k, h, w] each) of the plane itself, for predictions [h, w]."""
-    near = around.neighbours(around.values, band, plane, OWN[band][:NEAR])
-    differences = compander.differences((near << FRACTION) - prediction)
-    residuals = around.neighbours(around.residuals, band, plane, OWN[band])
-    magnitudes = residuals.abs()
-    nearest = magnitudes[:4].sum(0, dtype=torch.int32)
-    texture = mean_around(around.coarse_residuals(plane))[: prediction.shape[0], : prediction.shape[1]]
-    energies = torch.stack([nearest >> 2, magnitudes.sum(0, dtype=torch.int32) >> 4, texture])
-    level = ((prediction >> FRACTION) - (0 if plane else 128) + 16) >> 5
-    return [
-        differences,
-        compander.differences(residuals),
-        compander.magnitudes(energies),
-        (level << 3).to(torch.int8)[None],
-    ]
+def put_other(around: Surroundings, band: int, plane: int, rows: slice, out: Tensor) -> None:
+    """Residuals and energies of an earlier plane into `out` [OTHER_FEATURES, h, w], before companding."""
+    count = len(OTHER[band])
+    magnitudes = around.neighbours(around.residuals, band, plane, OTHER[band], rows, out[:count])[1:].abs()
+    torch.mul(magnitudes[:4].sum(0), 2**-2, out=out[count]).floor_()
+    torch.mul(magnitudes.sum(0), 2**-3, out=out[count + 1]).floor_()
 
 
-def other_features(around: Surroundings, band: int, plane: int, compander: Compander) -> list[Tensor]:
-    """Features (int8 [k, h, w] each) of an earlier plane."""
-    residuals = around.neighbours(around.residuals, band, plane, OTHER[band])
-    magnitudes = residuals.abs()
-    nearest, all_around = magnitudes[1:5].sum(0, dtype=torch.int32), magnitudes[1:].sum(0, dtype=torch.int32)
-    energies = torch.stack([nearest >> 2, all_around >> 3])
-    return [compander.differences(residuals), compander.magnitudes(energies)]
+def features(
+    around: Surroundings,
+    band: int,
+    plane: int,
+    rows: slice,
+    values: Tensor,
+    prediction: Tensor,
+    compander: Compander,
+    scratch: Scratch,
+) -> Tensor:
+    """Features (float32 [K, n]: integers of 8 bits) of the samples in some rows of a pass, in `scratch`.
 
-
-def features(around: Surroundings, band: int, plane: int, prediction: Tensor, compander: Compander) -> Tensor:
-    """Features (int8 [K, n]) of the samples of a pass, for their predictions (int16 [h, w])."""
-    found = own_features(around, band, plane, prediction, compander)
+    For what they are predicted from (`values` [K, h, w]) and their predictions [h, w].
+    """
+    height, width = prediction.shape
+    flat = scratch.take("features", count_features(plane), height * width, prediction)
+    found = flat.view(-1, height, width)
+    torch.sub(values[:NEAR].mul(2**FRACTION), prediction, out=found[:NEAR])
+    put_own(around, band, plane, rows, found[NEAR : OWN_FEATURES - 1])
+    found[OWN_FEATURES - 1] = 0
     for earlier in range(plane):
-        found += other_features(around, band, earlier, compander)
-    return torch.cat(found).flatten(1)
+        start = OWN_FEATURES + OTHER_FEATURES * earlier
+        put_other(around, band, earlier, rows, found[start : start + OTHER_FEATURES])
+    companded = compander(flat, scratch)
+    level = companded[OWN_FEATURES - 1].view(height, width)
+    torch.mul(prediction, 2.0**-FRACTION, out=level).floor_().sub_(0 if plane else 128).add_(16)
+    level.mul_(2**-5).floor_().mul_(8)
+    return companded

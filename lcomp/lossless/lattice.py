@@ -80,12 +80,3 @@ def band_of(samples: Tensor, band: int) -> Tensor:
     """The samples [..., h, w] of a band of a scale, as a view."""
     row, column = ROWS_AND_COLUMNS[band]
     return samples[..., row::2, column::2]
-
-
-def neighbour(padded: Tensor, band: int, offset: Offset) -> Tensor:
-    """The neighbours [..., h, w] at an offset of all samples of a band, as a view of samples with a margin."""
-    row, column = ROWS_AND_COLUMNS[band]
-    bottom, right = padded.shape[-2] - 2 * MARGIN + offset.row, padded.shape[-1] - 2 * MARGIN + offset.column
-    rows = slice(MARGIN + row + offset.row, MARGIN + bottom, 2)
-    columns = slice(MARGIN + column + offset.column, MARGIN + right, 2)
-    return padded[..., rows, columns]

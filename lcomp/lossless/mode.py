@@ -8,8 +8,6 @@ from torch import Tensor
 from lcomp.lossless.colours import Colours
 from lcomp.lossless.lattice import SCALES
 
-MOST_ERROR = 15
-
 LEVELS = 4
 """Errors that the networks tell apart: 0, 1, 2, and more."""
 
@@ -25,7 +23,7 @@ class Mode:
     """How a tile is coded."""
 
     colours: Colours
-    max_error: int  # largest error of a sample, 0 .. MOST_ERROR
+    max_error: int  # largest error of a sample, 0 .. options.MOST_ERROR
 
     @property
     def step(self) -> int:

@@ -4,8 +4,10 @@ A sample is coded by the distribution of its residual: a mixture of two logistic
 the weight of its wide part (the tail) and the phase of its mean between two grey levels choose one of TABLES tables.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -40,6 +42,10 @@ OFFSET_STEP = 1 << (OUTPUT_BITS - 3)
 """What an offset of a pass adds to the log2 of its scales: an eighth of an octave."""
 
 
+MapStrips = Callable[..., Iterable[Any]]
+"""Like `map`, though it may spread its work over threads."""
+
+
 class CodingParameters(NamedTuple):
     """How the samples of a pass are coded."""
 
@@ -72,30 +78,48 @@ def scale_class(logarithm: Tensor) -> Tensor:
     return ((place * SCALES_PER_OCTAVE + (1 << (OUTPUT_BITS - 1))) >> OUTPUT_BITS).clamp_(0, SCALES - 1)
 
 
-@dataclass(frozen=True)
-class Distributions:
-    """What is known of the samples of a pass before they are coded."""
+class Strip(NamedTuple):
+    """What is known of some samples of a pass before they are coded."""
 
     outputs: Tensor  # int32 [3, n]: shift, log2 scale and tail, as a network says them
-    predictions: Tensor  # int16 [n], FRACTION fractional bits
-    scales: Tensor  # int32 [SCALES]: what classes of scales stand for
-    max_error: int  # how far samples may be off: residuals are multiples of a step, and their scale is narrower by it
+    predictions: Tensor  # float32 [n]: integers, FRACTION fractional bits
+
+
+def coding_parameters(strip: Strip, scales: Tensor, max_error: int, offset: int) -> CodingParameters:
+    """How the samples of a strip are coded.
+
+    `scales` (int32 [SCALES]) is what the classes of scales stand for; `offset` widens all of them, in OFFSET_STEP.
+    Where samples may be off by `max_error`, residuals are multiples of a step, and their scale is narrower by it.
+    """
+    shift, logarithm, tail = strip.outputs
+    logarithm = logarithm + offset * OFFSET_STEP
+    moved = shift.clamp(-MOST_SHIFT, MOST_SHIFT).long() * scales.index_select(0, scale_class(logarithm))
+    bits = OUTPUT_BITS + SHIFT_BITS
+    mean = strip.predictions.int() + ((moved + (1 << (bits - 1))) >> bits).int()
+    centres = (mean + (1 << (FRACTION - 1))) >> FRACTION
+    phase = mean - (centres << FRACTION)
+    signs = torch.where(phase < 0, -1, 1)
+    tails = torch.div(tail - LEAST_TAIL, TAIL_STEP, rounding_mode="floor").clamp_(0, TAILS - 1)
+    scale = scale_class(logarithm - STEP_LOG2[max_error])
+    tables = table_number(scale, tails, (phase.abs() // (2 * max_error + 1) + 1) >> 1)
+    return CodingParameters(centres.to(torch.int16), signs.to(torch.int16), tables.to(torch.int16))
+
+
+@dataclass(frozen=True)
+class Distributions:
+    """What is known of all samples of a pass before they are coded."""
+
+    strips: tuple[Strip, ...]
+    scales: Tensor  # see `coding_parameters`
+    max_error: int
+    map_strips: MapStrips
 
     def parameters(self, offset: int = 0) -> CodingParameters:
         """How the samples are coded; `offset` widens all scales, in steps of OFFSET_STEP."""
-        shift, logarithm, tail = self.outputs
-        logarithm = logarithm + offset * OFFSET_STEP
-        moved = shift.clamp(-MOST_SHIFT, MOST_SHIFT).long() * self.scales.index_select(0, scale_class(logarithm))
-        bits = OUTPUT_BITS + SHIFT_BITS
-        mean = self.predictions.int() + ((moved + (1 << (bits - 1))) >> bits).int()
-        centres = (mean + (1 << (FRACTION - 1))) >> FRACTION
-        phase = mean - (centres << FRACTION)
-        signs = torch.where(phase < 0, -1, 1)
-        tails = torch.div(tail - LEAST_TAIL, TAIL_STEP, rounding_mode="floor").clamp_(0, TAILS - 1)
-        scale = scale_class(logarithm - STEP_LOG2[self.max_error])
-        tables = table_number(scale, tails, (phase.abs() // (2 * self.max_error + 1) + 1) >> 1)
-        return CodingParameters(centres.to(torch.int16), signs.to(torch.int16), tables.to(torch.int16))
+        work = partial(coding_parameters, scales=self.scales, max_error=self.max_error, offset=offset)
+        return CodingParameters(*map(torch.cat, zip(*self.map_strips(work, self.strips), strict=True)))
 
     def every(self, step: int) -> "Distributions":
         """Those of one sample in so many."""
-        return replace(self, outputs=self.outputs[:, ::step], predictions=self.predictions[::step])
+        outputs, predictions = zip(*self.strips, strict=True)
+        return replace(self, strips=(Strip(torch.cat(outputs, 1)[:, ::step], torch.cat(predictions)[::step]),))

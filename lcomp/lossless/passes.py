@@ -5,6 +5,7 @@ a pass: taps -> prediction -> features -> network -> coding parameters -> sample
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -14,9 +15,10 @@ from lcomp.lossless.exact import IntegerNetwork
 from lcomp.lossless.features import FRACTION, Compander, features
 from lcomp.lossless.lattice import BANDS, PyramidPass, scales_of
 from lcomp.lossless.mode import Mode
-from lcomp.lossless.parameters import Distributions
-from lcomp.lossless.prediction import predict, taps_of
-from lcomp.lossless.surroundings import Surroundings, Taps, inside
+from lcomp.lossless.parameters import Distributions, MapStrips, Strip
+from lcomp.lossless.prediction import predict, values_around, weights_of
+from lcomp.lossless.scratch import Scratch
+from lcomp.lossless.surroundings import Surroundings, inside
 
 MIDDLES = (128, 0, 0)
 """Predictions of the samples that nothing predicts, by plane."""
@@ -28,6 +30,10 @@ FITTED_TILE = 2**15
 """Pixels of the smallest tile to which anything is fitted."""
 
 
+STRIP_SAMPLES = 16384
+"""Samples of a strip, about: what is computed of them fits into the cache of a core."""
+
+
 class PassCoder(Protocol):
     """Writes the samples of a tile, or reads them."""
 
@@ -36,7 +42,7 @@ class PassCoder(Protocol):
     def base(self, height: int, width: int) -> Tensor:
         """The samples that nothing predicts (int16 [C, height, width])."""
 
-    def coefficients(self, step: PyramidPass, around: Surroundings, taps: Taps) -> Tensor:
+    def coefficients(self, step: PyramidPass, around: Surroundings) -> Tensor:
         """The coefficients (int16 [K]) of a pass that are fitted to the tile."""
 
     def samples(self, step: PyramidPass, around: Surroundings, distributions: Distributions, adapted: bool) -> Tensor:
@@ -53,25 +59,56 @@ class PassModel:
     scales: Tensor  # int32 [SCALES]: what classes of scales stand for
 
 
-def run_passes(coder: PassCoder, height: int, width: int, model: PassModel) -> Tensor:
+def known_of(
+    rows: slice,
+    step: PyramidPass,
+    around: Surroundings,
+    weights: Tensor,
+    condition: int,
+    model: PassModel,
+    scratch: Scratch,
+) -> Strip:
+    """Predict some rows of a pass, and ask the network about them."""
+    _, band, plane = step
+    values = values_around(around, band, plane, rows, scratch)
+    prediction = predict(values, weights, plane)
+    seen = features(around, band, plane, rows, values, prediction, model.compander, scratch)
+    return Strip(model.networks[band][plane](seen, condition, scratch), prediction.flatten())
+
+
+def strips_of(rows: int, columns: int, device: torch.device) -> list[slice]:
+    """The rows of a pass in strips that fit into the cache of a core; on a GPU all in one."""
+    height = rows if device.type != "cpu" else max(1, STRIP_SAMPLES // columns)
+    return [slice(top, min(top + height, rows), 1) for top in range(0, rows, height)]
+
+
+def run_passes(coder: PassCoder, height: int, width: int, model: PassModel, map_strips: MapStrips = map) -> Tensor:
     """Code all samples of a tile; returns its planes (int16 [C, H, W])."""
-    mode = coder.mode
-    scales = scales_of(height, width)
-    values = coder.base(-(-height >> scales), -(-width >> scales))
-    middles = torch.tensor(MIDDLES[: len(values)], dtype=torch.int16, device=values.device)[:, None, None]
-    residuals = (values - middles) << FRACTION
+    mode, scales, scratch = coder.mode, scales_of(height, width), Scratch()
+    base = coder.base(-(-height >> scales), -(-width >> scales))
+    middles = torch.tensor(MIDDLES[: len(base)], device=base.device)[:, None, None]
+    values, residuals = base.float(), ((base - middles) << FRACTION).float()
     for scale in reversed(range(scales)):
         fitted = scale < FITTED_SCALES and height * width >= FITTED_TILE
         around = Surroundings(values, residuals, -(-height >> scale), -(-width >> scale))
         for band in range(BANDS):
-            for plane in range(len(values)):
-                step, taps = PyramidPass(scale, band, plane), taps_of(around, band, plane)
-                chosen = coder.coefficients(step, around, taps) if fitted else model.coefficients[step]
-                prediction = predict(taps, chosen, plane)
-                seen = features(around, band, plane, prediction, model.compander)
-                outputs = model.networks[band][plane](seen, mode.condition(scale))
-                distributions = Distributions(outputs, prediction.flatten(), model.scales, mode.max_error)
-                samples = coder.samples(step, around, distributions, fitted).view(prediction.shape)
-                around.put(band, plane, samples, (samples << FRACTION) - prediction)
+            strips = strips_of(*around.shape_of(band), base.device)
+            for plane in range(len(base)):
+                step = PyramidPass(scale, band, plane)
+                weights = weights_of(coder.coefficients(step, around) if fitted else model.coefficients[step])
+                work = partial(
+                    known_of,
+                    step=step,
+                    around=around,
+                    weights=weights,
+                    condition=mode.condition(scale),
+                    model=model,
+                    scratch=scratch,
+                )
+                known = tuple(map_strips(work, strips))
+                distributions = Distributions(known, model.scales, mode.max_error, map_strips)
+                prediction = torch.cat([strip.predictions for strip in known]).view(around.shape_of(band))
+                samples = coder.samples(step, around, distributions, fitted).view(prediction.shape).float()
+                around.put(band, plane, samples, samples * 2**FRACTION - prediction)
         values, residuals = inside(around.values), inside(around.residuals)
-    return values
+    return values.to(torch.int16)

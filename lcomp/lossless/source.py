@@ -28,4 +28,4 @@ class TileSource:
         if self.colours is Colours.YCOCG or step.plane == 0:
             return samples
         green = band_of(at_scale(self.planes, step.scale)[0], step.band)
-        return samples + green - band_of(inside(around.values)[0], step.band)
+        return samples + green - band_of(inside(around.values)[0], step.band).to(torch.int16)

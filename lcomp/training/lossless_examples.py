@@ -19,7 +19,8 @@ from lcomp.lossless.lattice import BANDS, PyramidPass, scales_of
 from lcomp.lossless.mode import Mode
 from lcomp.lossless.network import PLANES
 from lcomp.lossless.passes import MIDDLES
-from lcomp.lossless.prediction import Equations, equations, predict, taps_of
+from lcomp.lossless.prediction import Equations, equations, fitted_rows, predict, values_around, weights_of
+from lcomp.lossless.scratch import Scratch
 from lcomp.lossless.source import TileSource
 from lcomp.lossless.surroundings import Surroundings, inside
 from lcomp.lossless.tensors import Coefficients, all_passes
@@ -108,25 +109,29 @@ def varied(picture: Tensor, variety: Variety, generator: torch.Generator) -> Ten
 
 def passes_over(pixels: Tensor, mode: Mode, compander: Compander) -> Iterator[CodedPass]:
     """All passes over a picture (uint8 [H, W, 3]), each with coefficients of its own."""
-    source = TileSource(pixels, mode.colours)
+    source, scratch = TileSource(pixels, mode.colours), Scratch()
     height, width = pixels.shape[:2]
     scales = scales_of(height, width)
-    values = source.base(scales)
-    residuals = (values - torch.tensor(MIDDLES, dtype=torch.int16)[:, None, None]) << FRACTION
+    base = source.base(scales)
+    middles = torch.tensor(MIDDLES[: len(base)])[:, None, None]
+    values, residuals = base.float(), ((base - middles) << FRACTION).float()
     for scale in reversed(range(scales)):
         around = Surroundings(values, residuals, -(-height >> scale), -(-width >> scale))
         for band in range(BANDS):
             for plane in range(PLANES):
                 step = PyramidPass(scale, band, plane)
-                known, taps = source.known(step, around), taps_of(around, band, plane)
-                normal = equations(taps, known)
-                prediction = predict(taps, normal.solution(), plane)
-                seen = features(around, band, plane, prediction, compander).T
+                known = source.known(step, around)
+                rows = slice(0, len(known), 1)
+                seen = values_around(around, band, plane, rows, scratch)
+                fitted = fitted_rows(*known.shape)
+                normal = equations(seen[:, fitted].flatten(1), known[fitted].flatten().float())
+                prediction = predict(seen, weights_of(normal.solution()), plane)
+                found = features(around, band, plane, rows, seen, prediction, compander, scratch).T.to(torch.int8)
                 conditions = torch.full((known.numel(),), mode.condition(scale), dtype=torch.int16)
-                examples = Examples(seen, known.flatten(), prediction.flatten(), conditions)
+                examples = Examples(found, known.flatten(), prediction.flatten().to(torch.int16), conditions)
                 yield CodedPass(step, normal, examples)
-                decoded = rounded(known, prediction, mode)
-                around.put(band, plane, decoded, (decoded << FRACTION) - prediction)
+                decoded = rounded(known, prediction.to(torch.int16), mode).float()
+                around.put(band, plane, decoded, decoded * 2**FRACTION - prediction)
         values, residuals = inside(around.values), inside(around.residuals)
 
 

@@ -11,8 +11,9 @@ from lcomp.entropy.tables import Table, expected_bits
 from lcomp.lossless.costs import symbols_of
 from lcomp.lossless.mode import error_of
 from lcomp.lossless.network import LosslessNetworks
-from lcomp.lossless.parameters import TABLES, Distributions
+from lcomp.lossless.parameters import TABLES, Strip, coding_parameters
 from lcomp.lossless.passes import PassModel
+from lcomp.lossless.scratch import Scratch
 from lcomp.lossless.tables import MOST, UNUSED, all_masses, likely_radius, residual_tables, within
 from lcomp.lossless.tensors import exact_codec, exact_tensors
 from lcomp.training.lossless_examples import Examples, Gathered
@@ -36,9 +37,9 @@ def count_residuals(model: PassModel, gathered: Gathered) -> NDArray[np.int64]:
         for part in examples.batches(COUNTED):
             for condition in np.unique(part.conditions.numpy()).tolist():
                 some = Examples(*(tensor[part.conditions == condition] for tensor in part))
-                outputs = model.networks[band][plane](some.features.T.contiguous(), condition)
+                outputs = model.networks[band][plane](some.features.T.float(), condition, Scratch())
                 error = int(error_of(condition))
-                found = Distributions(outputs, some.predictions, model.scales, error).parameters()
+                found = coding_parameters(Strip(outputs, some.predictions), model.scales, error, offset=0)
                 symbols = symbols_of(some.values, found, error).clamp(-MOST, MOST)
                 places = found.tables.long() * width + symbols.long() + MOST
                 counts += places.bincount(minlength=len(counts)).numpy()

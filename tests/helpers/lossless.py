@@ -14,6 +14,7 @@ from lcomp.lossless.prediction import COEFFICIENT_BITS, count_taps
 from lcomp.lossless.tables import residual_tables
 from lcomp.lossless.tensors import all_passes, exact_codec, exact_tensors
 from lcomp.lossless.tile import LosslessCodec
+from lcomp.options import EncodeOptions
 from lcomp.pictures.reading import to_picture
 from lcomp.pictures.stored import write_stored
 from lcomp.zoo.registry import lossless_model
@@ -52,4 +53,4 @@ def coded_losslessly(image: Image.Image) -> LicFile:
     picture = to_picture(image)
     alpha = None if picture.alpha is None else write_stored(picture.alpha)
     codec = load_lossless(lossless_model(), torch.device("cpu"))
-    return coded_file(stored_file(picture, alpha, strip=False), picture, codec, None)
+    return coded_file(stored_file(picture, alpha, strip=False), picture, EncodeOptions(lossless=True), codec)
