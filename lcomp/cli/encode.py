@@ -189,7 +189,8 @@ def encode(
     if sum(value is not None for value in (quality, size, bpp, psnr, ssimulacra2)) > 1:
         raise typer.BadParameter("-q, --size, --bpp, --psnr and --ssimulacra2 exclude each other")
     if lossless and any(value is not None for value in (quality, size, bpp, psnr, ssimulacra2)):
-        raise typer.BadParameter("--lossless and --max-error exclude -q, --size, --bpp, --psnr and --ssimulacra2")
+        name = "--max-error" if max_error else "--lossless"
+        raise typer.BadParameter(f"{name} excludes -q, --size, --bpp, --psnr and --ssimulacra2")
     refuse_forced_skips(force, skip_existing)
     try:
         options = EncodeOptions(

@@ -23,7 +23,7 @@ def symbols_of(values: Tensor, parameters: CodingParameters, max_error: int) -> 
     return torch.div(residuals + max_error, 2 * max_error + 1, rounding_mode="floor")
 
 
-class Costs:
+class SymbolCosts:
     """Bits of symbols under tables."""
 
     def __init__(self, tables: tuple[Table, ...], device: torch.device) -> None:

@@ -19,7 +19,7 @@ STEP_LOG2 = (0, 1623, 2378, 2875, 3246, 3542, 3789, 4001, 4186, 4350, 4498, 4632
 
 
 @dataclass(frozen=True)
-class Mode:
+class CodingMode:
     """How a tile is coded."""
 
     colours: Colours

@@ -14,7 +14,7 @@ from torch import Tensor
 from lcomp.lossless.exact import IntegerNetwork
 from lcomp.lossless.features import FRACTION, Compander, features
 from lcomp.lossless.lattice import BANDS, PyramidPass, scales_of
-from lcomp.lossless.mode import Mode
+from lcomp.lossless.mode import CodingMode
 from lcomp.lossless.parameters import Distributions, MapStrips, Strip
 from lcomp.lossless.prediction import predict, values_around, weights_of
 from lcomp.lossless.scratch import Scratch
@@ -37,7 +37,7 @@ STRIP_SAMPLES = 16384
 class PassCoder(Protocol):
     """Writes the samples of a tile, or reads them."""
 
-    mode: Mode
+    mode: CodingMode
 
     def base(self, height: int, width: int) -> Tensor:
         """The samples that nothing predicts (int16 [C, height, width])."""

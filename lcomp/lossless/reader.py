@@ -8,7 +8,7 @@ from lcomp.entropy.latents import LatentDecoder
 from lcomp.errors import FormatError
 from lcomp.lossless.colours import Colours
 from lcomp.lossless.lattice import PyramidPass
-from lcomp.lossless.mode import Mode
+from lcomp.lossless.mode import CodingMode
 from lcomp.lossless.parameters import TABLES, Distributions
 from lcomp.lossless.passes import MIDDLES
 from lcomp.lossless.prediction import count_taps
@@ -25,7 +25,7 @@ class TileReader:
         number = self.get_one()
         if number not in {colours.value for colours in Colours}:
             raise FormatError(f"unknown colour transform {number}")
-        self.mode = Mode(Colours(number), max_error)
+        self.mode = CodingMode(Colours(number), max_error)
 
     def get(self, tables: Tensor) -> Tensor:
         """The next symbols (int16 [n]), which are coded together."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lcomp.lossless.colours import RANGES, Colours, to_pixels
 from lcomp.lossless.lattice import PyramidPass
-from lcomp.lossless.mode import Mode
+from lcomp.lossless.mode import CodingMode
 from lcomp.lossless.parameters import CodingParameters, coarse_table
 from lcomp.lossless.passes import MIDDLES
 
@@ -40,6 +40,6 @@ def in_range(samples: Tensor, plane: int) -> Tensor:
     return samples.clamp_(*RANGES[plane]).to(torch.int16)
 
 
-def decoded(symbols: Tensor, parameters: CodingParameters, step: PyramidPass, mode: Mode) -> Tensor:
+def decoded(symbols: Tensor, parameters: CodingParameters, step: PyramidPass, mode: CodingMode) -> Tensor:
     """The samples (int16 [n]) that symbols (int16 [n]) of a pass stand for."""
     return in_range(symbols.int() * parameters.signs * mode.step + parameters.centres, step.plane)

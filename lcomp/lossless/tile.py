@@ -11,9 +11,9 @@ from lcomp.entropy.latents import LatentCoder
 from lcomp.errors import ChecksumError
 from lcomp.format.container import Encoded
 from lcomp.lossless.colours import Colours
-from lcomp.lossless.costs import Costs
+from lcomp.lossless.costs import SymbolCosts
 from lcomp.lossless.crew import strip_threads
-from lcomp.lossless.mode import Mode
+from lcomp.lossless.mode import CodingMode
 from lcomp.lossless.passes import PassModel, run_passes
 from lcomp.lossless.reader import TileReader
 from lcomp.lossless.symbols import pixels_crc, pixels_of
@@ -26,14 +26,14 @@ class Written(NamedTuple):
 
     stream: bytes
     planes: Tensor  # int16 [C, H, W], as they are decoded
-    mode: Mode
+    mode: CodingMode
 
 
-def possible_modes(pixels: Tensor, max_error: int) -> list[Mode]:
+def possible_modes(pixels: Tensor, max_error: int) -> list[CodingMode]:
     """How a tile may be coded: YCoCg-R cannot bound the errors of R, G and B, and grey has no colours."""
     if pixels.ndim == 2:
-        return [Mode(Colours.YCOCG, max_error)]
-    return [Mode(colours, max_error) for colours in ([Colours.GREEN] if max_error else Colours)]
+        return [CodingMode(Colours.YCOCG, max_error)]
+    return [CodingMode(colours, max_error) for colours in ([Colours.GREEN] if max_error else Colours)]
 
 
 def middle_of(pixels: Tensor, side: int) -> Tensor:
@@ -47,7 +47,7 @@ class LosslessCodec:
 
     def __init__(self, model: PassModel, coder: LatentCoder, device: torch.device) -> None:
         self.model, self.coder, self.device = model, coder, device
-        self.costs = Costs(coder.tables, device)
+        self.costs = SymbolCosts(coder.tables, device)
 
     @torch.inference_mode()
     def encode(
@@ -65,11 +65,11 @@ class LosslessCodec:
         found = pixels_of(written.planes, written.mode.colours).cpu().numpy() if max_error else pixels
         return Encoded(written.stream, pixels_crc(found, number))
 
-    def smallest(self, pixels: Tensor, modes: list[Mode], choices: Choices) -> Written:
+    def smallest(self, pixels: Tensor, modes: list[CodingMode], choices: Choices) -> Written:
         """A tile in the mode that makes it smallest."""
         return min((self.write(pixels, mode, choices) for mode in modes), key=lambda written: len(written.stream))
 
-    def write(self, pixels: Tensor, mode: Mode, choices: Choices) -> Written:
+    def write(self, pixels: Tensor, mode: CodingMode, choices: Choices) -> Written:
         """A tile in one mode."""
         writer = TileWriter(pixels, mode, choices, self.costs)
         with strip_threads(self.device) as map_strips:

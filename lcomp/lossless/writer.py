@@ -7,9 +7,9 @@ from torch import Tensor
 
 from lcomp.entropy.grouping import Order
 from lcomp.entropy.latents import SymbolGroup
-from lcomp.lossless.costs import Costs, symbols_of
+from lcomp.lossless.costs import SymbolCosts, symbols_of
 from lcomp.lossless.lattice import PyramidPass, scales_of
-from lcomp.lossless.mode import Mode
+from lcomp.lossless.mode import CodingMode
 from lcomp.lossless.parameters import TABLES, Distributions
 from lcomp.lossless.prediction import fit
 from lcomp.lossless.source import TileSource
@@ -41,7 +41,7 @@ def choices_of(effort: int) -> Choices:
 class TileWriter:
     """The symbols of a tile of pixels (uint8 [H, W] or [H, W, 3])."""
 
-    def __init__(self, pixels: Tensor, mode: Mode, choices: Choices, costs: Costs) -> None:
+    def __init__(self, pixels: Tensor, mode: CodingMode, choices: Choices, costs: SymbolCosts) -> None:
         self.source, self.mode, self.choices, self.costs = TileSource(pixels, mode.colours), mode, choices, costs
         self.groups: list[SymbolGroup] = []
         self.put_one(mode.colours.value)

@@ -16,7 +16,7 @@ from lcomp.errors import LcompError
 from lcomp.lossless.colours import Colours
 from lcomp.lossless.features import FRACTION, Compander, companding_table, features
 from lcomp.lossless.lattice import BANDS, PyramidPass, scales_of
-from lcomp.lossless.mode import Mode
+from lcomp.lossless.mode import CodingMode
 from lcomp.lossless.network import PLANES
 from lcomp.lossless.passes import MIDDLES
 from lcomp.lossless.prediction import Equations, equations, fitted_rows, predict, values_around, weights_of
@@ -69,9 +69,9 @@ GRAINS = (0.5, 1.0, 1.5, 2.5, 4.0)
 """Standard deviations of grain, in grey levels."""
 
 MODES = (
-    *(Mode(Colours.GREEN, 0),) * 4,
-    *(Mode(Colours.YCOCG, 0),) * 4,
-    *(Mode(Colours.GREEN, error) for error in (1, 2, 3)),
+    *(CodingMode(Colours.GREEN, 0),) * 4,
+    *(CodingMode(Colours.YCOCG, 0),) * 4,
+    *(CodingMode(Colours.GREEN, error) for error in (1, 2, 3)),
 )
 """How a picture is coded; one of these, by chance."""
 
@@ -107,7 +107,7 @@ def varied(picture: Tensor, variety: Variety, generator: torch.Generator) -> Ten
     return (found + 0.5).floor_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0)
 
 
-def passes_over(pixels: Tensor, mode: Mode, compander: Compander) -> Iterator[CodedPass]:
+def passes_over(pixels: Tensor, mode: CodingMode, compander: Compander) -> Iterator[CodedPass]:
     """All passes over a picture (uint8 [H, W, 3]), each with coefficients of its own."""
     source, scratch = TileSource(pixels, mode.colours), Scratch()
     height, width = pixels.shape[:2]
@@ -135,7 +135,7 @@ def passes_over(pixels: Tensor, mode: Mode, compander: Compander) -> Iterator[Co
         values, residuals = inside(around.values), inside(around.residuals)
 
 
-def rounded(samples: Tensor, prediction: Tensor, mode: Mode) -> Tensor:
+def rounded(samples: Tensor, prediction: Tensor, mode: CodingMode) -> Tensor:
     """What is decoded of samples (int16), where they may be off: whole steps away from their prediction."""
     if not mode.max_error:
         return samples

@@ -207,7 +207,9 @@ def test_a_stored_picture_is_one_section_without_model_quality_and_tiles() -> No
         container.read(head + torchac)
     with pytest.raises(TruncatedError, match="its latents are missing"):
         container.read(head)
-    for changes in ({"fingerprint": 1}, {"quality": 1}, {"half": True}):
+    near = replace(coded, header=replace(coded.header, max_error=15))
+    assert container.read(container.write(near)[:-46] + tile).header == near.header
+    for changes in ({"fingerprint": 1}, {"max_error": 1}, {"half": True}, {"model": 1, "max_error": 16}):
         with pytest.raises(UnsupportedError, match="a newer lcomp is needed"):
             container.read(container.write(replace(STORED, header=replace(STORED.header, **changes))))
 

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from helpers.lossless import random_networks, random_tensors
-from lcomp.lossless import exact
 from lcomp.lossless.exact import EXACT_LIMIT, LARGEST, WEIGHT_BITS, IntegerLinear, IntegerNetwork
 from lcomp.lossless.features import count_features
-from lcomp.lossless.lattice import BANDS, SCALES
+from lcomp.lossless.lattice import BANDS
+from lcomp.lossless.mode import CONDITIONS
 from lcomp.lossless.network import ACTIVATION_STEPS, PLANES, WEIGHT_STEPS, LosslessNetworks
 from lcomp.lossless.parameters import OUTPUT_BITS
+from lcomp.lossless.scratch import Scratch
 from lcomp.lossless.tensors import exact_codec, exact_network, restore
 from lcomp.zoo.layers import EXACT
 
@@ -26,16 +27,16 @@ def random_features(plane: int, count: int = 5000, extreme: bool = False) -> Ten
     generator = torch.Generator().manual_seed(plane)
     size = count_features(plane), count
     if extreme:
-        return (torch.randint(0, 2, size, generator=generator) * 2 * LARGEST - LARGEST).to(torch.int8)
-    return torch.randint(-LARGEST, LARGEST + 1, size, generator=generator, dtype=torch.int8)
+        return (torch.randint(0, 2, size, generator=generator) * 2 * LARGEST - LARGEST).float()
+    return torch.randint(-LARGEST, LARGEST + 1, size, generator=generator).float()
 
 
-def plain(tensors: dict[str, Tensor], band: int, plane: int, features: Tensor, scale: int) -> NDArray[np.int64]:
+def plain(tensors: dict[str, Tensor], band: int, plane: int, features: Tensor, condition: int) -> NDArray[np.int64]:
     """The same network in 64-bit integers, as docs/FORMAT.md says it."""
 
     def layer(name: str, values: NDArray[np.int64]) -> NDArray[np.int64]:
         weight, bias = (tensors[f"{EXACT}{band}.{plane}.{name}.{kind}"].numpy() for kind in ("weight", "bias"))
-        bias = bias[scale] if name == "enter" else bias
+        bias = bias[condition] if name == "enter" else bias
         total: NDArray[np.int64] = weight.astype(np.int64) @ values + bias.astype(np.int64)[:, None]
         return total
 
@@ -50,20 +51,18 @@ def plain(tensors: dict[str, Tensor], band: int, plane: int, features: Tensor, s
 
 @pytest.mark.parametrize("extreme", [False, True])
 @pytest.mark.parametrize(("band", "plane"), PASSES)
-def test_it_is_plain_integer_arithmetic(band: int, plane: int, extreme: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_plain_integer_arithmetic(band: int, plane: int, extreme: bool) -> None:
     tensors, features = random_tensors(), random_features(plane, extreme=extreme)
-    network = exact_network(tensors, band, plane, CPU)
-    for scale in range(SCALES):
-        expected = plain(tensors, band, plane, features, scale)
-        assert np.array_equal(network(features, scale).numpy(), expected)
-    monkeypatch.setattr(exact, "WINDOW", 33)
-    assert np.array_equal(network(features, scale).numpy(), expected)
-    assert np.array_equal(network(features.T.contiguous().T, scale).numpy(), expected)
-    assert np.array_equal(network(features[:, 7:8], scale).numpy(), expected[:, 7:8])
+    network, scratch = exact_network(tensors, band, plane, CPU), Scratch()
+    for condition in range(0, CONDITIONS, 7):
+        expected = plain(tensors, band, plane, features, condition)
+        assert np.array_equal(network(features, condition, scratch).numpy(), expected)
+    assert np.array_equal(network(features.T.contiguous().T, condition, scratch).numpy(), expected)
+    assert np.array_equal(network(features[:, 7:8], condition, scratch).numpy(), expected[:, 7:8])
     threads = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        assert np.array_equal(network(features, scale).numpy(), expected)
+        assert np.array_equal(network(features, condition, Scratch()).numpy(), expected)
     finally:
         torch.set_num_threads(threads)
 
@@ -71,11 +70,11 @@ def test_it_is_plain_integer_arithmetic(band: int, plane: int, extreme: bool, mo
 @pytest.mark.parametrize("precision", ["high", "medium"])
 def test_reduced_precision_of_products_changes_nothing(precision: str) -> None:
     network, features = exact_network(random_tensors(), 1, 2, CPU), random_features(2)
-    expected = network(features, 0)
+    expected = network(features, 0, Scratch())
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision(precision)
     try:
-        assert torch.equal(network(features, 0), expected)
+        assert torch.equal(network(features, 0, Scratch()), expected)
     finally:
         torch.set_float32_matmul_precision(before)
 
@@ -87,8 +86,8 @@ def test_it_is_the_network_that_was_trained(band: int, plane: int) -> None:
     restore(restored, random_tensors())
     assert steps == 1 << OUTPUT_BITS
     features, network = random_features(plane, 500), exact_network(random_tensors(), band, plane, CPU)
-    for scale in range(SCALES):
-        found, places = network(features, scale) / steps, torch.full((500,), scale)
+    for condition in range(CONDITIONS):
+        found, places = network(features, condition, Scratch()) / steps, torch.full((500,), condition)
         assert torch.allclose(found, restored.of(band, plane)(features.T, places).T, atol=1e-4)
         # the biases of what was trained are not rounded: here and there an activation is another
         difference = found - trained.of(band, plane)(features.T, places).T
@@ -118,11 +117,11 @@ def test_the_largest_sums_are_exact() -> None:
     enter = replace(enter, bias=torch.stack([enter.bias, -enter.bias]))
     middle = layer(hidden, hidden, 1, 31 - hidden * LARGEST)
     network = IntegerNetwork(enter, middle, layer(3, hidden + inputs, 1, EXACT_LIMIT - 1 - LARGEST * (hidden + inputs)))
-    features = torch.full((inputs, 2), LARGEST, dtype=torch.int8)
+    features = torch.full((inputs, 2), float(LARGEST))
     # 31 steps of weights are no half of a step of activations, 32 are
-    assert (network(features, 0) == EXACT_LIMIT - 1 - LARGEST * hidden).all()
+    assert (network(features, 0, Scratch()) == EXACT_LIMIT - 1 - LARGEST * hidden).all()
     features[0] = LARGEST - 1
-    assert (network(features, 0) == EXACT_LIMIT - 2 - LARGEST * hidden).all()
+    assert (network(features, 0, Scratch()) == EXACT_LIMIT - 2 - LARGEST * hidden).all()
     assert 1 << WEIGHT_BITS == WEIGHT_STEPS
 
 

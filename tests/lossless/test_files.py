@@ -206,6 +206,48 @@ def test_the_command_line(tmp_path: Path, wide: Image.Image, file: LicFile) -> N
     assert not (tmp_path / "t.png").exists()
 
 
+def test_near_lossless_files_keep_their_bound(tmp_path: Path, photo: Image.Image) -> None:
+    image = photo.crop((0, 0, 250, 180))
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    sizes = []
+    for max_error in (0, 1, 2, 15):
+        data = lcomp.encode(image, lossless=True, max_error=max_error)
+        assert container.read(data).header.max_error == max_error
+        found = lcomp.decode(data)
+        difference = np.abs(np.asarray(found).astype(int) - np.asarray(image))
+        assert difference[..., :3].max() == max_error
+        assert difference[..., 3].max() == 0
+        crop = lcomp.decode(data, crop=(31, 17, 50, 60))
+        assert crop.tobytes() == found.crop((31, 17, 81, 77)).tobytes()
+        sizes.append(len(data))
+    assert sizes == sorted(sizes, reverse=True)
+    image.save(tmp_path / "a.png")
+    made = run("encode", tmp_path / "a.png", "--max-error", "2", "-o", tmp_path / "a.lic")
+    assert made.returncode == 0
+    assert ", off by 2 at most" in made.stderr.decode()
+    assert (tmp_path / "a.lic").stat().st_size == sizes[2]
+    assert json.loads(run("info", "--json", tmp_path / "a.lic").stdout)["max_error"] == 2
+    for options in (("-q", "4"), ("--psnr", "40")):
+        refused = run("encode", tmp_path / "a.png", "--max-error", "2", *options, "-o", tmp_path / "b.lic")
+        assert refused.returncode == 2
+        assert b"--max-error excludes" in refused.stderr
+    assert run("encode", tmp_path / "a.png", "--max-error", "16", "-o", tmp_path / "b.lic").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("max_error", "problem"), [(-1, "out of range"), (16, "out of range"), (1, "give lossless too")]
+)
+def test_impossible_errors_are_refused(max_error: int, problem: str) -> None:
+    with pytest.raises(LcompError, match=problem):
+        EncodeOptions(max_error=max_error)
+
+
+def test_a_picture_that_is_smaller_exactly_is_kept_so() -> None:
+    data = lcomp.encode(Image.new("RGB", (90, 70), "teal"), lossless=True, max_error=3)
+    assert container.read(data).header.max_error == 0
+    assert container.read(data).header.stored
+
+
 def test_it_cannot_be_evaluated_over_qualities(tmp_path: Path) -> None:
     ramp("RGB").resize((64, 64)).save(tmp_path / "a.png")
     result = run("eval", "--dataset", tmp_path, "--models", "lossless", "--codecs", "")

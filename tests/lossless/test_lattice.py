@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from helpers.lossless import random_codec
+from lcomp.lossless.colours import Colours
 from lcomp.lossless.features import features
 from lcomp.lossless.lattice import (
     BANDS,
@@ -16,23 +17,26 @@ from lcomp.lossless.lattice import (
     OWN,
     ROWS_AND_COLUMNS,
     SCALES,
+    PyramidPass,
     at_scale,
     band_of,
     is_known,
     scales_of,
 )
-from lcomp.lossless.parameters import CodingParameters
+from lcomp.lossless.mode import CodingMode
+from lcomp.lossless.parameters import Distributions
 from lcomp.lossless.passes import run_passes
-from lcomp.lossless.prediction import count_taps, predict, taps_of
+from lcomp.lossless.prediction import count_taps, predict, values_around, weights_of
+from lcomp.lossless.scratch import Scratch
 from lcomp.lossless.surroundings import Surroundings, inside
-from lcomp.lossless.tile import TileWriter
+from lcomp.lossless.writer import TileWriter, choices_of
 
 sides = st.integers(LEAST_SIDE, 21)
 
 
 def samples_of(height: int, width: int, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    return torch.randint(0, 256, (3, height, width), generator=generator, dtype=torch.int16)
+    return torch.randint(0, 256, (3, height, width), generator=generator).float()
 
 
 def known_before(step: PyramidPass, height: int, width: int) -> Tensor:
@@ -64,9 +68,10 @@ def test_what_is_decoded_later_changes_nothing(height: int, width: int, band: in
                 if (earlier, other) < (band, plane):
                     around.put(earlier, other, *parts)
         for one in (around, shown):
-            taps = taps_of(one, band, plane)
-            prediction = predict(taps, coefficients, plane)
-            found.append((*taps, prediction, features(one, band, plane, prediction, compander)))
+            rows, scratch = slice(0, one.shape_of(band)[0], 1), Scratch()
+            seen = values_around(one, band, plane, rows, scratch)
+            prediction = predict(seen, weights_of(coefficients), plane)
+            found.append((seen, prediction, features(one, band, plane, rows, seen, prediction, compander, scratch)))
     for other in found[1:]:
         assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
 
@@ -89,7 +94,7 @@ def test_neighbours_are_those_that_are_known(band: int, same_band: bool) -> None
 
 @given(sides, sides)
 def test_margins_mirror_without_leaving_the_lattice(height: int, width: int) -> None:
-    places = torch.arange(height * width, dtype=torch.int16).view(1, height, width)
+    places = torch.arange(height * width).view(1, height, width).float()
     around = Surroundings(places[:, ::2, ::2], places[:, ::2, ::2], height, width)
     for band in range(BANDS):
         around.put(band, 0, band_of(places[0], band), band_of(places[0], band))
@@ -113,9 +118,9 @@ def test_scales_have_sides_to_mirror(height: int, width: int) -> None:
 class Counting(TileWriter):
     """Counts how often each sample is coded."""
 
-    def __init__(self, planes: Tensor) -> None:
-        super().__init__(planes)
-        self.times = torch.zeros_like(planes)
+    def __init__(self, pixels: Tensor, mode: CodingMode) -> None:
+        super().__init__(pixels, mode, choices_of(1), random_codec().costs)
+        self.times = torch.zeros_like(self.source.planes)
 
     def base(self, height: int, width: int) -> Tensor:
         base = at_scale(self.times, scales_of(*self.times.shape[1:]))
@@ -123,16 +128,17 @@ class Counting(TileWriter):
         assert base.shape[1:] == (height, width)
         return super().base(height, width)
 
-    def samples(self, step: PyramidPass, parameters: CodingParameters) -> Tensor:
+    def samples(self, step: PyramidPass, around: Surroundings, distributions: Distributions, adapted: bool) -> Tensor:
         coded = band_of(at_scale(self.times, step.scale)[step.plane], step.band)
         coded += 1
-        assert len(parameters.tables) == coded.numel()
-        return super().samples(step, parameters)
+        assert sum(len(strip.predictions) for strip in distributions.strips) == coded.numel()
+        return super().samples(step, around, distributions, adapted)
 
 
 @settings(max_examples=25)
-@given(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3]))
-def test_every_sample_is_coded_once(height: int, width: int, planes: int) -> None:
-    writer = Counting(samples_of(height, width, 0)[:planes])
-    assert torch.equal(run_passes(writer, height, width, random_codec().model), writer.planes)
+@given(st.integers(1, 40), st.integers(1, 40), st.sampled_from(Colours), st.booleans())
+def test_every_sample_is_coded_once(height: int, width: int, colours: Colours, grey: bool) -> None:
+    pixels = samples_of(height, width, 0).permute(1, 2, 0).to(torch.uint8)
+    writer = Counting(pixels[..., 0] if grey else pixels, CodingMode(colours, 0))
+    assert torch.equal(run_passes(writer, height, width, random_codec().model), writer.source.planes)
     assert (writer.times == 1).all()

@@ -26,6 +26,13 @@ def documented_offsets(band: int, kind: str) -> Offsets:
     return [(int(y), int(x)) for y, x in re.findall(r"\((-?\d),(-?\d)\)", row[1])]
 
 
+def documented_steps() -> list[int]:
+    """The logarithms of steps in B.7."""
+    row = re.search(r"step of N: ([\d, \n]*)\.", (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8"))
+    assert row is not None
+    return [int(number) for number in row[1].split(",")]
+
+
 def mirrored(place: int, size: int) -> int:
     return abs(place) if place < size else 2 * (size - 1) - place
 
@@ -33,8 +40,10 @@ def mirrored(place: int, size: int) -> int:
 class SecondDecoder:
     """Decodes one tile."""
 
-    def __init__(self, decoder: LatentDecoder, height: int, width: int, planes: int, fitted_from: int) -> None:
-        self.decoder, self.fitted = decoder, height * width >= fitted_from
+    def __init__(
+        self, decoder: LatentDecoder, height: int, width: int, planes: int, fitted_from: int, max_error: int
+    ) -> None:
+        self.decoder, self.fitted, self.max_error = decoder, height * width >= fitted_from, max_error
         tensors = {name.removeprefix(EXACT): tensor for name, tensor in random_tensors().items()}
         self.tensors = {name: tensor.numpy().astype(np.int64) for name, tensor in tensors.items()}
         self.values, self.residuals = (np.zeros((planes, height, width), np.int64) for _ in range(2))
@@ -65,6 +74,7 @@ class SecondDecoder:
 
     def decode(self) -> Integers:
         planes, height, width = self.values.shape
+        self.colours = int(self.symbols(np.array([484]))[0])
         scales = 0
         while scales < 5 and min(-(-height // 2**scales), -(-width // 2**scales)) >= 8:
             scales += 1
@@ -89,15 +99,17 @@ class SecondDecoder:
             for row in range(first_row, values.shape[1], 2)
             for column in range(first_column, values.shape[2], 2)
         ]
-        predictions, coded = [], []
+        predictions, outputs = [], []
         for row, column in places:
             prediction = self.predict(values, row, column, band, plane, coefficients)
             predictions.append(min(max(prediction, 16 * lowest), 16 * 255))
             x = self.features(values, residuals, row, column, band, plane, predictions[-1])
-            coded.append(self.parameters(self.network(x, scale, band, plane), predictions[-1]))
+            outputs.append(self.network(x, scale, band, plane))
+        offset = int(self.symbols(np.array([484]))[0]) if self.fitted and scale < 3 else 0
+        coded = [self.parameters(*found, offset) for found in zip(outputs, predictions, strict=True)]
         symbols = self.symbols(np.array([table for _, _, table in coded]))
         for place, prediction, (centre, sign, _), symbol in zip(places, predictions, coded, symbols, strict=True):
-            values[(plane, *place)] = centre + sign * symbol
+            values[(plane, *place)] = min(max(centre + sign * symbol * (2 * self.max_error + 1), lowest), 255)
             residuals[(plane, *place)] = 16 * values[(plane, *place)] - prediction
 
     def predict(self, values: Integers, row: int, column: int, band: int, plane: int, coefficients: Integers) -> int:
@@ -139,18 +151,24 @@ class SecondDecoder:
             return np.where(v > 0, (v + 32) >> 6, (v + 256) >> 9).clip(-127, 127)
 
         x = np.array(features)
-        h = act(tensor("enter.weight") @ x + tensor("enter.bias")[scale])
+        h = act(
+            tensor("enter.weight") @ x + tensor("enter.bias")[20 * self.colours + 5 * min(self.max_error, 3) + scale]
+        )
         h = act(tensor("middle.weight") @ h + tensor("middle.bias"))
         return tensor("leave.weight") @ np.concatenate([h, x]) + tensor("leave.bias")
 
-    def parameters(self, outputs: Integers, prediction: int) -> tuple[int, int, int]:
+    def parameters(self, outputs: Integers, prediction: int, offset: int) -> tuple[int, int, int]:
+        def number_of(scale: int) -> int:
+            return min(max((4 * (scale + 4096) + 512) >> 10, 0), 47)
+
         shift, scale, tail = map(int, outputs)
-        number = min(max((4 * (scale + 4096) + 512) >> 10, 0), 47)
-        moved = min(max(shift, -4096), 4096) * int(self.tensors["scales"][number])
+        scale += 128 * offset
+        moved = min(max(shift, -4096), 4096) * int(self.tensors["scales"][number_of(scale)])
         mean = prediction + ((moved + 2**17) >> 18)
         centre = (mean + 8) >> 4
-        offset = mean - 16 * centre
-        phase, sign = (abs(offset) + 1) >> 1, -1 if offset < 0 else 1
+        beside = mean - 16 * centre
+        phase, sign = (abs(beside) // (2 * self.max_error + 1) + 1) >> 1, -1 if beside < 0 else 1
+        number = number_of(scale - documented_steps()[self.max_error])
         wide = min(max((tail + 3072) // 1536, 0), 3)
         table = 1 + 5 * (4 * number + wide) + phase if number < 24 else 481 + 4 * (number - 24) + wide
         return centre, sign, table
@@ -158,20 +176,25 @@ class SecondDecoder:
 
 @pytest.mark.parametrize(("height", "width", "fitted_from"), [(5, 30, 2**15), (17, 16, 2**15), (19, 34, 300)])
 @pytest.mark.parametrize("grey", [False, True])
+@pytest.mark.parametrize("max_error", [0, 2])
 def test_the_format_says_how_tiles_are_decoded(
-    height: int, width: int, fitted_from: int, grey: bool, monkeypatch: pytest.MonkeyPatch
+    height: int, width: int, fitted_from: int, grey: bool, max_error: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(passes, "FITTED_TILE", fitted_from)
     image = noise_image(width, height, noise=6)
     pixels = np.asarray(image.convert("L") if grey else image)
     codec = random_codec()
-    decoder = codec.coder.decoder(codec.encode(pixels, 0).stream)
-    found = SecondDecoder(decoder, height, width, 1 if grey else 3, fitted_from).decode()
-    decoder.finish()
-    if grey:
-        assert np.array_equal(found[0], pixels)
-        return
-    light, orange, bluish = found
-    middle = light - (bluish >> 1)
-    green, blue = bluish + middle, middle - (orange >> 1)
-    assert np.array_equal(np.stack([blue + orange, green, blue], 2), pixels)
+    encoded = codec.encode(pixels, 0, max_error)
+    second = SecondDecoder(codec.coder.decoder(encoded.stream), height, width, 1 if grey else 3, fitted_from, max_error)
+    found = second.decode()
+    second.decoder.finish()
+    if not grey:
+        first, orange, bluish = found
+        middle = first - (bluish >> 1)
+        green, blue = bluish + middle, middle - (orange >> 1)
+        red = blue + orange
+        if second.colours == 1:
+            red, green, blue = first + orange, first, first + bluish
+        found = np.stack([red, green, blue], 2).clip(0, 255)
+    assert np.array_equal(found if not grey else found[0], codec.decode(encoded, height, width, grey, 0, max_error))
+    assert np.abs(codec.decode(encoded, height, width, grey, 0, max_error).astype(int) - pixels).max() <= max_error

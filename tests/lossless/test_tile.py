@@ -12,12 +12,20 @@ from helpers.lossless import random_codec
 from lcomp.entropy.latents import MAX_SYMBOL
 from lcomp.errors import ChecksumError, FormatError
 from lcomp.format.container import Encoded
-from lcomp.lossless import passes, tile
-from lcomp.lossless.colours import RANGES, to_pixels, to_planes
+from lcomp.lossless import passes
+from lcomp.lossless.colours import RANGES, Colours, to_pixels, to_planes
 from lcomp.lossless.features import Compander, features
+from lcomp.lossless.loading import load_lossless
+from lcomp.lossless.mode import CodingMode
 from lcomp.lossless.passes import run_passes
+from lcomp.lossless.reader import TileReader
+from lcomp.lossless.scratch import Scratch
 from lcomp.lossless.surroundings import Surroundings
-from lcomp.lossless.tile import LosslessCodec, TileReader, TileWriter
+from lcomp.lossless.symbols import pixels_of
+from lcomp.lossless.tile import LosslessCodec
+from lcomp.lossless.writer import TileWriter, choices_of
+from lcomp.options import MOST_EFFORT, MOST_ERROR
+from lcomp.zoo.registry import lossless_model
 
 Pixels = NDArray[np.uint8]
 
@@ -82,7 +90,7 @@ def test_a_tile_of_fitted_coefficients_comes_back(photo: Image.Image) -> None:
 
 def test_some_residuals_are_escaped() -> None:
     codec, pixels = random_codec(), drawn("saturated", 65, 64, grey=False)
-    writer = TileWriter(tile.planes_of(torch.from_numpy(pixels)))
+    writer = TileWriter(torch.from_numpy(pixels), CodingMode(Colours.YCOCG, 0), choices_of(1), codec.costs)
     run_passes(writer, 65, 64, codec.model)
     radii = np.array([table.radius for table in codec.coder.tables])
     assert any((np.abs(group.symbols) > np.repeat(radii, group.counts)).any() for group in writer.groups)
@@ -92,10 +100,62 @@ def test_some_residuals_are_escaped() -> None:
 def test_every_colour_has_planes_within_their_ranges() -> None:
     levels = np.array([0, 1, 2, 3, 63, 64, 127, 128, 129, 191, 192, 253, 254, 255], np.uint8)
     colours = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(-1, len(levels), 3)
-    planes = to_planes(torch.from_numpy(colours))
-    assert np.array_equal(to_pixels(planes).numpy(), colours)
-    for plane, (lowest, highest) in zip(planes, RANGES, strict=True):
-        assert lowest <= plane.min() <= plane.max() <= highest
+    for transform in Colours:
+        planes = to_planes(torch.from_numpy(colours), transform)
+        assert np.array_equal(to_pixels(planes, transform).numpy(), colours)
+        for plane, (lowest, highest) in zip(planes, RANGES, strict=True):
+            assert lowest <= plane.min() <= plane.max() <= highest
+
+
+@settings(max_examples=40)
+@given(
+    st.sampled_from(KINDS),
+    st.sampled_from(SIDES),
+    st.sampled_from(SIDES),
+    st.booleans(),
+    st.integers(1, MOST_ERROR),
+    st.integers(0, 999),
+)
+def test_no_sample_is_off_by_more(kind: str, height: int, width: int, grey: bool, max_error: int, seed: int) -> None:
+    codec, pixels = random_codec(), drawn(kind, height, width, grey, seed)
+    encoded = codec.encode(pixels, 2, max_error)
+    found = codec.decode(encoded, height, width, grey, 2, max_error)
+    assert np.abs(found.astype(int) - pixels).max() <= max_error
+
+
+@pytest.mark.parametrize("max_error", [1, 2, 15])
+def test_samples_of_fitted_tiles_are_not_off_by_more(max_error: int, photo: Image.Image) -> None:
+    codec, pixels = random_codec(), np.asarray(photo.resize((260, 129)))
+    sizes = [len(codec.encode(pixels, 0).stream)]
+    for grey in (False, True):
+        source = pixels[..., 1] if grey else pixels
+        encoded = codec.encode(source, 0, max_error)
+        found = codec.decode(encoded, 129, 260, grey, 0, max_error).astype(int) - source
+        assert np.abs(found).max() == max_error
+        sizes.append(len(encoded.stream))
+    assert sizes[1] < sizes[0]
+    with pytest.raises(FormatError):
+        codec.decode(encoded, 129, 260, True, 0, max_error - 1)
+
+
+def test_every_effort_comes_back_and_more_is_smaller(photo: Image.Image) -> None:
+    codec, pixels = load_lossless(lossless_model(), torch.device("cpu")), np.asarray(photo.resize((260, 129)))
+    sizes = {}
+    for effort in (0, 1, 2, 3, MOST_EFFORT):
+        encoded = codec.encode(pixels, 0, effort=effort)
+        assert np.array_equal(decoded(codec, encoded, pixels), pixels)
+        sizes[effort] = len(encoded.stream)
+    assert sizes[MOST_EFFORT] == sizes[3] < sizes[2] == sizes[1] < sizes[0]
+
+
+def test_impossible_heads_are_format_errors() -> None:
+    codec, pixels = random_codec(), drawn("noise", 16, 16, grey=False)
+    for number in (-1, len(Colours)):
+        writer = TileWriter(torch.from_numpy(pixels), CodingMode(Colours.GREEN, 0), choices_of(1), codec.costs)
+        writer.groups.clear()
+        writer.put_one(number)
+        with pytest.raises(FormatError, match=f"unknown colour transform {number}"):
+            codec.decode(Encoded(codec.coder.encode(writer.groups), 0), 16, 16, False, 0)
 
 
 @settings(max_examples=25)
@@ -145,35 +205,47 @@ def test_the_checksum_is_that_of_the_tile() -> None:
 class WildReader(TileReader):
     """Draws wild symbols instead of decoding them."""
 
-    def __init__(self, planes: int, seed: int) -> None:
-        self.planes, self.device = planes, torch.device("cpu")
+    def __init__(self, planes: int, seed: int, mode: CodingMode) -> None:
+        self.planes, self.device, self.mode = planes, torch.device("cpu"), mode
         self.random = np.random.default_rng(seed)
 
     def get(self, tables: torch.Tensor) -> torch.Tensor:
         extremes = np.array([-MAX_SYMBOL, MAX_SYMBOL, MAX_SYMBOL, -1, 0, 255, -512], np.int16)
         assert (tables > 0).all()
+        if len(tables) == 1:
+            return torch.zeros(1, dtype=torch.int16)  # an impossible offset is an error of its own
         return torch.from_numpy(self.random.choice(extremes, len(tables)))
 
 
 @pytest.mark.parametrize("planes", [1, 3])
 @pytest.mark.parametrize("seed", range(3))
-def test_wild_symbols_stay_within_the_ranges(planes: int, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("mode", [CodingMode(Colours.YCOCG, 0), CodingMode(Colours.GREEN, MOST_ERROR)])
+def test_wild_symbols_stay_within_the_ranges(
+    planes: int, seed: int, mode: CodingMode, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = []
 
     def watched(
-        around: Surroundings, band: int, plane: int, prediction: torch.Tensor, compander: Compander
+        around: Surroundings,
+        band: int,
+        plane: int,
+        rows: slice,
+        values: torch.Tensor,
+        prediction: torch.Tensor,
+        compander: Compander,
+        scratch: Scratch,
     ) -> torch.Tensor:
         for canvas, limit in ((around.values, 255), (around.residuals, 510 * 16)):
             assert canvas.abs().max() <= limit
-        found = features(around, band, plane, prediction, compander)
-        assert found.dtype is torch.int8
+        found = features(around, band, plane, rows, values, prediction, compander, scratch)
+        assert torch.equal(found, found.to(torch.int8).float())
         assert found.min() >= -127
-        seen.append(found)
+        seen.append(rows.start == 0)
         return found
 
     monkeypatch.setattr(passes, "features", watched)
-    result = run_passes(WildReader(planes, seed), 190, 180, random_codec().model)
-    assert len(seen) == 5 * 3 * planes
+    result = run_passes(WildReader(planes, seed, mode), 190, 180, random_codec().model)
+    assert sum(seen) == 5 * 3 * planes
     for plane, (lowest, highest) in zip(result, RANGES, strict=False):
         assert lowest <= plane.min() <= plane.max() <= highest
-    assert tile.pixels_of(result).dtype is torch.uint8
+    assert pixels_of(result, mode.colours).dtype is torch.uint8

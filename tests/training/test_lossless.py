@@ -149,7 +149,7 @@ def test_examples_are_a_share_of_all_samples(pictures: Path) -> None:
     assert set(gathered.examples) == set(itertools.product(range(3), range(3)))
     for (_, plane), examples in gathered.examples.items():
         assert 0.45 < len(examples.values) / (2 * 140 * 150 / 4) < 0.75
-        assert set(examples.scales.tolist()) == set(range(5))
+        assert {condition % 5 for condition in examples.conditions.tolist()} == set(range(5))
         assert examples.features.shape[0] == len(examples.values)
         assert plane or examples.values.min() >= 0
 
