@@ -23,7 +23,8 @@ FLOORS = [
     {"lossless"},
     {"decoding"},
     {"encoding"},
-    {"about", "api", ""},  # the last is lcomp/__init__.py
+    # the last is lcomp/__init__.py
+    {"about", "api", "exchange", "functions", "many", "pillow_plugin", ""},
     {"training", "evaluation"},
     {"cli"},
     {"__main__"},
