@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import numpy as np
 from PIL import Image
 
 from lcomp.decoding.area import Decoded, decode_area
 from lcomp.decoding.lossless import decode_lossless
+from lcomp.encoding.distortion import psnr
 from lcomp.encoding.lossless import check_exact, lossless_file
 from lcomp.encoding.picture import PictureEncoder
 from lcomp.errors import FormatError, LcompError
@@ -30,6 +32,7 @@ from lcomp.options import (
 )
 from lcomp.pictures.description import describe
 from lcomp.pictures.reading import to_picture
+from lcomp.pictures.resizing import resized
 from lcomp.pictures.stored import read_alpha, read_picture
 from lcomp.pictures.writing import to_image
 from lcomp.types import Progress
@@ -103,6 +106,7 @@ class Codec:
             options = replace(options, lossless=True)
         with using_threads(self.threads), memory_errors():
             read = to_picture(image_of(picture, options.max_pixels), options.frame, options.max_pixels)
+            read = resized(read, options.resize)
             if options.lossless:
                 check_exact(read)
             for note in read.notes:
@@ -112,6 +116,19 @@ class Codec:
                 return lossless_file(read, options.strip, codec, progress)
             loaded = load_model(self.model.coding, self.device, self.precision)
             return PictureEncoder(read, self.model, loaded, self.coder, options, progress).wanted()
+
+    def psnr(self, picture: PictureSource, file: LicFile, options: EncodeOptions = EncodeOptions()) -> float:
+        """PSNR in dB of a file that a picture was encoded as with these options, weighted by alpha; decodes it.
+
+        Raises as `encode_file` and `decode` do.
+
+        >>> codec, image = Codec("hyperprior", "cpu"), Image.linear_gradient("L")
+        >>> codec.psnr(image, codec.encode_file(image)) > 30
+        True
+        """
+        read = resized(to_picture(image_of(picture), options.frame, options.max_pixels), options.resize)
+        shown = self.decode(file.data, DecodeOptions(max_pixels=options.max_pixels)).convert("RGB")
+        return psnr(np.asarray(shown), read.pixels, None if options.keep_hidden else read.alpha)
 
     def decode(
         self, source: Source, options: DecodeOptions = DecodeOptions(), progress: Progress | None = None

@@ -33,6 +33,7 @@ def encode(
     max_pixels: int = MAX_PIXELS,
     keep_hidden: bool = False,
     lossless: bool = False,
+    resize: tuple[int, int] | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> bytes:
@@ -45,7 +46,7 @@ def encode(
     True
     """
     options = EncodeOptions(
-        quality, effort, size, bpp, psnr, ssimulacra2, strip, frame, max_pixels, keep_hidden, lossless
+        quality, effort, size, bpp, psnr, ssimulacra2, strip, frame, max_pixels, keep_hidden, lossless, resize
     )
     return Codec(model, device, coder, threads=threads).encode(picture, options, progress)
 
