@@ -137,7 +137,7 @@ def as_text(facts: Facts) -> str:
 
 def columns(facts: Facts) -> list[str]:
     """The facts that fit into a line."""
-    how = "lossless" if facts.quality is None else f"-q {facts.quality:g}"
+    how = f"-q {facts.quality:g}" if facts.quality is not None else facts.coder if facts.stored_bytes else "lossless"
     return [
         printable(facts.file),
         f"{facts.width}x{facts.height}",
@@ -145,7 +145,7 @@ def columns(facts: Facts) -> list[str]:
         f"{facts.bytes} bytes",
         f"{facts.bpp:.3f} bpp",
         how,
-        facts.model if facts.model != "none" else facts.coder.removeprefix("lossless ").strip("()"),
+        facts.model if facts.model != "none" else "-",
         "checksums ok" + (", invents detail" if facts.inventive else ""),
     ]
 
