@@ -4,13 +4,15 @@
     data = lcomp.encode(image, quality=4)   # Pillow image -> .lic bytes
     image = lcomp.decode(data)
 
+Pillow then opens and saves `.lic` files like any others (`lcomp.pillow_plugin`).
+
 Functions and `Codec` are imported lazily, on first use, so that `import lcomp` stays cheap.
 """
 
 import importlib
 from typing import TYPE_CHECKING
 
-from lcomp import errors
+from lcomp import errors, pillow_plugin
 from lcomp.errors import (
     ChecksumError,
     FormatError,
@@ -27,7 +29,9 @@ from lcomp.options import DecodeOptions, EncodeOptions
 
 if TYPE_CHECKING:
     from lcomp.about import info, models
-    from lcomp.api import Codec, decode, encode, open, save
+    from lcomp.api import Codec
+    from lcomp.functions import decode, encode, open, save
+    from lcomp.many import decode_many, encode_many
 
 __version__ = "0.1.0"
 
@@ -47,7 +51,9 @@ __all__ = [
     "UnsupportedError",
     "__version__",
     "decode",
+    "decode_many",
     "encode",
+    "encode_many",
     "errors",
     "info",
     "models",
@@ -55,13 +61,22 @@ __all__ = [
     "save",
 ]
 
-LAZY = dict.fromkeys(("Codec", "decode", "encode", "open", "save"), "lcomp.api") | dict.fromkeys(
-    ("info", "models"), "lcomp.about"
-)
+LAZY = {
+    "Codec": "lcomp.api",
+    **dict.fromkeys(("decode", "encode", "open", "save"), "lcomp.functions"),
+    **dict.fromkeys(("decode_many", "encode_many"), "lcomp.many"),
+    **dict.fromkeys(("info", "models"), "lcomp.about"),
+}
 """Modules of the lazily imported names."""
+
+pillow_plugin.register()
 
 
 def __getattr__(name: str) -> object:
     if name in LAZY:
         return getattr(importlib.import_module(LAZY[name]), name)
     raise AttributeError(f"module 'lcomp' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return __all__

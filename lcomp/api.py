@@ -1,16 +1,18 @@
-"""`Codec` and the functions of the package: pictures to `.lic` files and back."""
+"""`Codec`: pictures to `.lic` files and back."""
 
 from dataclasses import replace
-from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from lcomp.decoding.area import Decoded, decode_area
 from lcomp.decoding.lossless import decode_lossless
+from lcomp.encoding.distortion import psnr
 from lcomp.encoding.lossless import check_exact, lossless_file
 from lcomp.encoding.picture import PictureEncoder
-from lcomp.errors import FormatError, LcompError, OutputExistsError
-from lcomp.files import Source, read_source, write_atomically
+from lcomp.errors import FormatError, LcompError
+from lcomp.exchange import PictureSource, image_of
+from lcomp.files import Source, read_source
 from lcomp.format import container
 from lcomp.format.container import CODERS, LicFile, Mode
 from lcomp.format.salvage import recover
@@ -19,19 +21,18 @@ from lcomp.log import log
 from lcomp.lossless.loading import load_lossless
 from lcomp.model.cache import load_decoder, load_model
 from lcomp.model.devices import choose_device, memory_errors
+from lcomp.model.threads import check_threads, using_threads
 from lcomp.options import (
     AUTO,
-    DEFAULT_EFFORT,
     DEFAULT_MODEL,
-    DEFAULT_QUALITY,
     LOSSLESS,
-    MAX_PIXELS,
     PRECISIONS,
     DecodeOptions,
     EncodeOptions,
 )
-from lcomp.pictures.kept import describe
+from lcomp.pictures.description import describe
 from lcomp.pictures.reading import to_picture
+from lcomp.pictures.resizing import resized
 from lcomp.pictures.stored import read_alpha, read_picture
 from lcomp.pictures.writing import to_image
 from lcomp.types import Progress
@@ -49,57 +50,85 @@ class Codec:
     """
 
     def __init__(
-        self, model: str | None = None, device: str = "auto", coder: str = "constriction", precision: str = AUTO
+        self,
+        model: str | None = None,
+        device: str = "auto",
+        coder: str = "constriction",
+        precision: str = AUTO,
+        threads: int | None = None,
     ) -> None:
-        """Choose the model and entropy coder to encode with, and the device and precision for everything.
+        """Choose the model and entropy coder to encode with, and the device, precision and threads for everything.
 
         `precision` (`auto`, `fp32` or `bf16`) is that of the float networks' convolutions; the decoded latents are
-        identical with any. With the model `lossless`, pictures are encoded as with the option of that name.
+        identical with any. With the model `lossless`, pictures are encoded as with the option of that name. `threads`
+        are those of torch on a CPU, by default as many as it chooses.
 
         Raises LcompError for an unknown coder, precision or device, or a device that does not work, and ModelError for
         an unknown model.
         """
+        check_threads(threads)
         if precision not in PRECISIONS:
             raise LcompError(f"unknown precision '{precision}': use {', '.join(PRECISIONS)}")
         if coder not in CODERS:
             raise LcompError(f"unknown coder '{coder}': use {' or '.join(CODERS)}")
         self.coder = CODERS[coder]
-        self.device, self.precision = choose_device(device), precision
+        self.device, self.precision, self.threads = choose_device(device), precision, threads
         self.lossless = model == LOSSLESS
         self.model = model_by_name(DEFAULT_MODEL if self.lossless else model or DEFAULT_MODEL)
 
     def encode(
-        self, image: Image.Image, options: EncodeOptions = EncodeOptions(), progress: Progress | None = None
+        self, picture: PictureSource, options: EncodeOptions = EncodeOptions(), progress: Progress | None = None
     ) -> bytes:
-        """Encode a picture as `.lic` bytes; raises as `encode_file` does."""
-        return self.encode_file(image, options, progress).data
+        """Encode a picture as `.lic` bytes; raises as `encode_file` does.
+
+        >>> len(Codec("hyperprior", "cpu").encode(Image.new("RGB", (24, 16)))) < 100
+        True
+        """
+        return self.encode_file(picture, options, progress).data
 
     def encode_file(
-        self, image: Image.Image, options: EncodeOptions = EncodeOptions(), progress: Progress | None = None
+        self, picture: PictureSource, options: EncodeOptions = EncodeOptions(), progress: Progress | None = None
     ) -> LicFile:
-        """Encode a picture, with its alpha, ICC profile, EXIF and XMP.
+        """Encode a Pillow image, array, tensor or picture file, with its alpha, ICC profile, EXIF and XMP.
 
         Below quality 1 it is also coded at half size, and the better of the two files is returned. Where a lossless
         file is smaller, that is. `progress` is called with the number of pixels done and in total.
 
         Raises LcompError for a rate target that cannot be met or a frame that does not exist, ImageError for a damaged
         picture, LimitError beyond `max_pixels` and UnsupportedError for pictures that cannot be coded.
+
+        >>> Codec("hyperprior", "cpu").encode_file(Image.new("L", (24, 16))).header.width
+        24
         """
         if not isinstance(options, EncodeOptions):
             raise TypeError(f"the options are to be EncodeOptions(...), not {type(options).__name__}")
         if self.lossless:
             options = replace(options, lossless=True)
-        with memory_errors():
-            picture = to_picture(image, options.frame, options.max_pixels)
+        with using_threads(self.threads), memory_errors():
+            read = to_picture(image_of(picture, options.max_pixels), options.frame, options.max_pixels)
+            read = resized(read, options.resize)
             if options.lossless:
-                check_exact(picture)
-            for note in picture.notes:
+                check_exact(read)
+            for note in read.notes:
                 log.warning(note)
             if options.lossless:
                 codec = load_lossless(lossless_model(), self.device)
-                return lossless_file(picture, options, codec, progress)
+                return lossless_file(read, options, codec, progress)
             loaded = load_model(self.model.coding, self.device, self.precision)
-            return PictureEncoder(picture, self.model, loaded, self.coder, options, progress).wanted()
+            return PictureEncoder(read, self.model, loaded, self.coder, options, progress).wanted()
+
+    def psnr(self, picture: PictureSource, file: LicFile, options: EncodeOptions = EncodeOptions()) -> float:
+        """PSNR in dB of a file that a picture was encoded as with these options, weighted by alpha; decodes it.
+
+        Raises as `encode_file` and `decode` do.
+
+        >>> codec, image = Codec("hyperprior", "cpu"), Image.linear_gradient("L")
+        >>> codec.psnr(image, codec.encode_file(image)) > 30
+        True
+        """
+        read = resized(to_picture(image_of(picture), options.frame, options.max_pixels), options.resize)
+        shown = self.decode(file.data, DecodeOptions(max_pixels=options.max_pixels)).convert("RGB")
+        return psnr(np.asarray(shown), read.pixels, None if options.keep_hidden else read.alpha)
 
     def decode(
         self, source: Source, options: DecodeOptions = DecodeOptions(), progress: Progress | None = None
@@ -111,6 +140,10 @@ class Codec:
 
         Raises FormatError, TruncatedError, ChecksumError, UnsupportedError, LimitError or ModelError, and LcompError
         for a crop that is not within the picture or a realism for a decoder that has none.
+
+        >>> codec = Codec("hyperprior", "cpu")
+        >>> codec.decode(codec.encode(Image.new("L", (24, 16))), DecodeOptions(crop=(8, 0, 16, 4))).size
+        (16, 4)
         """
         if not isinstance(options, DecodeOptions):
             raise TypeError(f"the options are to be DecodeOptions(...), not {type(options).__name__}")
@@ -122,7 +155,7 @@ class Codec:
         area = whole if options.crop is None else Rectangle(*options.crop)
         if area.shared(whole) != area:
             raise LcompError(f"crop {area} is not within the picture of {header.width}x{header.height} pixels")
-        with memory_errors():
+        with using_threads(self.threads), memory_errors():
             decoded = self.decode_pixels(file, area, options, progress)
             alpha = None
             if file.alpha is not None:
@@ -163,81 +196,3 @@ def report_losses(sections: tuple[str, ...], tiles: tuple[Rectangle, ...], grid:
     if tiles:
         places = " ".join(map(str, tiles))
         log.error("%d of %d tiles damaged and filled in, at x,y,width,height: %s", len(tiles), grid.count, places)
-
-
-def encode(
-    image: Image.Image,
-    quality: float = DEFAULT_QUALITY,
-    model: str | None = None,
-    device: str = "auto",
-    coder: str = "constriction",
-    *,
-    effort: int = DEFAULT_EFFORT,
-    size: int | None = None,
-    bpp: float | None = None,
-    psnr: float | None = None,
-    ssimulacra2: float | None = None,
-    strip: bool = False,
-    frame: int | None = None,
-    max_pixels: int = MAX_PIXELS,
-    keep_hidden: bool = False,
-    lossless: bool = False,
-    max_error: int = 0,
-) -> bytes:
-    """Encode a picture as `.lic` bytes; options and errors are those of `EncodeOptions` and `Codec`.
-
-    Models stay loaded between calls.
-
-    >>> from PIL import Image
-    >>> len(encode(Image.new("L", (32, 32), 128), quality=1)) < 100
-    True
-    """
-    options = EncodeOptions(
-        quality, effort, size, bpp, psnr, ssimulacra2, strip, frame, max_pixels, keep_hidden, lossless, max_error
-    )
-    return Codec(model, device, coder).encode(image, options)
-
-
-def decode(
-    source: Source,
-    device: str = "auto",
-    *,
-    decoder: str | None = None,
-    realism: float | None = None,
-    crop: tuple[int, int, int, int] | None = None,
-    salvage: bool = False,
-    max_pixels: int = MAX_PIXELS,
-) -> Image.Image:
-    """Decode a `.lic` file; options and errors are those of `DecodeOptions` and `Codec.decode`.
-
-    Models stay loaded between calls.
-
-    >>> from PIL import Image
-    >>> decode(encode(Image.new("L", (32, 32), 128)), crop=(8, 8, 16, 4)).size
-    (16, 4)
-    """
-    return Codec(device=device).decode(source, DecodeOptions(decoder, realism, crop, salvage, max_pixels))
-
-
-def open(path: Source) -> Image.Image:
-    """Decode a `.lic` file with the decoder that it was made for; raises as `decode` does."""
-    return decode(path)
-
-
-def save(
-    image: Image.Image,
-    path: str | Path,
-    options: EncodeOptions = EncodeOptions(),
-    *,
-    model: str | None = None,
-    force: bool = False,
-) -> None:
-    """Encode a picture to a file, which is written atomically: never in part.
-
-    Raises OutputExistsError where `path` exists and `force` is not given, OSError where it cannot be written, and what
-    `Codec.encode` raises.
-    """
-    path = Path(path)
-    if path.exists() and not force:
-        raise OutputExistsError(f"output {path} exists: use force to overwrite it")
-    write_atomically(path, Codec(model).encode(image, options))

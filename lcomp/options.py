@@ -42,7 +42,11 @@ ALWAYS = ("quality", "effort", "max_pixels", "max_error")
 NUMBERS = (*ALWAYS, "size", "bpp", "psnr", "ssimulacra2", "frame")
 """Options of encoding that are numbers; the first of them always."""
 
-UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "kib": 2**10, "mib": 2**20}
+UNITS = {
+    **{"": 1, "b": 1, "k": 10**3, "kb": 10**3, "m": 10**6, "mb": 10**6, "g": 10**9, "gb": 10**9},
+    **{"ki": 2**10, "kib": 2**10, "mi": 2**20, "mib": 2**20, "gi": 2**30, "gib": 2**30},
+}
+"""Bytes of the units of a size, in lower case."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class EncodeOptions:
     keep_hidden: bool = False  # codes the colours under transparent pixels as they are; by default they are filled in
     lossless: bool = False  # every pixel exactly, hidden ones too
     max_error: int = 0  # with `lossless`: samples may be off by so much, 0 .. 15; alpha stays exact
+    resize: tuple[int, int] | None = None  # width and height to fit into, shape kept, never enlarged
 
     def __post_init__(self) -> None:
         for name in NUMBERS:
@@ -89,6 +94,8 @@ class EncodeOptions:
             raise LcompError("a largest error is that of near-lossless coding: give lossless too")
         if self.lossless and (self.has_target or self.quality != DEFAULT_QUALITY):
             raise LcompError("lossless excludes a quality, size, bpp, psnr and ssimulacra2")
+        if self.resize is not None and (len(self.resize) != 2 or min(self.resize) < 1):
+            raise LcompError(f"resize {self.resize}: width and height start at 1")
 
     @property
     def has_target(self) -> bool:
@@ -125,15 +132,28 @@ def check_pixels(width: int, height: int, max_pixels: int) -> None:
 
 
 def parse_size(text: str) -> int:
-    """Bytes of a size like 50000, 50kB, 48KiB or 1.5MB; raises LcompError for anything else.
+    """Bytes of a size like 50000, 2k, 50kB, 48KiB or 1.5MB; raises LcompError for anything else.
 
     >>> parse_size("1.5kB")
     1500
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", text)
     if not match or match[2].lower() not in UNITS:
-        raise LcompError(f"'{text}' is not a size: use bytes, kB, KiB, MB or MiB")
+        raise LcompError(f"'{text}' is not a size: use bytes, kB, KiB, MB, MiB, GB or GiB")
     size = float(match[1]) * UNITS[match[2].lower()]
     if not math.isfinite(size) or not 1 <= size < 2**63:
         raise LcompError(f"'{text}' is no size for a file")
     return int(size)
+
+
+def parse_resize(text: str) -> tuple[int, int]:
+    """Width and height of a box like 1600x1200, or 1600 for a square one; raises LcompError for anything else.
+
+    >>> parse_resize("1600")
+    (1600, 1600)
+    """
+    match = re.fullmatch(r"(\d{1,9})(?:x(\d{1,9}))?", text.strip().lower())
+    if not match:
+        raise LcompError(f"'{text}' is no size in pixels: use 1600x1200, or 1600 for the longest side")
+    width = int(match[1])
+    return width, int(match[2] or width)

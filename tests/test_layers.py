@@ -23,7 +23,8 @@ FLOORS = [
     {"lossless"},
     {"decoding"},
     {"encoding"},
-    {"about", "api", ""},  # the last is lcomp/__init__.py
+    # the last is lcomp/__init__.py
+    {"about", "api", "exchange", "functions", "many", "pillow_plugin", ""},
     {"training", "evaluation"},
     {"cli"},
     {"__main__"},
@@ -33,7 +34,7 @@ FLOORS = [
 LIGHT = ["format", "pictures", "errors", "files", "log", "options", "types"]
 """What runs without torch."""
 
-OPEN_TO_CLI = {"format", "pictures", "errors", "files", "log", "options", "types", "workers"}
+OPEN_TO_CLI = {"format", "pictures", "pillow_plugin", "errors", "files", "log", "options", "types", "workers"}
 """What the command line may use beside the public face."""
 
 

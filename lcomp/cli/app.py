@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from lcomp import __version__
-from lcomp.cli import decode, encode, info, models, train
+from lcomp.cli import decode, encode, info, integrate, models, thumbnail, train
 from lcomp.cli.eval import evaluate
 from lcomp.cli.files import give_up, say, unexpected
 from lcomp.errors import InterruptError, LcompError
@@ -35,6 +35,8 @@ app.command("info", epilog=EPILOG)(info.info)
 app.command("models", epilog=EPILOG)(models.models)
 app.command("eval", epilog=EPILOG)(evaluate)
 app.command("train", epilog=EPILOG)(train.train)
+app.command("thumbnail", epilog=EPILOG)(thumbnail.thumbnail)
+app.command("integrate", epilog=EPILOG)(integrate.integrate)
 
 
 def show_version(wanted: bool) -> None:

@@ -1,10 +1,11 @@
 """Many inputs in a row or side by side: one bar, one line each, a summary and an exit code."""
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import typer
@@ -17,16 +18,18 @@ from lcomp.cli.files import (
     printable,
     say,
     set_up_messages,
+    show,
     unexpected,
 )
 from lcomp.cli.inputs import Job, counted
 from lcomp.cli.placing import is_current
-from lcomp.errors import LcompError, OutputExistsError
+from lcomp.cli.reports import InputReport, share
+from lcomp.errors import FormatError, LcompError, OutputExistsError
 from lcomp.types import Progress
 from lcomp.workers import give_way, side_by_side
 
-Work = Callable[[str, str, Progress], str]
-"""Turns an input into an output and returns the line to show; must be picklable."""
+Work = Callable[[str, str, Progress], InputReport]
+"""Turns an input into an output and reports on it; must be picklable."""
 
 Advance = Callable[[float], None]
 """Callback with the number of inputs done, fractions included."""
@@ -41,6 +44,7 @@ class Manner:
     quiet: bool
     jobs: int = 1  # processes
     skip_existing: bool = False  # whether to skip inputs whose output exists
+    as_json: bool = False  # whether to print reports as JSON, one line each, instead of lines for people
 
 
 class Outcome(NamedTuple):
@@ -50,6 +54,8 @@ class Outcome(NamedTuple):
     line: str
     code: int = 0  # exit code of a failure
     messages: tuple[str, ...] = ()  # logged in a worker, for this process to print
+    report: InputReport | None = None  # of a success
+    damaged: bool = False  # a success with losses, which were logged
     exists: bool = False  # failed because the output exists, which another run may have made meanwhile
 
 
@@ -63,8 +69,9 @@ def attempt(work: Work, job: Job, progress: Progress) -> Outcome:
     try:
         if job.problem:
             raise LcompError(job.problem)
-        with messages_about(shown(job)):
-            return Outcome(job, work(job.source, job.output, progress))
+        with messages_about(shown(job)) as errors:
+            report = work(job.source, job.output, progress)
+        return Outcome(job, report.line, report=report, damaged=bool(errors))
     except LcompError as error:
         return Outcome(job, str(error), error.exit_code, exists=isinstance(error, OutputExistsError))
     except BrokenPipeError:
@@ -121,15 +128,23 @@ def in_processes(work: Work, jobs: list[Job], manner: Manner, advance: Advance) 
         advance(count)
 
 
+def totals(reports: list[InputReport]) -> str:
+    """Bytes of all inputs and outputs, where there are several."""
+    read, written = sum(report.input_bytes for report in reports), sum(report.output_bytes for report in reports)
+    return f": {share(written, read)}" if len(reports) > 1 and written else ""
+
+
 def run(work: Work, jobs: list[Job], manner: Manner, left_out: int = 0) -> None:
     """Run all jobs, printing a line for each; an error does not stop the rest. The summary counts what was left out.
 
-    Exits with the exit code of the failures where they agree on it, else with 1.
+    Exits with the exit code of the failures where they agree on it, else with 1; losses count as damaged files.
     """
     give_way()
     pending = [job for job in jobs if not (manner.skip_existing and is_done(job))]
     skipped = len(jobs) - len(pending)
-    failures = []
+    failures: list[int] = []
+    reports: list[InputReport] = []
+    damaged = 0
     bar = None
     if sys.stderr.isatty() and not manner.quiet and os.environ.get("TERM") != "dumb":
         from lcomp.cli.bars import batch_bar
@@ -163,12 +178,18 @@ def run(work: Work, jobs: list[Job], manner: Manner, left_out: int = 0) -> None:
             elif outcome.code:
                 failures.append(outcome.code)
                 say(f"lcomp: {shown(outcome.job)}: {outcome.line}")
-            elif not manner.quiet:
-                say(outcome.line)
+            else:
+                assert outcome.report is not None
+                reports.append(outcome.report)
+                damaged += outcome.damaged
+                if manner.as_json:
+                    show(json.dumps(asdict(outcome.report)))  # type: ignore[call-overload]
+                elif not manner.quiet:
+                    say(outcome.line)
     if (len(jobs) > 1 or skipped or left_out) and not manner.quiet:
         done = len(jobs) - skipped - len(failures)
         rest = f", {skipped} skipped" if skipped else ""
         rest += f", {counted(left_out)} left out" if left_out else ""
-        say(f"{done} of {len(jobs)} done, {len(failures)} failed{rest}")
-    if failures:
-        raise typer.Exit(common_code(failures))
+        say(f"{done} of {len(jobs)} done, {len(failures)} failed{rest}{totals(reports)}")
+    if failures or damaged:
+        raise typer.Exit(common_code(failures + [FormatError.exit_code] * damaged))

@@ -15,9 +15,11 @@ from lcomp.cli.files import STREAM, printable, read_input, set_up_messages
 from lcomp.cli.inputs import LIC, is_file, is_folder, is_lic, plan, real
 from lcomp.cli.options import (
     Device,
+    DryRun,
     Force,
     Inputs,
     Jobs,
+    Json,
     MaxPixels,
     Output,
     Precision,
@@ -25,17 +27,28 @@ from lcomp.cli.options import (
     Quiet,
     Recursive,
     SkipExisting,
+    Threads,
     Verbose,
     a_number,
+    decoder_names,
     known_decoder,
     refuse_forced_skips,
+    refuse_json_beside_payload,
 )
 from lcomp.cli.placing import Placing
-from lcomp.errors import FormatError, LcompError
+from lcomp.cli.reports import DecodeReport, Rehearsal
+from lcomp.errors import ChecksumError, FormatError, LcompError, TruncatedError
+from lcomp.format import container
+from lcomp.format.binary import Reader
 from lcomp.format.container import MAGIC
 from lcomp.options import MAX_PIXELS, DecodeOptions
-from lcomp.pictures.writing import FORMATS, save_image
+from lcomp.pictures.writing import FORMATS, LOSSY, quality_of, save_image
 from lcomp.types import Progress
+
+logger = logging.getLogger("lcomp")
+
+PICTURE = "What to make of the file"
+"""Group of options in the help."""
 
 LIC_SUFFIXES = frozenset({".lic"})
 
@@ -67,7 +80,20 @@ def refuse_other_names(output: str | None, format: str | None, inputs: list[str]
         raise typer.BadParameter(printable(f"{output} is the name of a {LIC} file: the output is a picture"))
     several = len(inputs) > 1 or is_folder(inputs[0])
     if suffix and suffix.removeprefix(".") not in FORMATS and format is None and not several:
-        raise typer.BadParameter(printable(f"unknown picture suffix '{suffix}': use --format"))
+        known = ", ".join(FORMATS)
+        raise typer.BadParameter(printable(f"unknown picture suffix '{suffix}': use {known}, or give a --format"))
+
+
+def check(data: bytes, max_pixels: int) -> None:
+    """Verify all checksums; where only the header is needed to decode the rest, the error says how to."""
+    try:
+        container.read(data, max_pixels)
+    except (ChecksumError, TruncatedError) as error:
+        try:
+            container.read_header(Reader(data))
+        except LcompError:
+            raise error from None
+        raise type(error)(f"{error} (--salvage decodes what is left)") from error
 
 
 @dataclass(frozen=True)
@@ -80,28 +106,41 @@ class DecodeWork:
     format: str | None
     placing: Placing
     verbose: bool
+    threads: int | None
+    output_quality: int | None
 
-    def __call__(self, source: str, output: str, progress: Progress) -> str:
-        """Write the picture and return the line to show."""
+    def __call__(self, source: str, output: str, progress: Progress) -> DecodeReport:
+        """Write the picture and report on it."""
         if STREAM not in (source, output) and real(source) == real(output) and not is_lic(Path(source)):
             raise FormatError("not a .lic file")
         destination = self.placing.destination(output, source)
         data = read_input(source, self.options.max_pixels, MAGIC)
         started = time.perf_counter()  # reading is not timed: a pipe may be slow
-        from lcomp import Codec
+        if not self.options.salvage:
+            check(data, self.options.max_pixels)
+        from lcomp import Codec  # torch, for nothing but files that are whole
 
-        codec = Codec(device=self.device, precision=self.precision)
+        logger.debug("  loading torch %.3f s", time.perf_counter() - started)
+        codec = Codec(device=self.device, precision=self.precision, threads=self.threads)
         image = codec.decode(data, self.options, progress)
         kind = output_format(destination.name, self.format, FORMATS)
         buffer = io.BytesIO()
-        lost = save_image(image, buffer, kind)
+        lost = save_image(image, buffer, kind, self.output_quality)
         if lost:
-            logging.getLogger("lcomp").warning("%s cannot keep %s", kind, ", ".join(lost))
+            logger.warning("%s cannot keep %s", kind, ", ".join(lost))
         self.placing.write(destination, buffer.getvalue())
-        details = f" [{codec.device}]" if self.verbose else ""
-        return (
-            f"{destination}: {image.width}x{image.height} {kind}, {buffer.tell()} bytes, "
-            f"{time.perf_counter() - started:.2f} s{details}"
+        return DecodeReport(
+            input="stdin" if source == STREAM else source,
+            output=str(destination),
+            input_bytes=len(data),
+            output_bytes=buffer.tell(),
+            width=image.width,
+            height=image.height,
+            format=kind,
+            output_quality=quality_of(kind, self.output_quality),
+            device=str(codec.device),
+            seconds=time.perf_counter() - started,
+            verbose=self.verbose,
         )
 
 
@@ -113,8 +152,10 @@ def decode(
         typer.Option(
             "--decoder",
             metavar="mse|sr|gan",
+            autocompletion=decoder_names,
             help="What makes the pixels: mse is fast, sr is nearest to the original, gan invents plausible detail.",
             show_default="what the file was made for",
+            rich_help_panel=PICTURE,
         ),
     ] = None,
     realism: Annotated[
@@ -123,25 +164,34 @@ def decode(
             "--realism",
             min=0,
             max=1,
+            metavar="R",
             callback=a_number,
             help="How much invented detail the gan decoder shows; it is no evidence of what was there.",
             show_default="1",
+            rich_help_panel=PICTURE,
         ),
     ] = None,
     format: Annotated[
         Literal["png", "ppm", "webp", "tiff", "tif", "jpeg", "jpg", "bmp", "avif"] | None,
         typer.Option(
             "--format",
+            metavar="png|ppm|webp|tiff|jpeg|bmp|avif",
             help="Format of the picture.",
             show_default="by the suffix of OUT, else png",
+            rich_help_panel=PICTURE,
         ),
     ] = None,
     crop: Annotated[
         str | None,
-        typer.Option("--crop", metavar="X,Y,W,H", help="Decode only this area, in pixels."),
+        typer.Option("--crop", metavar="X,Y,W,H", help="Decode only this area, in pixels.", rich_help_panel=PICTURE),
     ] = None,
     salvage: Annotated[
-        bool, typer.Option("--salvage", help="Fill damaged or missing tiles in instead of failing, and say where.")
+        bool,
+        typer.Option(
+            "--salvage",
+            help="Fill damaged or missing tiles in instead of failing, and say where.",
+            rich_help_panel=PICTURE,
+        ),
     ] = False,
     max_pixels: MaxPixels = MAX_PIXELS,
     device: Device = "auto",
@@ -153,10 +203,32 @@ def decode(
     force: Force = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
+    output_quality: Annotated[
+        int | None,
+        typer.Option(
+            "--output-quality",
+            min=1,
+            max=100,
+            metavar="N",
+            help="Of JPEG, WebP and AVIF, 1 to 100.",
+            show_default="95; WebP keeps the pixels",
+            rich_help_panel=PICTURE,
+        ),
+    ] = None,
+    threads: Threads = None,
+    as_json: Json = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Decode .lic files to pictures.
 
     By default img.lic becomes img.png beside it. With - the file is read from stdin and the picture written to stdout.
+
+    Examples:
+    lcomp decode img.lic -o img.webp
+
+    lcomp decode img.lic --decoder gan --realism 0.5 -o img.png
+
+    lcomp decode pano.lic --crop 4000,500,800,600 -o part.png
     """
     set_up_messages(verbose, quiet)
     try:
@@ -168,5 +240,13 @@ def decode(
     known_decoder(decoder)
     results = frozenset(f".{name}" for name in FORMATS)
     planned = plan(inputs, output, f".{format or 'png'}", LIC_SUFFIXES, recursive, results)
-    work = DecodeWork(device, precision, options, format, Placing(force, skip_existing, preserve), verbose)
-    run(work, planned.jobs, Manner("decoding", verbose, quiet, jobs, skip_existing), planned.left_out)
+    refuse_json_beside_payload(as_json, [job.output for job in planned.jobs])
+    kinds = {output_format(job.output, format, FORMATS) for job in planned.jobs}
+    if output_quality is not None and not kinds <= LOSSY.keys():
+        raise typer.BadParameter(
+            f"--output-quality is for {', '.join(LOSSY)}, not for {', '.join(kinds - LOSSY.keys())}"
+        )
+    placing = Placing(force, skip_existing, preserve)
+    work = DecodeWork(device, precision, options, format, placing, verbose, threads, output_quality)
+    manner = Manner("decoding", verbose, quiet, 1 if dry_run else jobs, skip_existing, as_json)
+    run(Rehearsal(placing) if dry_run else work, planned.jobs, manner, planned.left_out)

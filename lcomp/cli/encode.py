@@ -1,21 +1,23 @@
 """`lcomp encode`."""
 
 import os
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from lcomp.cli.batch import Manner, run
-from lcomp.cli.files import STREAM, libraries_muted, printable, read_input, set_up_messages
+from lcomp.cli.encode_work import EncodeWork
+from lcomp.cli.files import STREAM, printable, set_up_messages
 from lcomp.cli.inputs import LIC, is_folder, plan, real
 from lcomp.cli.options import (
+    MACHINE,
     Device,
+    DryRun,
     Force,
     Inputs,
     Jobs,
+    Json,
     MaxPixels,
     Output,
     Precision,
@@ -23,15 +25,19 @@ from lcomp.cli.options import (
     Quiet,
     Recursive,
     SkipExisting,
+    Threads,
     Verbose,
     a_number,
+    known_coder,
     known_model,
+    model_names,
     refuse_forced_skips,
+    refuse_json_beside_payload,
 )
 from lcomp.cli.placing import Placing
+from lcomp.cli.reports import Rehearsal
 from lcomp.errors import LcompError
 from lcomp.files import is_special
-from lcomp.format.container import Mode
 from lcomp.options import (
     DEFAULT_EFFORT,
     DEFAULT_MODEL,
@@ -43,52 +49,13 @@ from lcomp.options import (
     MOST_ERROR,
     MOST_QUALITY,
     EncodeOptions,
+    parse_resize,
     parse_size,
 )
 from lcomp.pictures.opening import picture_suffixes, readable_suffixes
-from lcomp.pictures.reading import decode_pixels, open_image
-from lcomp.types import QUALITY_STEPS, Progress
 
-
-@dataclass(frozen=True)
-class EncodeWork:
-    """Encodes one picture; picklable, for worker processes."""
-
-    model: str
-    device: str
-    precision: str
-    coder: str
-    options: EncodeOptions
-    placing: Placing
-    verbose: bool
-
-    def __call__(self, source: str, output: str, progress: Progress) -> str:
-        """Write the file and return the line to show."""
-        destination = self.placing.destination(output, source)
-        picture = read_input(source, self.options.max_pixels)
-        started = time.perf_counter()  # reading is not timed: a pipe may be slow
-        from lcomp import Codec
-
-        codec = Codec(self.model, self.device, self.coder, self.precision)
-        with libraries_muted():
-            image = open_image(picture, self.options.max_pixels)
-            decode_pixels(image, self.options.frame, self.options.max_pixels)
-        file = codec.encode_file(image, self.options, progress)
-        self.placing.write(destination, file.data)
-        pixels = image.width * image.height
-        raw = pixels * (1 if file.header.mode is Mode.L else 3)
-        grown = ", larger than its source" if len(file) > len(picture) else ""
-        searched = f", -q {file.header.quality / QUALITY_STEPS:g}" if self.options.has_target else ""
-        if file.header.half:
-            searched = ", coded at half the size"
-        if file.header.lossless:
-            searched = f", off by {file.header.max_error} at most" if file.header.max_error else ", lossless"
-        model = LOSSLESS if file.header.lossless else codec.model.name
-        details = f" [{model}, {codec.device}]" if self.verbose else ""
-        return (
-            f"{destination}: {len(file)} bytes, {8 * len(file) / pixels:.3f} bpp, "
-            f"{raw / len(file):.1f}:1, {time.perf_counter() - started:.2f} s{searched}{grown}{details}"
-        )
+HOW_WELL, PICTURE = "How well", "What of the picture"
+"""Groups of options in the help."""
 
 
 def refuse_picture_name(output: str | None, inputs: list[str]) -> None:
@@ -116,18 +83,31 @@ def encode(
             min=LEAST_QUALITY,
             max=MOST_QUALITY,
             callback=a_number,
+            metavar="Q",
             help=f"Quality, any number from {LEAST_QUALITY:g} to {MOST_QUALITY:g}.",
             show_default=f"{DEFAULT_QUALITY:g}",
+            rich_help_panel=HOW_WELL,
         ),
     ] = None,
     size: Annotated[
-        str | None, typer.Option("--size", metavar="SIZE", help="Largest file, like 50kB or 1.5MiB, header included.")
+        str | None,
+        typer.Option("--size", metavar="SIZE", help="Largest file, like 50kB, 2k or 1.5MiB.", rich_help_panel=HOW_WELL),
     ] = None,
-    bpp: Annotated[float | None, typer.Option("--bpp", help="Bits per pixel of the whole file.")] = None,
-    psnr: Annotated[float | None, typer.Option("--psnr", help="Lowest PSNR in dB.")] = None,
+    bpp: Annotated[
+        float | None,
+        typer.Option("--bpp", metavar="N", help="Bits per pixel of the whole file.", rich_help_panel=HOW_WELL),
+    ] = None,
+    psnr: Annotated[
+        float | None, typer.Option("--psnr", metavar="DB", help="Lowest PSNR in dB.", rich_help_panel=HOW_WELL)
+    ] = None,
     ssimulacra2: Annotated[
         float | None,
-        typer.Option("--ssimulacra2", help="Lowest SSIMULACRA2: 30 is low, 70 high quality, 90 visually lossless."),
+        typer.Option(
+            "--ssimulacra2",
+            metavar="N",
+            help="Lowest SSIMULACRA2: 30 is low, 70 high quality, 90 visually lossless.",
+            rich_help_panel=HOW_WELL,
+        ),
     ] = None,
     effort: Annotated[
         int,
@@ -136,22 +116,42 @@ def encode(
             "--effort",
             min=0,
             max=MOST_EFFORT,
-            help=f"Time spent looking for a better file: 0 least, {MOST_EFFORT} most.",
+            metavar="N",
+            help=f"0 to {MOST_EFFORT}: time spent on a better trade-off at a given quality; the file may even grow.",
+            rich_help_panel=HOW_WELL,
         ),
     ] = DEFAULT_EFFORT,
     model: Annotated[
-        str, typer.Option("-m", "--model", metavar="MODEL", help="Model name, see `lcomp models`.")
+        str,
+        typer.Option(
+            "-m",
+            "--model",
+            metavar="MODEL",
+            autocompletion=model_names,
+            help="Model name, see `lcomp models`.",
+            rich_help_panel=HOW_WELL,
+        ),
     ] = DEFAULT_MODEL,
     device: Device = "auto",
     precision: Precision = "auto",
     coder: Annotated[
-        Literal["constriction", "torchac"], typer.Option("--coder", help="Entropy coder.")
+        Literal["constriction", "torchac"], typer.Option("--coder", help="Entropy coder.", rich_help_panel=MACHINE)
     ] = "constriction",
     strip: Annotated[
-        bool, typer.Option("--strip", help="Leave EXIF and XMP out. The ICC profile stays: it decides the colours.")
+        bool,
+        typer.Option(
+            "--strip",
+            help="Leave EXIF and XMP out. The ICC profile stays: it decides the colours.",
+            rich_help_panel=PICTURE,
+        ),
     ] = False,
     lossless: Annotated[
-        bool, typer.Option("--lossless", help="Keep every pixel exactly: 8-bit grey or RGB, with or without alpha.")
+        bool,
+        typer.Option(
+            "--lossless",
+            help="Keep every pixel exactly: 8-bit grey or RGB, with or without alpha.",
+            rich_help_panel=HOW_WELL,
+        ),
     ] = False,
     max_error: Annotated[
         int,
@@ -161,15 +161,26 @@ def encode(
             min=0,
             max=MOST_ERROR,
             help=f"Near-lossless: no sample is off by more than N, up to {MOST_ERROR}; alpha stays exact.",
+            rich_help_panel=HOW_WELL,
         ),
     ] = 0,
     keep_hidden: Annotated[
         bool,
-        typer.Option("--keep-hidden", help="Code the colours of transparent pixels too, which nobody sees."),
+        typer.Option(
+            "--keep-hidden",
+            help="Code the colours of transparent pixels too, which nobody sees.",
+            rich_help_panel=PICTURE,
+        ),
     ] = False,
     frame: Annotated[
         int | None,
-        typer.Option("--frame", metavar="N", help="Frame of an animation or page of a document, from 0.", min=0),
+        typer.Option(
+            "--frame",
+            metavar="N",
+            help="Frame of an animation or page of a document, from 0.",
+            min=0,
+            rich_help_panel=PICTURE,
+        ),
     ] = None,
     max_pixels: MaxPixels = MAX_PIXELS,
     recursive: Recursive = False,
@@ -179,10 +190,29 @@ def encode(
     force: Force = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
+    resize: Annotated[
+        str | None,
+        typer.Option(
+            "--resize",
+            metavar="WxH",
+            help="Make pictures smaller to fit, as 1600x1200, or 1600 for the longest side.",
+            rich_help_panel=PICTURE,
+        ),
+    ] = None,
+    threads: Threads = None,
+    as_json: Json = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Encode pictures as .lic files.
 
     By default img.png becomes img.lic beside it. With - the picture is read from stdin and the file written to stdout.
+
+    Examples:
+    lcomp encode img.png -q 5
+
+    lcomp encode *.jpg --size 50kB -o out/
+
+    lcomp encode photos/ -r -o out/ --jobs 2 --skip-existing
     """
     set_up_messages(verbose, quiet)
     lossless = lossless or model == LOSSLESS or max_error > 0
@@ -206,6 +236,7 @@ def encode(
             keep_hidden=keep_hidden,
             lossless=lossless,
             max_error=max_error,
+            resize=None if resize is None else parse_resize(resize),
         )
     except LcompError as error:
         raise typer.BadParameter(str(error)) from error
@@ -214,6 +245,9 @@ def encode(
     suffixes = readable_suffixes() if recursive or len(inputs) > 1 else frozenset()
     planned = plan(inputs, output, LIC, suffixes, recursive)
     known_model(model)
+    known_coder(coder)
+    refuse_json_beside_payload(as_json, [job.output for job in planned.jobs])
     placing = Placing(force, skip_existing, preserve)
-    work = EncodeWork(model, device, precision, coder, options, placing, verbose)
-    run(work, planned.jobs, Manner("encoding", verbose, quiet, jobs, skip_existing), planned.left_out)
+    work = EncodeWork(model, device, precision, coder, options, placing, verbose, threads)
+    manner = Manner("encoding", verbose, quiet, 1 if dry_run else jobs, skip_existing, as_json)
+    run(Rehearsal(placing) if dry_run else work, planned.jobs, manner, planned.left_out)

@@ -104,10 +104,16 @@ def set_up_messages(verbose: bool, quiet: bool, handler: logging.Handler | None 
 
 
 @contextlib.contextmanager
-def messages_about(name: str) -> Iterator[None]:
-    """Prefix warnings and errors with the name of the input they are about; stages are shown without."""
+def messages_about(name: str) -> Iterator[list[str]]:
+    """Prefix warnings and errors with the name of the input they are about; stages are shown without.
+
+    Yields a list in which the errors are kept: what was lost of an input that did not fail.
+    """
+    errors: list[str] = []
 
     def prefix(record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.ERROR:
+            errors.append(record.getMessage())
         if record.levelno >= logging.WARNING:
             record.msg, record.args = f"{name}: {record.getMessage()}", ()
         return True
@@ -115,7 +121,7 @@ def messages_about(name: str) -> Iterator[None]:
     logger = logging.getLogger("lcomp")
     logger.addFilter(prefix)
     try:
-        yield
+        yield errors
     finally:
         logger.removeFilter(prefix)
 
@@ -251,7 +257,13 @@ class Destination:
         there = path.is_file()
         if (there or (path.is_symlink() and not path.exists())) and not self.force:
             kind = OutputExistsError if there else LcompError
-            raise kind(f"output {self.name} exists: use -f to overwrite it")
+            raise kind(f"output {self.name} exists: {self.way_out(path, source)}")
+
+    def way_out(self, path: Path, source: Path) -> str:
+        """What to do about an output that exists. One not newer than the source may be what that was made from."""
+        if self.source != STREAM and path.exists() and path.stat().st_mtime_ns <= source.stat().st_mtime_ns:
+            return f"{self.source} may have been made from it; name another with -o"
+        return "name another with -o, or use -f to overwrite it"
 
     def write(self, data: bytes) -> None:
         """Write everything: directly to stdout or a device, atomically to a file."""

@@ -2,19 +2,35 @@
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Protocol
 
 import typer
 
 import lcomp
 from lcomp.cli.files import STREAM, common_code, printable, read_input, say, show
-from lcomp.cli.inputs import check_names
-from lcomp.cli.options import Json
+from lcomp.cli.inputs import LIC, check_names, is_folder
+from lcomp.cli.options import MESSAGES, Json, Recursive
 from lcomp.errors import LcompError, ModelError
+from lcomp.files import walk
 from lcomp.format import container
+from lcomp.format.container import Coder, LicFile
 from lcomp.options import MAX_PIXELS
 from lcomp.pictures.stored import stored_format
 from lcomp.types import QUALITY_STEPS
+
+
+class KnownModel(Protocol):
+    """What tells whether a model can decode a file."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def fingerprint(self) -> int:
+        """Which weights are installed."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +50,8 @@ class Facts:
     fingerprint: str
     decoder: str  # the one that the file was made for
     inventive: bool  # whether that one invents detail
-    decodable: bool  # the installed weights are the ones the file was written with
+    decodable: bool  # this installation has the weights the file was written with, and its coder
+    obstacle: str | None  # why it cannot be decoded here
     coder: str  # of the latents, or "lossless (WebP)" and "lossless (PNG)" where it is stored
     coded_width: int  # half the width where it is coded at half size
     coded_height: int
@@ -49,6 +66,19 @@ class Facts:
     xmp_bytes: int
 
 
+def obstacle(file: LicFile, model: KnownModel | None) -> str | None:
+    """Why this installation cannot decode a file; None where it can."""
+    if file.header.stored:
+        return None
+    if model is None:
+        return f"its model, number {file.header.model}, is not installed"
+    if model.fingerprint != file.header.fingerprint:
+        return f"it needs other weights of {model.name} ({file.header.fingerprint:08x})"
+    if file.coder is Coder.TORCHAC and find_spec("torchac") is None:
+        return "it needs torchac: pip install 'lcomp[torchac]'"
+    return None
+
+
 def read_facts(name: str) -> Facts:
     """Facts of a file, all checksums verified; raises LcompError with the file's name for a bad one."""
     try:
@@ -61,6 +91,7 @@ def read_facts(name: str) -> Facts:
         raise type(error)(f"{'stdin' if name == STREAM else name}: {error}") from error
     header = file.header
     model = models.get(header.model)
+    missing = obstacle(file, model)
     return Facts(
         file=name,
         bytes=len(data),
@@ -75,7 +106,8 @@ def read_facts(name: str) -> Facts:
         fingerprint=f"{header.fingerprint:08x}",
         decoder="none" if header.stored else model.decoder_name if model else "unknown",
         inventive=model is not None and model.inventive,
-        decodable=header.stored or (model is not None and model.fingerprint == header.fingerprint),
+        decodable=missing is None,
+        obstacle=missing,
         coder=f"lossless ({stored_format(file.stored)})"
         if file.stored
         else file.coder.name.lower()
@@ -96,25 +128,68 @@ def read_facts(name: str) -> Facts:
 
 
 def as_text(facts: Facts) -> str:
-    """Facts as text, one per line."""
+    """All facts as text, one per line."""
     shown = {key: "-" if value is None else printable(str(value)) for key, value in asdict(facts).items()}
     lines = [f"{key.replace('_', ' '):14} {value}" for key, value in shown.items()]
     if facts.inventive:
         lines.append(f"{facts.decoder} invents plausible detail: its pictures are no evidence of what was there")
+    lines.append("checksums ok")
     return "\n".join(lines)
+
+
+def columns(facts: Facts) -> list[str]:
+    """The facts that fit into a line."""
+    how = f"-q {facts.quality:g}" if facts.quality is not None else facts.coder if facts.stored_bytes else "lossless"
+    return [
+        printable(facts.file),
+        f"{facts.width}x{facts.height}",
+        facts.mode,
+        f"{facts.bytes} bytes",
+        f"{facts.bpp:.3f} bpp",
+        how,
+        facts.model if facts.model != "none" else "-",
+        "checksums ok" + (", invents detail" if facts.inventive else ""),
+    ]
+
+
+def show_table(rows: list[list[str]]) -> None:
+    """Print rows with their columns below each other; a single row, or none, needs no such care."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        show("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def found(names: list[str], recursive: bool) -> list[str]:
+    """The files named, and with `recursive` the .lic files in the folders named; a usage error for a folder without."""
+    files = []
+    for name in names:
+        if name == STREAM or not is_folder(name):
+            files.append(name)
+        elif recursive:
+            files += [str(path) for path in walk(Path(name), frozenset({LIC})).files]
+        else:
+            raise typer.BadParameter(printable(f"{name} is a directory: use --recursive"))
+    return files
 
 
 def info(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help=".lic files; - is stdin.", show_default=False)],
     as_json: Json = False,
+    recursive: Recursive = False,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Show everything there is to know.", rich_help_panel=MESSAGES)
+    ] = False,
 ) -> None:
-    """Show what .lic files contain, and verify their checksums.
+    """Show what .lic files contain, one per line, and verify their checksums.
 
-    With --json, each of several files is one line.
+    With --json, each of several files is one line too. A file that this installation cannot decode makes the exit code
+    4.
     """
     check_names(files)
+    names = found(files, recursive)
     codes = []
-    for number, name in enumerate(files):
+    rows = []
+    for number, name in enumerate(names):
         try:
             facts = read_facts(name)
         except LcompError as error:
@@ -122,8 +197,14 @@ def info(
             codes.append(error.exit_code)
             continue
         if as_json:
-            show(json.dumps(asdict(facts), indent=2 if len(files) == 1 else None))
-        else:
+            show(json.dumps(asdict(facts), indent=2 if len(files) == 1 and not recursive else None))
+        elif verbose:
             show(("\n" if number > len(codes) else "") + as_text(facts))
+        else:
+            rows.append(columns(facts))
+        if not facts.decodable:
+            say(f"lcomp: {name}: cannot be decoded here: {facts.obstacle}")
+            codes.append(ModelError.exit_code)
+    show_table(rows)
     if codes:
         raise typer.Exit(common_code(codes))

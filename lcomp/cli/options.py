@@ -3,19 +3,24 @@
 import math
 import re
 import sys
+from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Annotated, Literal
 
 import typer
 
 import lcomp
-from lcomp.errors import ModelError
+from lcomp.cli.files import STREAM
+from lcomp.errors import LcompError, ModelError, UnsupportedError
 from lcomp.options import MSE
 
 
 def known_device(name: str) -> str:
-    """Refuse names that no device has; whether it exists is checked when it is used."""
+    """Refuse names that no device has, and GPUs where torch is built without; else that is checked when it is used."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise typer.BadParameter(f"unknown device '{name}': use auto, cpu, cuda or cuda:N")
+    if name.startswith("cuda") and version("torch").endswith("+cpu"):
+        raise LcompError(f"device '{name}' does not exist or cannot be used: this torch is built for CPUs")
     return name
 
 
@@ -33,11 +38,31 @@ def known_model(name: str) -> None:
         raise ModelError(f"unknown model '{name}' (installed: {installed})")
 
 
+def decoders() -> list[str]:
+    """Names of the installed decoders."""
+    return [MSE, *(model.name for model in lcomp.models() if model.decoder)]
+
+
+def model_names(incomplete: str) -> list[str]:
+    """Names of the installed models that begin like this, for shells."""
+    return [model.name for model in lcomp.models() if model.name.startswith(incomplete)]
+
+
+def decoder_names(incomplete: str) -> list[str]:
+    """Names of the installed decoders that begin like this, for shells."""
+    return [name for name in decoders() if name.startswith(incomplete)]
+
+
+def known_coder(name: str) -> None:
+    """Raise UnsupportedError for the coder that is an extra, where that is not installed."""
+    if name == "torchac" and find_spec("torchac") is None:
+        raise UnsupportedError("the torchac coder is not installed: pip install 'lcomp[torchac]'")
+
+
 def known_decoder(name: str | None) -> None:
     """Refuse a decoder that is not installed."""
-    names = [MSE, *(model.name for model in lcomp.models() if model.decoder)]
-    if name is not None and name not in names:
-        raise typer.BadParameter(f"unknown decoder '{name}': use {' or '.join(names)}")
+    if name is not None and name not in decoders():
+        raise typer.BadParameter(f"unknown decoder '{name}': use {' or '.join(decoders())}")
 
 
 def refuse_forced_skips(force: bool, skip_existing: bool) -> None:
@@ -45,6 +70,15 @@ def refuse_forced_skips(force: bool, skip_existing: bool) -> None:
     if force and skip_existing:
         raise typer.BadParameter("--force and --skip-existing exclude each other")
 
+
+def refuse_json_beside_payload(as_json: bool, outputs: list[str]) -> None:
+    """Refuse JSON on stdout where an output goes there."""
+    if as_json and STREAM in outputs:
+        raise typer.BadParameter("--json and an output on stdout exclude each other")
+
+
+FILES, MACHINE, MESSAGES = "Files", "Processors and limits", "Messages"
+"""Groups of options in the help."""
 
 MOST_JOBS = 60 if sys.platform == "win32" else None
 """Limit on processes: Windows can wait for about that many at once."""
@@ -61,30 +95,82 @@ Output = Annotated[
         metavar="OUT",
         help="Output file, a directory (any name without a suffix), or - for stdout.",
         show_default="beside IN",
+        rich_help_panel=FILES,
     ),
 ]
 Device = Annotated[
-    str, typer.Option("--device", callback=known_device, metavar="auto|cpu|cuda[:N]", help="Where the networks run.")
+    str,
+    typer.Option(
+        "--device",
+        callback=known_device,
+        metavar="auto|cpu|cuda[:N]",
+        help="Where the networks run.",
+        rich_help_panel=MACHINE,
+    ),
 ]
 Precision = Annotated[
     Literal["auto", "fp32", "bf16"],
-    typer.Option("--precision", help="Of the networks; the latents decode alike with any."),
+    typer.Option("--precision", help="Of the networks; the latents decode alike with any.", rich_help_panel=MACHINE),
 ]
-Force = Annotated[bool, typer.Option("-f", "--force", help="Overwrite existing files.")]
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show the model, device and stages.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Show errors only.")]
+Force = Annotated[bool, typer.Option("-f", "--force", help="Overwrite existing files.", rich_help_panel=FILES)]
+Verbose = Annotated[
+    bool, typer.Option("-v", "--verbose", help="Show the model, device and stages.", rich_help_panel=MESSAGES)
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show errors only.", rich_help_panel=MESSAGES)]
 MaxPixels = Annotated[
-    int, typer.Option("--max-pixels", min=1, metavar="N", help="Refuse pictures of more pixels (width * height).")
+    int,
+    typer.Option(
+        "--max-pixels",
+        min=1,
+        metavar="N",
+        help="Refuse pictures of more pixels (width * height).",
+        rich_help_panel=MACHINE,
+    ),
 ]
 Recursive = Annotated[
     bool,
-    typer.Option("-r", "--recursive", help="Work on all files of a fitting suffix in the folders given."),
+    typer.Option(
+        "-r", "--recursive", help="Work on all files of a fitting suffix in the folders given.", rich_help_panel=FILES
+    ),
 ]
 SkipExisting = Annotated[
-    bool, typer.Option("--skip-existing", help="Leave inputs out whose output exists and is not older.")
+    bool,
+    typer.Option(
+        "--skip-existing", help="Leave inputs out whose output exists and is not older.", rich_help_panel=FILES
+    ),
 ]
-Preserve = Annotated[bool, typer.Option("-p", "--preserve", help="Give outputs the times of their inputs.")]
+Preserve = Annotated[
+    bool,
+    typer.Option(
+        "-p", "--preserve", "--keep-times", help="Give outputs the times of their inputs.", rich_help_panel=FILES
+    ),
+]
 Jobs = Annotated[
-    int, typer.Option("-j", "--jobs", min=1, max=MOST_JOBS, metavar="N", help="Processes that share the work.")
+    int,
+    typer.Option(
+        "-j",
+        "--jobs",
+        min=1,
+        max=MOST_JOBS,
+        metavar="N",
+        help="Processes that share the work.",
+        rich_help_panel=MACHINE,
+    ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=MESSAGES)]
+
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Say what would be written, and write nothing.", rich_help_panel=FILES),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        min=1,
+        metavar="N",
+        help="Threads of each process.",
+        show_default="all processors",
+        rich_help_panel=MACHINE,
+    ),
+]

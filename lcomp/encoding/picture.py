@@ -16,6 +16,7 @@ from lcomp.encoding.symbol_search import LEVELS
 from lcomp.errors import LcompError
 from lcomp.format.container import Coder, Encoded, Header, LicFile
 from lcomp.format.tiles import Rectangle
+from lcomp.log import log
 from lcomp.lossless.loading import load_lossless
 from lcomp.model.cache import load_decoder
 from lcomp.model.loaded import LoadedModel
@@ -99,9 +100,11 @@ class PictureEncoder:
         if LEVELS[effort].rounds and not half and not self.model.inventive:
             served = load_decoder(self.model.decoder_name, self.model, self.loaded)
         told = self.attempts.next(self.part if effort == self.effort else GUESS)
-        return self.pack(
-            header, encode_tiles(self.loaded, pixels, quality, header.grid, self.coder, effort, told, served)
-        )
+        tiles = encode_tiles(self.loaded, pixels, quality, header.grid, self.coder, effort, told, served)
+        file = self.pack(header, tiles)
+        size = " at half size" if half else ""
+        log.debug("attempt: -q %g%s, effort %d: %d bytes", quality / QUALITY_STEPS, size, effort, len(file))
+        return file
 
     def shown(self, file: LicFile) -> Pixels:
         """The pixels of a file [H, W, 3], as shown by the decoder that it is made for."""
@@ -112,13 +115,17 @@ class PictureEncoder:
 
     def psnr(self, file: LicFile) -> float:
         """PSNR in dB of a file."""
-        return distortion.psnr(self.shown(file), self.picture.pixels, self.visible)
+        value = distortion.psnr(self.shown(file), self.picture.pixels, self.visible)
+        log.debug("  %.2f dB at -q %g", value, file.header.quality / QUALITY_STEPS)
+        return value
 
     def ssimulacra2(self, file: LicFile) -> float:
         """SSIMULACRA2 of a file; raises LcompError for pictures that are too small for it."""
         if min(self.width, self.height) < SMALLEST_SIDE:
             raise LcompError(f"SSIMULACRA2 is not defined for sides under {SMALLEST_SIDE} pixels")
-        return ssimulacra2(*(over_grey(pixels, self.visible) for pixels in (self.shown(file), self.picture.pixels)))
+        value = ssimulacra2(*(over_grey(pixels, self.visible) for pixels in (self.shown(file), self.picture.pixels)))
+        log.debug("  SSIMULACRA2 %.2f at -q %g", value, file.header.quality / QUALITY_STEPS)
+        return value
 
     def nearness(self, file: LicFile) -> float:
         """How near a file comes to the picture, by the metric of its model (SSIMULACRA2 or PSNR): more is better."""

@@ -114,6 +114,10 @@ def astray(y: Tensor, choice: Choice) -> Tensor:
     return F.max_pool2d(F.max_pool2d(error, HYPER_STRIDE), 3, 1, 1) > MAX_LATENT_ERROR
 
 
+ANALYSIS = 0.5
+"""Share of the time that g_a takes of encoding without a search."""
+
+
 class SymbolSearch:
     """Chooses the symbols of windows at one effort."""
 
@@ -158,10 +162,11 @@ class SymbolSearch:
                 found = self.search(scene, y, place, progress)
             yield found
             return
+        progress(ANALYSIS)
         places = [tile.latents().within(around.latents()) for tile in tiles]
         for number, (rows, columns) in enumerate(places, 1):
             yield self.first(y[..., rows, columns], quality)
-            progress(number / len(places))
+            progress(ANALYSIS + (1 - ANALYSIS) * number / len(places))
 
     @torch.inference_mode()
     def first(self, y: Tensor, quality: int) -> Choice:

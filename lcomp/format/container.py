@@ -143,12 +143,13 @@ def write_section(tag: int, payload: bytes) -> bytes:
     return body + struct.pack("<I", zlib.crc32(body))
 
 
-def read_section(reader: Reader) -> Section:
-    """The next section; raises TruncatedError, ChecksumError or FormatError."""
+def read_section(reader: Reader, tile: str = "section") -> Section:
+    """The next section; raises TruncatedError, ChecksumError or FormatError, which call that of a tile `tile`."""
     start = reader.position
     tag = reader.take(1, "section header")[0]
-    payload = reader.take(reader.varint("section header"), "section")
-    reader.check(start, "section")
+    what = tile if tag in LATENTS_TAGS else "section"
+    payload = reader.take(reader.varint("section header"), what)
+    reader.check(start, what)
     return Section(tag, payload)
 
 
@@ -291,9 +292,11 @@ def read(data: bytes, max_pixels: int | None = None) -> LicFile:
     reader = Reader(data)
     header = read_header(reader, max_pixels)
     sections: list[Section | None] = []
-    most = most_sections(header)
+    most, number, grid = most_sections(header), 0, header.grid
     while reader.left and len(sections) <= most:
-        section = read_section(reader)
+        tile = f"section of the tile at {grid.rectangle(number)}" if number < grid.count else "section"
+        section = read_section(reader, tile)
+        number += section.tag in LATENTS_TAGS
         if counts(section):
             sections.append(section)
     return build(header, sections)

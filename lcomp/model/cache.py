@@ -1,5 +1,6 @@
 """Models and decoders on their devices, each loaded once per process."""
 
+import time
 from functools import cache
 
 import torch
@@ -18,11 +19,13 @@ from lcomp.zoo.registry import ModelInfo, decoder_names, inventive_decoders, mod
 @cache
 def load_model(model: ModelInfo, device: torch.device, precision: str = AUTO) -> LoadedModel:
     """A model without a decoder of its own on a device, loaded once per process."""
-    log.debug("  loading %s on %s", model.name, device)
+    started = time.perf_counter()
     keep_forks_from_hanging()
     # outside the caller's inference mode: tensors made in it cannot take part in the autograd of a search
     with torch.inference_mode(False):
-        return LoadedModel(model, device, precision)
+        loaded = LoadedModel(model, device, precision)
+    log.debug("  loading %s on %s %.3f s", model.name, device, time.perf_counter() - started)
+    return loaded
 
 
 @cache

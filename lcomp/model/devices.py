@@ -52,6 +52,9 @@ def choose_device(name: str) -> torch.device:
         reason = trouble(device)
         if reason:
             raise LcompError(f"device '{name}' does not exist or cannot be used: {reason}")
+        # `trouble` started it, if not here then in the parent
+        if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            raise LcompError("a forked process cannot use the GPU of its parent: start it with 'spawn', or use the CPU")
         if device.index is None:  # pin the current device, which may change
             return torch.device("cuda", torch.cuda.current_device())
     return device

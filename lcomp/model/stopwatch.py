@@ -33,5 +33,5 @@ class Stopwatch:
 
     def report(self) -> None:
         """Log all stages."""
-        for stage, seconds in self.seconds.items():
+        for stage, seconds in tuple(self.seconds.items()):  # other threads may add to them
             log.debug("  %s %.3f s", stage, seconds)

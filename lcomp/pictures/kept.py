@@ -1,6 +1,5 @@
 """The metadata that is kept of a picture, in the form that holds for its pixels, and the names of what is left out."""
 
-import math
 from typing import NamedTuple
 
 from PIL import Image
@@ -158,14 +157,3 @@ def keep(described: Described, size: tuple[int, int], mode: Mode, keeps_profile:
         names.append("resolution")
     line = (f"left out: {', '.join(names)}",) if names else ()
     return Kept(icc, exif, xmp, (*notes, *line))
-
-
-def describe(image: Image.Image, icc: bytes | None, exif: bytes | None, xmp: bytes | None, moved: bool) -> None:
-    """Put metadata into a decoded image's `info`, in the form that holds for it, where it was `moved` (cropped)."""
-    exif = exif and exif_of_size(exif, *image.size, moved)
-    xmp = xmp and xmp_of_size(xmp, *image.size, moved)
-    for name, payload in (("icc_profile", icc), ("exif", exif), ("xmp", xmp)):
-        if payload is not None:
-            image.info[name] = payload
-    if resolution := resolution_of(exif):
-        image.info["dpi"] = tuple(round(value) if math.isclose(value, round(value)) else value for value in resolution)

@@ -16,8 +16,8 @@ from lcomp.pictures.directories import HEIGHT, WIDTH
 PROGRAMS = ("EPS", "WMF")
 """Formats that Pillow has Ghostscript or Windows draw, whatever the suffix: those may do and print anything."""
 
-UNDECODED = ("BUFR", "GRIB", "HDF5", "IPTC", "MPEG")
-"""Formats that Pillow recognises, but does not decode, or hands to `Image.open` again."""
+UNDECODED = ("BUFR", "GRIB", "HDF5", "IPTC", "MPEG", "LIC")
+"""Formats that Pillow recognises, but does not decode, or hands to `Image.open` again; `.lic` files are no input."""
 
 HEIC_SUFFIXES = frozenset({".heic", ".heics", ".heif", ".heifs", ".hif"})
 """Suffixes of the files that pillow-heif reads."""

@@ -46,6 +46,9 @@ JPEG_LIMITS = {"icc_profile": 255 * 65519, "exif": JPEG_SEGMENT, "xmp": JPEG_SEG
 MOST_SIDE = {"AVIF": 65536, "JPEG": 65500, "WEBP": 16383}
 """Largest width and height, in pixels, that the libraries behind a format write."""
 
+LOSSY: dict[str, int | None] = {"JPEG": 95, "AVIF": 95, "WEBP": None}
+"""Formats that may change the pixels, with their usual quality; None: kept exactly unless a quality is given."""
+
 LOSSLESS_OPTIONS: dict[str, dict[str, object]] = {
     "WEBP": {"lossless": True, "exact": True},
     "JPEG": {"quality": 95, "subsampling": 0},
@@ -105,8 +108,15 @@ def fits(name: str, payload: bytes, kind: str, mode: str) -> bool:
     return True
 
 
-def save_image(image: Image.Image, stream: BinaryIO, kind: str) -> list[str]:
+def quality_of(kind: str, wanted: int | None) -> int | None:
+    """The quality that a format is written at, None where it keeps the pixels."""
+    return LOSSY.get(kind) if wanted is None else wanted
+
+
+def save_image(image: Image.Image, stream: BinaryIO, kind: str, quality: int | None = None) -> list[str]:
     """Write `image` as Pillow format `kind` with its metadata; returns what that format cannot keep.
+
+    `quality`, 1 to 100, is for the formats in `LOSSY`.
 
     Raises ImageError where that fails, or the format is not made for pictures of that size.
     """
@@ -115,6 +125,8 @@ def save_image(image: Image.Image, stream: BinaryIO, kind: str) -> list[str]:
         size = f"{image.width}x{image.height}"
         raise ImageError(f"cannot be saved as {kind}: {size} pixels, at most {most} wide and high")
     options = dict(LOSSLESS_OPTIONS.get(kind, {}))
+    if quality is not None:
+        options |= {"quality": quality, "lossless": False} if kind == "WEBP" else {"quality": quality}
     if (kind, image.mode) == ("AVIF", "L"):
         options["subsampling"] = "4:0:0"
     kept: dict[str, Any] = {}

@@ -38,9 +38,9 @@ def test_a_closed_copy_is_called_so(codec: lcomp.Codec) -> None:
         codec.encode(image)
 
 
-@pytest.mark.parametrize("other", ["a.png", Path("a.png"), b"bytes", np.zeros((4, 4, 3), np.uint8), None, 5])
-def test_only_images_are_encoded(other: object, tmp_path: Path, codec: lcomp.Codec) -> None:
-    message = f"a Pillow image is needed, .*not {type(other).__name__}"
+@pytest.mark.parametrize("other", [None, 5, io.StringIO("text")])
+def test_only_pictures_are_encoded(other: object, tmp_path: Path, codec: lcomp.Codec) -> None:
+    message = "no Pillow image, array, tensor or picture file: "
     with pytest.raises(TypeError, match=message):
         lcomp.encode(other)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=message):

@@ -29,7 +29,9 @@ PUBLIC = [
     "UnsupportedError",
     "__version__",
     "decode",
+    "decode_many",
     "encode",
+    "encode_many",
     "errors",
     "info",
     "models",
@@ -41,6 +43,7 @@ PUBLIC = [
 def test_the_public_face_is_pinned() -> None:
     assert lcomp.__all__ == sorted(lcomp.__all__)
     assert lcomp.__all__ == PUBLIC
+    assert dir(lcomp) == PUBLIC
     for name in PUBLIC:
         assert getattr(lcomp, name) is not None
 

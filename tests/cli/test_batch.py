@@ -17,6 +17,7 @@ from helpers.pictures import noise_image
 from lcomp.cli import inputs as planning
 from lcomp.cli.batch import KeptAttempt, Manner, run
 from lcomp.cli.inputs import Job
+from lcomp.cli.reports import RehearsalReport
 from lcomp.errors import FormatError, LcompError, OutputExistsError
 from lcomp.format.container import MAGIC
 from lcomp.types import Progress
@@ -142,7 +143,7 @@ def test_links_to_folders_are_not_followed(tree: Path) -> None:
 class Copy:
     """Work that copies text and does what the text says."""
 
-    def __call__(self, source: str, output: str, progress: Progress) -> str:
+    def __call__(self, source: str, output: str, progress: Progress) -> RehearsalReport:
         text = Path(source).read_text()
         if text == "bad":
             raise FormatError("bad data")
@@ -154,7 +155,7 @@ class Copy:
             raise AttributeError("of some library")
         Path(output).write_text(text)
         progress(1, 1)
-        return f"copied {text}"
+        return RehearsalReport("copied", text)
 
 
 def jobs_of(folder: Path, *texts: str) -> list[Job]:
@@ -175,9 +176,9 @@ def test_errors_do_not_stop_the_rest(processes: int, tmp_path: Path, capfd: pyte
     lines = capfd.readouterr().err.splitlines()
     assert sorted(lines[:-1]) == sorted(
         [
-            "copied one",
-            "copied two",
-            "copied three",
+            "copied -> one",
+            "copied -> two",
+            "copied -> three",
             f"lcomp: {jobs[1].source}: bad data",
             f"lcomp: {jobs[4].source}: No such file or directory",
         ]
@@ -186,7 +187,7 @@ def test_errors_do_not_stop_the_rest(processes: int, tmp_path: Path, capfd: pyte
     (tmp_path / "1.in").write_text("good")
     (tmp_path / "0.out").write_text("kept")
     run(Copy(), jobs[:4], Manner("copying", verbose=False, quiet=False, jobs=processes, skip_existing=True))
-    assert capfd.readouterr().err.splitlines() == ["copied good", "1 of 4 done, 0 failed, 3 skipped"]
+    assert capfd.readouterr().err.splitlines() == ["copied -> good", "1 of 4 done, 0 failed, 3 skipped"]
     assert (tmp_path / "0.out").read_text() == "kept"
 
 
@@ -199,7 +200,7 @@ def test_what_another_run_has_made_meanwhile_is_skipped(
     run(Copy(), jobs, manner)
     lines = capfd.readouterr().err.splitlines()
     skipped = [f"{job.source}: skipped, output {job.output} exists" for job in jobs[1:]]
-    assert sorted(lines[:-1]) == sorted(["copied one", *skipped])
+    assert sorted(lines[:-1]) == sorted(["copied -> one", *skipped])
     assert lines[-1] == "1 of 3 done, 0 failed, 2 skipped"
     with pytest.raises(typer.Exit):
         run(Copy(), jobs, replace(manner, skip_existing=False))

@@ -92,13 +92,20 @@ def test_info_of_several_files(folder: Path) -> None:
     shown = lcomp("info", photo, missing, photo)
     assert shown.returncode == 1
     assert "missing.lic: No such file" in one_line(shown)
-    first, second = shown.stdout.decode().split("\n\n")
+    first, second = shown.stdout.decode().splitlines()
+    assert first == second
+    assert first.split()[1:4] == ["200x136", "RGB", str(photo.stat().st_size)]
+    assert first.endswith("checksums ok")
+    first, second = lcomp("info", "-v", photo, photo).stdout.decode().split("\n\n")
     assert first == second.rstrip("\n")
+    assert "checksums ok" in first
     lines = lcomp("info", photo, photo, "--json").stdout.splitlines()
     assert [json.loads(line)["width"] for line in lines] == [200, 200]
     damaged = lcomp("info", "-", data=photo.read_bytes()[:-9])
     assert damaged.returncode == 3
     assert one_line(damaged).startswith("lcomp: stdin: file is truncated")
+    assert lcomp("info", folder).returncode == 2
+    assert lcomp("info", "-r", folder).stdout.count(b"checksums ok") == len(list(folder.rglob("*.lic")))
 
 
 @pytest.mark.parametrize("jobs", ["1", pytest.param("2", marks=pytest.mark.slow)])

@@ -45,3 +45,8 @@ def grey_tiff(values: bytes, bits: int, white_is_zero: bool = False, tile: int |
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
     directory = struct.pack("<H", len(tags)) + entries + bytes(4)
     return struct.pack("<2sHI", b"II", 42, 8 + len(values)) + values + directory
+
+
+def see_through(mode: str) -> Image.Image:
+    """A picture in a mode, not opaque where that has alpha."""
+    return alpha_ramp(mode.removesuffix("A")) if mode.endswith("A") else ramp(mode)

@@ -174,7 +174,7 @@ def test_realism_only_where_it_has_a_meaning(photo: Image.Image, tmp_path: Path)
 def test_a_file_for_an_inventive_decoder_says_so(photo: Image.Image, tmp_path: Path) -> None:
     for model, inventive in (("gan", True), ("sr", False)):
         (tmp_path / "a.lic").write_bytes(lcomp.encode(photo, 2, model))
-        shown = CliRunner().invoke(app, ["info", str(tmp_path / "a.lic")]).output
+        shown = CliRunner().invoke(app, ["info", "-v", str(tmp_path / "a.lic")]).output
         assert ("no evidence of what was there" in shown) == inventive
 
 

@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 from helpers.pictures import ramp, reopened
 from helpers.profiles import SRGB
 from lcomp.errors import LcompError
-from lcomp.pictures.kept import describe
+from lcomp.pictures.description import describe
 from lcomp.pictures.reading import Picture, open_image, to_picture
 from lcomp.pictures.tags import resolution_of
 from lcomp.pictures.writing import FORMATS, save_image

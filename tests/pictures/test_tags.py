@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from helpers.pictures import ramp
+from lcomp.pictures.description import describe
 from lcomp.pictures.ifds import ExifEditor
-from lcomp.pictures.kept import describe
 from lcomp.pictures.reading import open_image, to_picture
 from lcomp.pictures.tags import Resolution, directories_of_previews, exif_of_size, resolution_of, with_resolution
 

@@ -1,0 +1,42 @@
+"""`lcomp thumbnail`."""
+
+import io
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from PIL import Image
+
+from lcomp.cli.files import STREAM, read_input, set_up_messages
+from lcomp.cli.options import MaxPixels
+from lcomp.cli.placing import Placing
+from lcomp.errors import ImageError
+from lcomp.format.container import MAGIC
+from lcomp.options import MAX_PIXELS
+
+USUAL_SIZE = 256
+
+
+def thumbnail(
+    source: Annotated[str, typer.Argument(metavar="IN", help="A .lic file; - is stdin.", show_default=False)],
+    output: Annotated[str, typer.Argument(metavar="OUT", help="The PNG; - is stdout.", show_default=False)],
+    size: Annotated[int, typer.Option("-s", "--size", min=1, metavar="N", help="Longest side in pixels.")] = USUAL_SIZE,
+    max_pixels: MaxPixels = MAX_PIXELS,
+) -> None:
+    """Write a small PNG of a .lic file, as file managers ask for.
+
+    OUT is replaced where it exists: file managers make it beforehand.
+    """
+    set_up_messages(verbose=False, quiet=False)
+    destination = Placing(force=True, renew=False, preserve=False).destination(output, source)
+    data = read_input(source, max_pixels, MAGIC)
+    try:
+        with Image.open(io.BytesIO(data), formats=["LIC"]) as image:
+            image.thumbnail((size, size))
+            image.info.pop("exif", None)
+            buffer = io.BytesIO()
+            image.save(buffer, "PNG")
+    except OSError as error:
+        name = "stdin" if source == STREAM else Path(source).name
+        raise ImageError(f"{name}: {error}") from error
+    destination.write(buffer.getvalue())

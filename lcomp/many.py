@@ -1,0 +1,241 @@
+"""`encode_many` and `decode_many`: many pictures, in this process or in several."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sized
+from dataclasses import dataclass
+from typing import Generic, Literal, NamedTuple, TypeVar, overload
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from lcomp.api import Codec
+from lcomp.errors import LcompError
+from lcomp.exchange import DecodedPicture, Output, PictureSource, as_output, check_output, image_of
+from lcomp.files import Source, read_source
+from lcomp.options import AUTO, DecodeOptions, EncodeOptions
+from lcomp.types import Progress
+from lcomp.workers import side_by_side
+
+Made = TypeVar("Made")
+
+Portable = bytes | str | Image.Image | NDArray[np.generic]
+"""What is sent to another process."""
+
+
+DIED = "out of memory, or in a script whose code does not stand under `if __name__ == '__main__':`"
+
+
+class Numbered(NamedTuple):
+    """A picture or file and its place among the others."""
+
+    place: int
+    given: Portable
+
+
+@dataclass(frozen=True)
+class Result(Generic[Made]):
+    """What became of one of many."""
+
+    made: Made | None
+    error: Exception | None = None
+
+
+@dataclass(frozen=True)
+class CodecSetting:
+    """The arguments of a `Codec`, which itself stays in its process."""
+
+    model: str | None
+    device: str
+    threads: int | None
+
+    def codec(self) -> Codec:
+        """The codec; its models are loaded once per process."""
+        return Codec(self.model, self.device, precision=AUTO, threads=self.threads)
+
+
+@dataclass(frozen=True)
+class EncodeOne:
+    """Encodes one picture; picklable."""
+
+    setting: CodecSetting
+    options: EncodeOptions
+
+    def __call__(self, given: PictureSource) -> bytes:
+        """The `.lic` file of a picture."""
+        return self.setting.codec().encode(given, self.options)
+
+
+@dataclass(frozen=True)
+class DecodeOne:
+    """Decodes one file; picklable."""
+
+    setting: CodecSetting
+    options: DecodeOptions
+
+    def __call__(self, given: Source) -> Image.Image:
+        """The picture of a `.lic` file."""
+        return self.setting.codec().decode(given, self.options)
+
+
+@dataclass(frozen=True)
+class Attempted(Generic[Made]):
+    """Does one of many and returns its error, instead of raising it in another process."""
+
+    work: Callable[..., Made]
+
+    def __call__(self, item: Numbered) -> Result[Made]:
+        """The outcome."""
+        try:
+            return Result(self.work(item.given))
+        except Exception as error:
+            return Result(None, error)
+
+
+def portable(given: PictureSource) -> Portable:
+    """A picture or file that can be sent to another process, which reads what has a path itself."""
+    if isinstance(given, str | os.PathLike):
+        return os.fspath(given)
+    if isinstance(given, Tensor):
+        return image_of(given)
+    if isinstance(given, Image.Image | np.ndarray):
+        return given
+    return read_source(given)
+
+
+def spread(work: Callable[..., Made], given: Iterable[PictureSource], workers: int) -> Iterator[Made]:
+    """Map `work` over what is given, in order, in `workers` processes; raises the first error met on the way."""
+    items = (Numbered(place, portable(one)) for place, one in enumerate(given))
+    waiting: dict[int, Result[Made] | None] = {}
+    results = side_by_side(Attempted(work), items, workers)
+    following = 0
+    try:
+        for done in results:
+            waiting[done.item.place] = done.result
+            while following in waiting:
+                outcome = waiting.pop(following)
+                if outcome is None:
+                    raise LcompError(f"the process of picture {following} died: {DIED}")
+                if outcome.error is not None:
+                    outcome.error.add_note(f"picture {following}, counted from 0")
+                    raise outcome.error
+                assert outcome.made is not None
+                yield outcome.made
+                following += 1
+    finally:
+        results.close()
+
+
+def mapped(
+    work: Callable[..., Made], given: Iterable[PictureSource], workers: int, progress: Progress | None
+) -> Iterator[Made]:
+    """Map `work` over what is given, in order; `progress` is told how many of how many are done."""
+    total = len(given) if isinstance(given, Sized) else 0
+    made = map(work, given) if workers == 1 else spread(work, given, workers)
+    for count, one in enumerate(made, 1):
+        if progress:
+            progress(count, total)
+        yield one
+
+
+def check_many(given: object, workers: int) -> None:
+    """Raise TypeError for a single picture or file, LcompError for a number of workers that is none."""
+    if isinstance(given, str | bytes | bytearray | memoryview | os.PathLike | Image.Image) or hasattr(given, "read"):
+        raise TypeError(f"several pictures are needed, as in a list, not one {type(given).__name__}")
+    if workers < 1:
+        raise LcompError(f"workers {workers} is out of range: use 1 or more")
+
+
+def encode_many(
+    pictures: Iterable[PictureSource],
+    options: EncodeOptions = EncodeOptions(),
+    *,
+    model: str | None = None,
+    device: str = "auto",
+    workers: int = 1,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Iterator[bytes]:
+    r"""Encode pictures, or a batch [B, 3, H, W], one after the other as they are asked for: `.lic` files, in order.
+
+    With several `workers` pictures are encoded side by side, in processes that share the processors, or have `threads`
+    each. `progress` is called with the number of pictures done and in total, 0 where that is not known.
+
+    Raises what `Codec.encode` does, with the place of the picture as a note, and TypeError for a single picture.
+
+    >>> import numpy as np
+    >>> [lic[:4] for lic in encode_many(np.zeros((2, 16, 24, 3), np.uint8))]
+    [b'\xacL\r\n', b'\xacL\r\n']
+    """
+    check_many(pictures, workers)
+    setting = CodecSetting(model, device, threads)
+    setting.codec()
+    return mapped(EncodeOne(setting, options), pictures, workers, progress)
+
+
+@overload
+def decode_many(
+    files: Iterable[Source],
+    options: DecodeOptions = DecodeOptions(),
+    *,
+    output: Literal["pil"] = "pil",
+    device: str = "auto",
+    workers: int = 1,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Image.Image]: ...
+
+
+@overload
+def decode_many(
+    files: Iterable[Source],
+    options: DecodeOptions = DecodeOptions(),
+    *,
+    output: Literal["numpy"],
+    device: str = "auto",
+    workers: int = 1,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Iterator[NDArray[np.uint8]]: ...
+
+
+@overload
+def decode_many(
+    files: Iterable[Source],
+    options: DecodeOptions = DecodeOptions(),
+    *,
+    output: Literal["torch"],
+    device: str = "auto",
+    workers: int = 1,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Tensor]: ...
+
+
+def decode_many(
+    files: Iterable[Source],
+    options: DecodeOptions = DecodeOptions(),
+    *,
+    output: Output = "pil",
+    device: str = "auto",
+    workers: int = 1,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Iterator[DecodedPicture]:
+    """Decode `.lic` files one after the other as they are asked for: pictures, in order.
+
+    `output` is what each is given back as; `workers`, `threads` and `progress` are those of `encode_many`.
+
+    Raises what `Codec.decode` does, with the place of the file as a note, and TypeError for a single file.
+
+    >>> import numpy as np
+    >>> files = encode_many([np.zeros((16, 24), np.uint8), np.zeros((8, 8, 3), np.uint8)])
+    >>> [tensor.shape for tensor in decode_many(files, output="torch")]
+    [torch.Size([1, 16, 24]), torch.Size([3, 8, 8])]
+    """
+    check_output(output)
+    check_many(files, workers)
+    setting = CodecSetting(None, device, threads)
+    setting.codec()
+    return (as_output(image, output) for image in mapped(DecodeOne(setting, options), files, workers, progress))

@@ -1,0 +1,99 @@
+"""Many pictures at once: in order, in one process or several, and from several threads."""
+
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import lcomp
+from helpers.pictures import noise_image
+
+OPTIONS = lcomp.EncodeOptions(quality=2, effort=0)
+
+
+def pictures() -> list[Image.Image]:
+    return [noise_image(40 + number, 30, number) for number in range(4)]
+
+
+def test_many_are_one_after_the_other() -> None:
+    told: list[tuple[int, int]] = []
+    files = lcomp.encode_many(
+        pictures(), OPTIONS, model="hyperprior", device="cpu", progress=lambda *count: told.append(count)
+    )
+    assert told == []  # nothing is done before it is asked for
+    made = list(files)
+    codec = lcomp.Codec("hyperprior", "cpu")
+    assert made == [codec.encode(picture, OPTIONS) for picture in pictures()]
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    shapes = [array.shape for array in lcomp.decode_many(iter(made), output="numpy")]
+    assert shapes == [(30, 40 + number, 3) for number in range(4)]
+
+
+def test_a_batch_is_several_pictures() -> None:
+    batch = torch.rand(3, 3, 16, 24)
+    files = list(lcomp.encode_many(batch, OPTIONS, model="hyperprior", device="cpu"))
+    decoded = torch.stack(list(lcomp.decode_many(files, output="torch")))
+    assert decoded.shape == batch.shape
+    assert list(lcomp.encode_many([], OPTIONS)) == []
+
+
+@pytest.mark.parametrize("one", ["a.png", Path("a.png"), b"data", io.BytesIO(), Image.new("L", (2, 2))])
+def test_one_is_not_many(one: object) -> None:
+    with pytest.raises(TypeError, match=f"several pictures are needed, as in a list, not one {type(one).__name__}"):
+        lcomp.encode_many(one)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="several pictures are needed"):
+        lcomp.decode_many(one)  # type: ignore[call-overload]
+
+
+def test_wrong_settings_are_refused_before_anything_is_done() -> None:
+    with pytest.raises(lcomp.LcompError, match="workers 0"):
+        lcomp.encode_many(pictures(), workers=0)
+    with pytest.raises(lcomp.ModelError, match="unknown model"):
+        lcomp.encode_many(pictures(), model="missing")
+    with pytest.raises(lcomp.LcompError, match="unknown output"):
+        lcomp.decode_many([b""], output="jpeg")  # type: ignore[call-overload]
+
+
+@pytest.mark.slow
+@pytest.mark.process
+def test_processes_make_the_same_in_the_same_order(tmp_path: Path) -> None:
+    made = pictures()
+    made[0].save(tmp_path / "a.png")
+    (tmp_path / "b.bmp").write_bytes(b"")
+    made[3].save(tmp_path / "b.bmp")
+    tensor = torch.from_numpy(np.array(made[2])).permute(2, 0, 1)
+    given = [tmp_path / "a.png", np.array(made[1]), tensor, (tmp_path / "b.bmp").open("rb")]
+    expected = list(lcomp.encode_many(made, OPTIONS, model="hyperprior", device="cpu"))
+    files = list(lcomp.encode_many(given, OPTIONS, model="hyperprior", device="cpu", workers=2))
+    assert files == expected
+    given[3].close()  # type: ignore[union-attr]
+    decoded = list(lcomp.decode_many(files, device="cpu", workers=2))
+    assert [image.size for image in decoded] == [image.size for image in made]
+    with pytest.raises(lcomp.FormatError, match=r"not a \.lic file") as raised:
+        list(lcomp.decode_many([files[0], b"none", files[1]], workers=2))
+    assert raised.value.__notes__ == ["picture 1, counted from 0"]
+
+
+def test_threads_share_the_models() -> None:
+    images = pictures() * 3
+    codec = lcomp.Codec("hyperprior", "cpu")
+    expected = [codec.encode(image, OPTIONS) for image in images]
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda image: lcomp.encode(image, 2, "hyperprior", "cpu", effort=0), images))
+        assert made == expected
+        arrays = list(pool.map(lambda data: lcomp.decode(data, output="numpy"), made))
+    for data, array in zip(made, arrays, strict=True):
+        assert np.array_equal(np.asarray(lcomp.decode(data)), array)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_cuda_after_a_fork_is_refused_clearly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lcomp.model.devices.trouble", lambda device: None)
+    monkeypatch.setattr("torch.cuda.is_initialized", lambda: False)
+    with pytest.raises(lcomp.LcompError, match="forked"):
+        lcomp.Codec(device="cuda:0")

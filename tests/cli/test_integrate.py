@@ -1,0 +1,120 @@
+"""What is installed for the desktop: it is well-formed, works as desktops use it, and goes away again."""
+
+import io
+import shlex
+import shutil
+import subprocess
+from configparser import ConfigParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from PIL import Image
+
+from helpers.command import lcomp, one_line
+from helpers.paths import GOLDEN
+from lcomp.cli.app import app
+from lcomp.cli.desktop import quoted
+from lcomp.format.container import MAGIC
+
+NAMESPACE = "{http://www.freedesktop.org/standards/shared-mime-info}"
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of data after `lcomp integrate`, which found no programs to call."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert lcomp("integrate").returncode == 0
+    return tmp_path / "data"
+
+
+def entry(path: Path, section: str) -> dict[str, str]:
+    parser = ConfigParser(interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.read(path, encoding="utf-8")
+    return dict(parser[section])
+
+
+def test_the_type_is_told_by_suffix_and_magic(installed: Path) -> None:
+    tree = ElementTree.parse(installed / "mime" / "packages" / "lcomp.xml")
+    (kind,) = tree.iter(f"{NAMESPACE}mime-type")
+    assert kind.get("type") == "image/x-lic"
+    (match,) = kind.iter(f"{NAMESPACE}match")
+    value = match.get("value") or ""
+    assert bytes.fromhex(value.replace("\\x", "")) == MAGIC
+    assert [glob.get("pattern") for glob in kind.iter(f"{NAMESPACE}glob")] == ["*.lic"]
+
+
+@pytest.mark.process
+def test_a_thumbnail_appears(installed: Path, tmp_path: Path) -> None:
+    fields = entry(installed / "thumbnailers" / "lcomp.thumbnailer", "Thumbnailer Entry")
+    assert fields["MimeType"] == "image/x-lic;"
+    out = tmp_path / "thumbnail"
+    out.touch()  # as file managers do
+    filled = {"%s": "48", "%i": str(GOLDEN / "stored_grey.lic"), "%o": str(out)}
+    subprocess.run([filled.get(word, word) for word in shlex.split(fields["Exec"])], check=True)
+    with Image.open(out) as image:
+        assert image.format == "PNG"
+        assert max(image.size) <= 48
+
+
+def test_a_thumbnail_keeps_its_shape(folder: Path) -> None:
+    result = lcomp("thumbnail", folder / "photo.lic", "-", "--size", "50")
+    with Image.open(io.BytesIO(result.stdout)) as image:
+        assert image.size == (50, 34)
+    failed = lcomp("thumbnail", folder / "photo.png", folder / "thumbnail.png")
+    assert failed.returncode == 3
+    assert "photo.png" in one_line(failed)
+    assert not (folder / "thumbnail.png").exists()
+
+
+def test_files_are_opened_with_it(installed: Path) -> None:
+    fields = entry(installed / "applications" / "lcomp.desktop", "Desktop Entry")
+    assert fields["MimeType"] == "image/x-lic;"
+    command, option, package, verb, files = shlex.split(fields["Exec"])
+    assert Path(command) == Path(fields["TryExec"])
+    assert (option, package, files) == ("-m", "lcomp", "%F")
+    assert verb in {command.name for command in app.registered_commands}
+
+
+def test_paths_are_quoted_as_entries_have_them() -> None:
+    assert quoted("/usr/bin/python3.11") == "/usr/bin/python3.11"
+    assert quoted("/my files/50%/p") == '"/my files/50%%/p"'
+    assert quoted('/a"$b') == '"/a\\"\\$b"'
+
+
+def test_every_command_has_a_page(installed: Path) -> None:
+    pages = {path.name for path in (installed / "man" / "man1").iterdir()}
+    assert pages == {"lcomp.1", *(f"lcomp-{command.name}.1" for command in app.registered_commands)}
+    page = (installed / "man" / "man1" / "lcomp-encode.1").read_text(encoding="utf-8")
+    assert "\\-\\-quality" in page
+    assert ".SH EXIT STATUS" in page
+
+
+@pytest.mark.skipif(shutil.which("file") is None, reason="file(1) is not installed")
+def test_file_recognises_it(installed: Path) -> None:
+    magic = installed / "lcomp" / "magic"
+    told = subprocess.run(["file", "-b", "-m", magic, GOLDEN / "dot.lic"], capture_output=True, check=True)
+    assert told.stdout == b"lcomp compressed picture\n"
+
+
+def test_all_of_it_goes_away(installed: Path) -> None:
+    assert lcomp("integrate", "--remove").returncode == 0
+    assert not [path for path in installed.rglob("*") if path.is_file()]
+    assert lcomp("integrate", "--remove").returncode == 0  # twice does no harm
+
+
+def test_nothing_is_written_in_a_dry_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    result = lcomp("integrate", "--dry-run")
+    assert b"would be written: " in result.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").touch()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    result = lcomp("integrate")
+    assert result.returncode == 1
+    assert "cannot write" in one_line(result)
