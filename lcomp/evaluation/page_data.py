@@ -60,7 +60,8 @@ class PlotMetric:
 class ShownPicture:
     """A picture of a comparison."""
 
-    label: str
+    title: str
+    label: str  # rate and quality
     image: int  # place among the images
 
 
@@ -69,6 +70,8 @@ class ShownComparison:
     """A picture and what codecs make of it."""
 
     picture: str
+    width: int  # in pixels
+    height: int
     shown: list[ShownPicture]
 
 
@@ -83,20 +86,24 @@ class PageData:
 
 
 def label(rendering: Rendering, comparison: Comparison) -> str:
-    """What a picture of a comparison is, in a line."""
+    """Rate and quality of a picture of a comparison."""
     score = "" if rendering.ssimulacra2 is None else f", SSIMULACRA2 {rendering.ssimulacra2:.1f}"
     bpp = 8 * rendering.size / comparison.pixels
-    return f"{rendering.title}: {bpp:.3f} bpp, {rendering.psnr:.2f} dB{score}"
-
-
-def labels(comparison: Comparison) -> list[str]:
-    """The pictures of a comparison: the original, and what codecs make of it."""
-    return ["original", *(label(rendering, comparison) for rendering in comparison.renderings)]
+    return f"{bpp:.3f} bpp, {rendering.psnr:.2f} dB{score}"
 
 
 def images_of(comparison: Comparison) -> list[bytes]:
-    """The same pictures."""
+    """The pictures of a comparison: the original, and what codecs make of it."""
     return [comparison.original, *(rendering.image for rendering in comparison.renderings)]
+
+
+def shown_comparison(comparison: Comparison, images: list[bytes]) -> ShownComparison:
+    """A comparison whose pictures are among the images."""
+    shown = [ShownPicture("original", "", images.index(comparison.original))]
+    shown += [
+        ShownPicture(each.title, label(each, comparison), images.index(each.image)) for each in comparison.renderings
+    ]
+    return ShownComparison(comparison.picture, comparison.width, comparison.height, shown)
 
 
 def plot_point(setting: float | None, bpp: float, scores: Mapping[str, float | None]) -> Point:
@@ -152,20 +159,10 @@ def published_curves(results: Results) -> list[PlotCurve]:
 def page_data(results: Results, comparisons: list[Comparison], names: list[str]) -> str:
     """JSON that may stand in HTML; `names` are the pictures that have curves of their own."""
     images = list(dict.fromkeys(image for each in comparisons for image in images_of(each)))
-    shown = [
-        ShownComparison(
-            each.picture,
-            [
-                ShownPicture(text, images.index(image))
-                for text, image in zip(labels(each), images_of(each), strict=True)
-            ],
-        )
-        for each in comparisons
-    ]
     data = PageData(
         [PlotMetric(metric.name, metric.title, metric.axis, metric.decimals) for metric in metrics_of(results)],
         [*measured_curves(results, names), *published_curves(results)],
-        shown,
+        [shown_comparison(each, images) for each in comparisons],
         [base64.b64encode(image).decode() for image in images],
     )
     return json.dumps(asdict(data), separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")

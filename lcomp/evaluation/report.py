@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from lcomp.evaluation.comparisons import Comparison
 from lcomp.evaluation.metrics.metric import Metric
 from lcomp.evaluation.metrics.registry import METRICS
-from lcomp.evaluation.page_data import labels, page_data
+from lcomp.evaluation.page_data import page_data
 from lcomp.evaluation.published import published_kodak
 from lcomp.evaluation.results import Rate, Results, Row
 from lcomp.evaluation.standing import columns, families, metrics_of, rate_in, sentence, standings
@@ -74,7 +74,6 @@ def render(results: Results, comparisons: list[Comparison]) -> str:
         standings=[(metric, list(its)) for metric, its in groupby(found, key=lambda each: each.metric)],
         standing_families=against,
         comparisons=comparisons,
-        shown=[labels(each) for each in comparisons],
         metrics=metrics_of(results),
         measured=[metric for metric in METRICS if results.measured(metric)],
         frechet=any(mean.frechet is not None for mean in results.means),

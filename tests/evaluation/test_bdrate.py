@@ -75,10 +75,13 @@ def test_points_that_a_cheaper_one_beats_are_left_out() -> None:
 
 
 def test_only_a_range_of_quality_may_count() -> None:
-    ours, anchor = Curve((0.1, 0.2, 0.8), (20, 30, 90)), Curve((0.2, 0.4, 0.4001), (20, 30, 90))
-    assert bd_rate(ours, anchor, (20, 30)) == pytest.approx(-50)
-    assert bd_rate(ours, anchor, (30, 90)) != pytest.approx(-50, abs=20)
+    qualities = tuple(range(10, 100, 10))
+    anchor = Curve(tuple(0.1 * each for each in qualities), qualities)
+    ours = Curve(tuple(0.1 * each * (0.5 if each < 55 else 2) for each in qualities), qualities)
+    assert bd_rate(ours, anchor, (10, 40)) == pytest.approx(-50, abs=1)
+    assert bd_rate(ours, anchor, (70, 90)) == pytest.approx(100, abs=1)
     assert bd_rate(ours, anchor, (95, 99)) is None
+    assert bd_rate(ours, anchor) == bd_rate(ours, anchor, (0, 100))
 
 
 def picture_rows(codec: str, factors: np.ndarray) -> list[Row]:

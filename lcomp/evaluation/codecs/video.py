@@ -25,6 +25,8 @@ COLOURS = "primariesin=709:primaries=709:transferin=iec61966-2-1:transfer=iec619
 TO_YUV = f"zscale=matrixin=gbr:rangein=full:matrix=709:range=full:{COLOURS},format="
 TO_RGB = f"zscale=matrixin=709:rangein=full:matrix=gbr:range=full:{COLOURS},format=gbrp"
 TAGS = ["-color_range", "pc", "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "iec61966-2-1"]
+FULL_RANGE = ("-vvenc-params", "range=full")
+"""What VVenC must be told besides TAGS, or its streams call themselves limited."""
 RGB_OUT = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-")
 
 QPS = (46, 41, 36, 31, 26, 21)
@@ -45,7 +47,7 @@ class VideoCodec(Adapter):
         name = "vvc" if preset == DEFAULT_PRESETS["vvc"] else f"vvc@{preset}"
         version = f"{encoder_version('libvvenc')}, preset {preset}, qpa 0, 4:2:0 10 bit"
         title = f"VVC 4:2:0 (VVenC {preset})"
-        arguments = ("-c:v", "libvvenc", "-preset", preset, "-qpa", "0")
+        arguments = ("-c:v", "libvvenc", "-preset", preset, "-qpa", "0", *FULL_RANGE)
         return cls(name, title, "VVC", version, QPS, 63, 1, "QP", arguments=arguments)
 
     @classmethod

@@ -48,7 +48,7 @@ def scores(pair: Pair) -> Scores:
 class LibvmafMetric(Metric):
     """A metric of libvmaf; no model is trained on it."""
 
-    smallest_side = 16
+    smallest_side = 20
     perceptual = True
     needs = "an ffmpeg with libvmaf"
 

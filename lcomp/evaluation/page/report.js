@@ -124,15 +124,27 @@ if (chart) {
 
 /* ---- pictures side by side ---- */
 for (const box of document.querySelectorAll(".compare")) {
-  const comparison = data.comparisons[box.dataset.index], stage = box.querySelector(".stage"), range = box.querySelector("input");
-  const images = { left: box.querySelector(".left img"), right: box.querySelector(".right img") };
-  const picks = { left: box.querySelector(".pick-left"), right: box.querySelector(".pick-right") };
-  const difference = box.querySelector(".difference-button"), zoomText = box.querySelector(".zoom");
-  let zoom = 1, shift = [0, 0], at = 50;
+  const find = (selector) => box.querySelector(selector);
+  const stage = find(".stage"), range = find("input"), choice = find(".pick-comparison");
+  const images = { left: find(".left img"), right: find(".right img") }, picks = { left: find(".pick-left"), right: find(".pick-right") };
+  const difference = find(".difference-button"), zoomText = find(".zoom");
+  let zoom = 1, shift = [0, 0], at = 50, other = 0;
+  const comparison = () => data.comparisons[choice.value];
   const show = (side) => {
-    const chosen = comparison.shown[picks[side].value];
+    const chosen = comparison().shown[picks[side].value];
     images[side].src = "data:image/avif;base64," + data.images[chosen.image];
-    images[side].alt = `${comparison.picture}, ${side}: ${chosen.label}`;
+    images[side].alt = `${comparison().picture}, ${side}: ${chosen.title}, ${chosen.label}`;
+    find(`.caption-${side}`).textContent = [chosen.title, chosen.label].filter(Boolean).join(": ");
+  };
+  const choose = () => {
+    for (const [side, first] of [["left", 0], ["right", 1]]) {
+      const before = picks[side].selectedOptions[0]?.text, titles = comparison().shown.map((each) => each.title);
+      picks[side].replaceChildren(...titles.map((title, index) => new Option(title, index)));
+      picks[side].value = titles.includes(before) ? titles.indexOf(before) : Math.min(first, titles.length - 1);
+      show(side);
+    }
+    stage.style.aspectRatio = `${comparison().width} / ${comparison().height}`;
+    find(".frame").style.setProperty("--width", `${Math.max(comparison().width, 480)}px`);
   };
   const place = () => {
     const width = stage.clientWidth, height = stage.clientHeight;
@@ -153,10 +165,12 @@ for (const box of document.querySelectorAll(".compare")) {
     place();
   };
   const toggle = () => difference.setAttribute("aria-pressed", stage.classList.toggle("difference"));
-  for (const side of ["left", "right"]) {
-    picks[side].addEventListener("change", () => show(side));
-    show(side);
-  }
+  const original = () => {
+    [picks.left.value, other] = [picks.left.value === "0" ? other : 0, picks.left.value];
+    show("left");
+  };
+  for (const side of ["left", "right"]) picks[side].addEventListener("change", () => show(side));
+  choice.addEventListener("change", () => { choose(); place(); });
   range.addEventListener("input", () => move(+range.value));
   box.querySelector(".zoom-in").addEventListener("click", () => enlarge(2));
   box.querySelector(".zoom-out").addEventListener("click", () => enlarge(0.5));
@@ -182,7 +196,7 @@ for (const box of document.querySelectorAll(".compare")) {
     const keys = {
       ArrowLeft: () => event.shiftKey ? pan(60, 0) : move(at - 2), ArrowRight: () => event.shiftKey ? pan(-60, 0) : move(at + 2),
       ArrowUp: () => event.shiftKey && pan(0, 60), ArrowDown: () => event.shiftKey && pan(0, -60),
-      "+": () => enlarge(2), "=": () => enlarge(2), "-": () => enlarge(0.5), d: toggle, Home: () => move(0), End: () => move(100),
+      "+": () => enlarge(2), "=": () => enlarge(2), "-": () => enlarge(0.5), d: toggle, o: original, Home: () => move(0), End: () => move(100),
     };
     if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
     if (["ArrowUp", "ArrowDown"].includes(event.key) && !event.shiftKey) return;
@@ -190,6 +204,7 @@ for (const box of document.querySelectorAll(".compare")) {
     keys[event.key]();
   });
   addEventListener("resize", place);
+  choose();
   move(50);
   place();
 }
