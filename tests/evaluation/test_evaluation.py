@@ -337,7 +337,7 @@ def test_pictures_of_any_kind_are_measured_and_said_so(jpeg: Adapter, tmp_path: 
     assert "1 of 6 pictures: has transparency: compared over mid grey" in notes
     assert "4 of 6 pictures: was scaled down" in notes
     assert "8 bits per channel reduced to 8" in notes
-    assert notes.splitlines()[0] in " ".join(render(results, []).split())
+    assert results.notes[0] in " ".join(render(results, []).split())
 
 
 def test_lossless_codecs_are_measured_by_rate_and_speed(mixed_folder: Path, jpeg: Adapter) -> None:

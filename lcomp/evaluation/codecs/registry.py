@@ -22,7 +22,7 @@ QUALITIES = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 
 
 @dataclass(frozen=True)
-class Entry:
+class Listing:
     """A codec that can be measured."""
 
     open: Callable[[str], Adapter]  # takes a level; raises MissingLibraryError
@@ -36,9 +36,9 @@ def numbers(default: int, first: int, last: int) -> tuple[str, ...]:
     return (str(default), *(str(level) for level in range(first, last + 1) if level != default))
 
 
-def avif_entry(tune: str, usual: bool) -> Entry:
+def avif_listing(tune: str, usual: bool) -> Listing:
     """AVIF by libaom with a tuning."""
-    return Entry(lambda speed: Avif.open(tune, int(speed)), usual, numbers(avif.DEFAULT_SPEED, 0, 10))
+    return Listing(lambda speed: Avif.open(tune, int(speed)), usual, numbers(avif.DEFAULT_SPEED, 0, 10))
 
 
 def x265_presets() -> tuple[str, ...]:
@@ -47,37 +47,39 @@ def x265_presets() -> tuple[str, ...]:
     return video.DEFAULT_PRESETS["hevc"], *presets
 
 
-BASELINES: dict[str, Entry] = {
-    "jpeg": Entry(lambda _: Jpeg.open("jpeg", "4:2:0"), True),
-    "jpeg444": Entry(lambda _: Jpeg.open("jpeg444", "4:4:4")),
-    "mozjpeg": Entry(lambda _: MozJpeg.open(), True),
-    "jpegli": Entry(lambda _: Jpegli.open(), True),
-    "webp": Entry(lambda method: Webp.open(int(method)), True, numbers(webp.DEFAULT_METHOD, 0, 6)),
-    "webp-sharp": Entry(lambda _: SharpWebp.open(), True),
-    "avif": avif_entry("iq", True),
-    "avif-psnr": avif_entry("psnr", True),
-    "avif-ssim": avif_entry("ssim", False),
-    "avif-ssimulacra2": avif_entry("ssimulacra2", True),
-    "svt-av1": Entry(lambda preset: VideoCodec.svt_av1(preset), False, numbers(2, 0, 8)),
-    "jpeg2000": Entry(lambda _: Jpeg2000.open()),
-    "jxl": Entry(lambda effort: JpegXl.open(int(effort)), True, numbers(jpeg_xl.DEFAULT_EFFORT, 1, 9)),
-    "heic": Entry(lambda _: Heic.open("ssim"), True),
-    "heic-psnr": Entry(lambda _: Heic.open("psnr"), True),
-    "hevc": Entry(lambda preset: VideoCodec.hevc("hevc", "yuv444p10le", preset), False, x265_presets()),
-    "hevc420": Entry(lambda preset: VideoCodec.hevc("hevc420", "yuv420p10le", preset), False, x265_presets()),
-    "vvc": Entry(lambda preset: VideoCodec.vvc(preset), False, ("medium", "faster", "fast", "slow", "slower")),
+BASELINES: dict[str, Listing] = {
+    "jpeg": Listing(lambda _: Jpeg.open("jpeg", "4:2:0"), True),
+    "jpeg444": Listing(lambda _: Jpeg.open("jpeg444", "4:4:4")),
+    "mozjpeg": Listing(lambda _: MozJpeg.open(), True),
+    "jpegli": Listing(lambda _: Jpegli.open(), True),
+    "webp": Listing(lambda method: Webp.open(int(method)), True, numbers(webp.DEFAULT_METHOD, 0, 6)),
+    "webp-sharp": Listing(lambda _: SharpWebp.open(), True),
+    "avif": avif_listing("iq", True),
+    "avif-psnr": avif_listing("psnr", True),
+    "avif-ssim": avif_listing("ssim", False),
+    "avif-ssimulacra2": avif_listing("ssimulacra2", True),
+    "svt-av1": Listing(lambda preset: VideoCodec.svt_av1(preset), False, numbers(2, 0, 8)),
+    "jpeg2000": Listing(lambda _: Jpeg2000.open()),
+    "jxl": Listing(lambda effort: JpegXl.open(int(effort)), True, numbers(jpeg_xl.DEFAULT_EFFORT, 1, 9)),
+    "heic": Listing(lambda _: Heic.open("ssim"), True),
+    "heic-psnr": Listing(lambda _: Heic.open("psnr"), True),
+    "hevc": Listing(lambda preset: VideoCodec.hevc("hevc", "yuv444p10le", preset), False, x265_presets()),
+    "hevc420": Listing(lambda preset: VideoCodec.hevc("hevc420", "yuv420p10le", preset), False, x265_presets()),
+    "vvc": Listing(lambda preset: VideoCodec.vvc(preset), False, ("medium", "faster", "fast", "slow", "slower")),
 }
 """The codecs to compare with."""
 
-LOSSLESS_CODECS: dict[str, Entry] = {
-    "png": Entry(lambda _: PillowLossless.open("PNG"), lossless=True),
-    "webp-lossless": Entry(lambda _: PillowLossless.open("WEBP"), lossless=True),
-    "jxl-lossless": Entry(lambda effort: LosslessJpegXl.open(int(effort)), levels=("7", "1", "3", "9"), lossless=True),
-    "jpeg-ls": Entry(lambda _: ImagecodecsLossless.open("jpeg-ls", "JPEG-LS", "jpegls"), lossless=True),
-    "jpeg2000-lossless": Entry(
+LOSSLESS_CODECS: dict[str, Listing] = {
+    "png": Listing(lambda _: PillowLossless.open("PNG"), lossless=True),
+    "webp-lossless": Listing(lambda _: PillowLossless.open("WEBP"), lossless=True),
+    "jxl-lossless": Listing(
+        lambda effort: LosslessJpegXl.open(int(effort)), levels=("7", "1", "3", "9"), lossless=True
+    ),
+    "jpeg-ls": Listing(lambda _: ImagecodecsLossless.open("jpeg-ls", "JPEG-LS", "jpegls"), lossless=True),
+    "jpeg2000-lossless": Listing(
         lambda _: ImagecodecsLossless.open("jpeg2000-lossless", "JPEG 2000 reversible", "jpeg2k"), lossless=True
     ),
-    "qoi": Entry(lambda _: ImagecodecsLossless.open("qoi", "QOI", "qoi"), lossless=True),
+    "qoi": Listing(lambda _: ImagecodecsLossless.open("qoi", "QOI", "qoi"), lossless=True),
 }
 """The codecs that `--lossless` adds besides lcomp's own."""
 
@@ -89,7 +91,7 @@ IN_LOSSLESS = (
 """What `--lossless` measures."""
 
 GROUPS = {
-    "usual": tuple(name for name, entry in BASELINES.items() if entry.usual),
+    "usual": tuple(name for name, listing in BASELINES.items() if listing.usual),
     "all": tuple(BASELINES),
 }
 """Names that stand for several codecs."""
@@ -103,12 +105,12 @@ def expanded(names: list[str]) -> list[str]:
     found: list[str] = []
     for name in names:
         for each in GROUPS.get(name, (name,)):
-            entry_of(each)
+            listing_of(each)
             found.append(each)
     return list(dict.fromkeys(found))
 
 
-def entry_of(name: str) -> Entry:
+def listing_of(name: str) -> Listing:
     """The codec called `NAME` or `NAME@LEVEL`; raises LcompError where there is none."""
     known = BASELINES | LOSSLESS_CODECS
     base, _, level = name.partition("@")
@@ -128,6 +130,6 @@ def open_adapter(name: str, qualities: tuple[float, ...], device: str) -> Adapte
         return LcompLossless.open(device)
     base, _, level = name.partition("@")
     if base in BASELINES or base in LOSSLESS_CODECS:
-        entry = entry_of(name)
-        return entry.open(level or entry.levels[0])
+        listing = listing_of(name)
+        return listing.open(level or listing.levels[0])
     return LcompModel.open(name, qualities, device)

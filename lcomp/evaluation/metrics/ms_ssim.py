@@ -7,7 +7,7 @@ from lcomp.encoding.objective import MS_SSIM_SIDE
 from lcomp.evaluation.metrics.metric import Metric, Pair, decibels
 
 
-class MsSsim(Metric):
+class MultiScaleSsim(Metric):
     """Multi-scale structural similarity (Wang 2003), mean of the RGB channels."""
 
     name, title, decimals, axis = "ms_ssim", "MS-SSIM", 5, "MS-SSIM, dB: -10 log10(1 - MS-SSIM)"

@@ -4,13 +4,13 @@ from lcomp.errors import LcompError
 from lcomp.evaluation.metrics.detail import Detail
 from lcomp.evaluation.metrics.libvmaf import PsnrHvs, Vmaf
 from lcomp.evaluation.metrics.metric import Metric
-from lcomp.evaluation.metrics.ms_ssim import MsSsim
+from lcomp.evaluation.metrics.ms_ssim import MultiScaleSsim
 from lcomp.evaluation.metrics.piq_metrics import Gmsd, HaarPsi, Vif
 from lcomp.evaluation.metrics.psnr import RgbPsnr, WsPsnr, YuvPsnr
 from lcomp.evaluation.metrics.ssimulacra2 import Ssimulacra2
 
 METRICS: tuple[Metric, ...] = (
-    *(Ssimulacra2(), RgbPsnr(), YuvPsnr(), MsSsim()),
+    *(Ssimulacra2(), RgbPsnr(), YuvPsnr(), MultiScaleSsim()),
     *(HaarPsi(), Gmsd(), Vif(), Vmaf(), PsnrHvs(), Detail(), WsPsnr()),
 )
 """Every metric."""

@@ -30,7 +30,7 @@ const ticks = (low, high, log) => {
     for (let power = -3; power < 3; power++) for (const digit of [1, 2, 5]) all.push(digit * 10 ** power);
     return all.filter((tick) => tick >= low && tick <= high);
   }
-  const rough = (high - low) / 7, unit = 10 ** Math.floor(Math.log10(rough));
+  const rough = (high - low) / 7 || 1, unit = 10 ** Math.floor(Math.log10(rough));
   const step = unit * [1, 2, 5, 10].find((factor) => factor * unit >= rough);
   const found = [];
   for (let tick = Math.ceil(low / step) * step; tick <= high; tick += step) found.push(+tick.toPrecision(10));
@@ -41,7 +41,8 @@ if (chart) {
   const metricPick = document.getElementById("metric"), picturePick = document.getElementById("picture");
   const logBox = document.getElementById("log"), legend = document.getElementById("legend"), tip = document.getElementById("tip");
   let hidden = new Set(), touched = false, places = [];
-  const W = 760, H = 520, M = { left: 62, right: 16, top: 14, bottom: 50 };
+  let W = 760, H = 520;
+  const M = { left: 62, right: 16, top: 14, bottom: 50 };
 
   const draw = () => {
     const metric = data.metrics[metricPick.value], log = logBox.checked;
@@ -53,6 +54,10 @@ if (chart) {
     const shown = curves.filter((curve) => !hidden.has(curve.codec.name));
     const fitting = shown.filter((curve) => !curve.codec.published);
     const points = (fitting.length ? fitting : shown).flatMap((curve) => curve.points);
+    // as wide as the page has room for, so that text keeps its size on a phone
+    W = Math.max(320, Math.min(760, chart.parentElement.clientWidth));
+    H = Math.round(Math.max(340, W * 0.68));
+    chart.setAttribute("viewBox", `0 0 ${W} ${H}`);
     chart.replaceChildren();
     legend.replaceChildren();
     places = [];
@@ -119,6 +124,7 @@ if (chart) {
   chart.addEventListener("pointerdown", point);
   metricPick.addEventListener("change", draw);
   for (const control of [picturePick, logBox]) control.addEventListener("change", draw);
+  addEventListener("resize", draw);
   draw();
 }
 
