@@ -116,7 +116,7 @@ if (chart) {
     if (!nearest.codec) return;
     const ring = document.getElementById("ring"), metric = data.metrics[metricPick.value];
     ring.setAttribute("cx", nearest.x); ring.setAttribute("cy", nearest.y); ring.setAttribute("visibility", "visible");
-    const decibels = nearest.point.quality === nearest.point.value ? "" : ` (on the axis ${nearest.point.quality.toFixed(2)})`;
+    const decibels = Math.abs(nearest.point.quality - nearest.point.value) < 0.01 ? "" : ` (on the axis ${nearest.point.quality.toFixed(2)})`;
     tip.textContent = `${nearest.codec.title}${nearest.codec.scale ? `, ${nearest.codec.scale} ${nearest.point.setting}` : ""}: `
       + `${nearest.point.bpp.toFixed(3)} bpp, ${metric.title} ${nearest.point.value.toFixed(metric.decimals)}${decibels}`;
   };
@@ -134,7 +134,7 @@ for (const box of document.querySelectorAll(".compare")) {
   const stage = find(".stage"), range = find("input"), choice = find(".pick-comparison");
   const images = { left: find(".left img"), right: find(".right img") }, picks = { left: find(".pick-left"), right: find(".pick-right") };
   const difference = find(".difference-button"), zoomText = find(".zoom");
-  let zoom = 1, shift = [0, 0], at = 50, other = 0;
+  let zoom = 1, shift = [0, 0], at = 50, other = null;
   const comparison = () => data.comparisons[choice.value];
   const show = (side) => {
     const chosen = comparison().shown[picks[side].value];
@@ -172,7 +172,7 @@ for (const box of document.querySelectorAll(".compare")) {
   };
   const toggle = () => difference.setAttribute("aria-pressed", stage.classList.toggle("difference"));
   const original = () => {
-    [picks.left.value, other] = [picks.left.value === "0" ? other : 0, picks.left.value];
+    [picks.left.value, other] = [picks.left.value === "0" ? other ?? picks.left.length - 1 : 0, picks.left.value];
     show("left");
   };
   for (const side of ["left", "right"]) picks[side].addEventListener("change", () => show(side));
