@@ -1,8 +1,8 @@
 """Publish an evaluation on Kodak: benchmarks/kodak.json, docs/kodak.png, docs/results.md, the README and TOMLs.
 
-pip install '.[eval,train]'
-lcomp eval --dataset kodak -o runs/kodak
-python benchmarks/publish.py runs/kodak/results.json
+pip install '.[eval,perceptual,baselines,train]'
+lcomp eval --dataset kodak --models all --codecs all --lossless -o runs/kodak
+python benchmarks/publish.py
 """
 
 import argparse
@@ -13,21 +13,44 @@ import tomlkit
 
 from lcomp.errors import LcompError
 from lcomp.evaluation.datasets import KODAK
+from lcomp.evaluation.documents import read_results, to_json
+from lcomp.evaluation.metrics.metric import Metric
+from lcomp.evaluation.metrics.registry import METRICS, metric_by_name
 from lcomp.evaluation.plots import plot
 from lcomp.evaluation.published import IN_PLOTS, VTM
-from lcomp.evaluation.results import CodecSummary, Metric, Results, read_results, to_json
-from lcomp.evaluation.table import AVIF, JPEG, columns, number, percent, rate_in
+from lcomp.evaluation.results import CodecSummary, Results
+from lcomp.evaluation.standing import columns, families, metrics_of, rate_in, rival, standings
+from lcomp.evaluation.table import interval, number, percent
 
 ROOT = Path(__file__).parent.parent
+DEFAULT = Path("runs/kodak/results.json")
 BEGIN, END = "<!-- results of benchmarks/publish.py -->", "<!-- end of results -->"
-ANCHORS = ((JPEG, False), (AVIF, False), (VTM, True))
-"""What every codec is compared with in the table."""
+BEGIN_LOSSLESS, END_LOSSLESS = "<!-- lossless coding, of benchmarks/publish.py -->", "<!-- end of lossless coding -->"
+PSNR, SSIMULACRA2 = metric_by_name("psnr"), metric_by_name("ssimulacra2")
+NAMED = (("AVIF", "avif"), ("HEIC", "heic"), ("JPEG", "jpeg"), ("JPEG XL", "jxl"), ("WebP", "webp"))
+"""Families whose BD-rates a model's TOML names, and how."""
+
+
+def anchors(results: Results) -> set[str]:
+    """The best codec of every family in each metric, which everything is compared with."""
+    found = (rival(results, family, metric) for family in families(results) for metric in metrics_of(results))
+    return {codec.name for codec in found if codec}
 
 
 def main_figures(results: Results) -> Results:
-    """Results without rows, and with the BD-rates of lcomp's models and of all codecs against JPEG and VTM only."""
-    learned = {codec.name for codec in results.codecs if codec.learned}
-    rates = [rate for rate in results.rates if rate.codec in learned or (rate.anchor, rate.published) in ANCHORS]
+    """Results without rows, and with the BD-rates of lcomp's models and of all codecs against the best ones only."""
+    learned, against = {codec.name for codec in results.codecs if codec.learned}, anchors(results)
+
+    def same_family(codec: str, anchor: str) -> bool:
+        return results.codec(codec).family == results.codec(anchor).family
+
+    rates = [
+        rate
+        for rate in results.rates
+        if (rate.codec in learned and (not rate.published or rate.anchor in IN_PLOTS))
+        or (rate.published and rate.anchor == VTM)
+        or (not rate.published and (rate.anchor in against or same_family(rate.codec, rate.anchor)))
+    ]
     return replace(results, rows=(), rates=tuple(rates))
 
 
@@ -43,10 +66,17 @@ def model_table(results: Results, model: CodecSummary) -> list[str]:
         row(f"{model.name} `-q`", *(f"{mean.setting:g}" for mean in means)),
         "|---" * (len(means) + 1) + "|",
         row("bpp", *(number(mean.bpp, 3) for mean in means)),
-        row("PSNR, dB", *(number(mean.psnr, 2) for mean in means)),
-        row("MS-SSIM", *(number(mean.ms_ssim, 4) for mean in means)),
-        row("SSIMULACRA2", *(number(mean.ssimulacra2, 1) for mean in means)),
+        *(
+            row(metric.title, *(number(mean.scores.get(metric.name), decimals(metric)) for mean in means))
+            for metric in METRICS
+            if results.measured(metric)
+        ),
     ]
+
+
+def decimals(metric: Metric) -> int:
+    """Decimals in tables: one fewer than in the report."""
+    return max(metric.decimals - 1, 1)
 
 
 def is_timed(results: Results) -> bool:
@@ -54,29 +84,53 @@ def is_timed(results: Results) -> bool:
     return all(codec.encode_mp_s is not None for codec in results.codecs)
 
 
-def codec_table(results: Results) -> list[str]:
-    """BD-rates of every codec, and its speed where that was measured."""
-    header = ["codec", *(f"{column.metric.value} vs {column.title}" for column in columns(results))]
+def codec_table(results: Results, chosen: list[CodecSummary]) -> list[str]:
+    """BD-rates of codecs with their intervals, and their speed where that was measured."""
+    header = ["codec", *(f"{column.metric.title} vs {column.title}" for column in columns(results))]
     if is_timed(results):
         header += ["encode, MP/s", "decode, MP/s"]
     lines = [row(*header), "|---" * len(header) + "|"]
-    for codec in results.codecs:
+    for codec in chosen:
         cells = [f"**{codec.title}**" if codec.learned else codec.title]
-        cells += [percent(rate_in(results, codec.name, column)) for column in columns(results)]
+        cells += [interval(rate_in(results, codec.name, column)) for column in columns(results)]
         if is_timed(results):
             cells += [number(codec.encode_mp_s, 1), number(codec.decode_mp_s, 1)]
         lines.append(row(*cells))
     return lines
 
 
-def summary(results: Results) -> list[str]:
+def standing_table(results: Results) -> list[str]:
+    """The best model in each metric against every family at its best in that metric."""
+    found = standings(results)
+    against = [family for family in families(results) if any(each.rival.family == family for each in found)]
+    lines = [row("bits at equal", "lcomp's best model", *against), "|---" * (len(against) + 2) + "|"]
+    for metric in metrics_of(results):
+        its = {each.rival.family: each for each in found if each.metric is metric}
+        if its:
+            cells = [f"{percent(its[each].rate)} ({its[each].rival.title})" if each in its else "-" for each in against]
+            lines.append(row(metric.title, next(iter(its.values())).model.title, *cells))
+    return lines
+
+
+def lossless_table(results: Results) -> list[str]:
+    """Rate and speed of lossless coding, smallest files first."""
+    lines = [row("codec", "bits per sub-pixel", "encode, MP/s", "decode, MP/s"), "|---|---|---|---|"]
+    for mean in sorted(results.lossless, key=lambda mean: mean.bits_per_sample):
+        codec = results.codec(mean.codec)
+        title = f"**{codec.title}**" if codec.learned else codec.title
+        speeds = number(mean.encode_mp_s, 2), number(mean.decode_mp_s, 2)
+        lines.append(row(title, number(mean.bits_per_sample, 3), *speeds))
+    return lines
+
+
+def summary(results: Results, chosen: list[CodecSummary]) -> list[str]:
     """BD-rates, with what they are and where they were measured."""
     return [
-        "BD-rate, the difference in size at equal quality (SSIMULACRA2 from 30 to 90), against AVIF as it comes",
-        "(tune=iq, speed 4), JPEG 4:2:0 (Pillow) and VTM (published).",
-        *([f"Speed on {results.machine}, each codec with the threads it takes by itself."] * is_timed(results)),
+        "BD-rate, the difference in size at equal quality (SSIMULACRA2 from 30 to 90), with its 95 % interval over",
+        "pictures. Each metric is compared with the AVIF whose tuning does best in it, and with VTM (published).",
+        *([f"Speed on {results.machine}, one process."] * is_timed(results)),
         "",
-        *codec_table(results),
+        *codec_table(results, chosen),
         "",
     ]
 
@@ -86,25 +140,40 @@ def conditions(results: Results) -> str:
     return f"Kodak, {results.common} pictures, real files, every byte counted ({results.date}):"
 
 
+def best_codecs(results: Results) -> list[CodecSummary]:
+    """Lcomp's models, and of each family the codec that does best in SSIMULACRA2."""
+    best = [rival(results, family, SSIMULACRA2) for family in families(results)]
+    return [codec for codec in results.lossy if codec.learned or codec in best]
+
+
 def readme_section(results: Results) -> str:
-    """What stands between the README's markers: one table and the plot."""
+    """What stands between the README's markers: who stands where, one table and the plot."""
     plot_line = "![SSIMULACRA2 against bits per pixel](docs/kodak-ssimulacra2.png)"
-    return "\n".join([BEGIN, conditions(results), "", *summary(results), plot_line, END])
+    lines = [BEGIN, conditions(results), "", *standing_table(results), "", *summary(results, best_codecs(results))]
+    return "\n".join([*lines, plot_line, END])
 
 
 def docs_section(results: Results) -> str:
-    """What stands between the markers of docs/results.md: a table for each model, the summary and the plot."""
-    learned = [codec for codec in results.codecs if codec.learned]
+    """What stands between the markers of docs/results.md: a table for each model, the summary and the plots."""
+    learned = [codec for codec in results.lossy if codec.learned]
     tables = [line for model in learned for line in (*model_table(results, model), "")]
     more = "All means and BD-rates are in `benchmarks/kodak.json`."
     plots = "![SSIMULACRA2 against bits per pixel](kodak-ssimulacra2.png)", "![PSNR against bits per pixel](kodak.png)"
-    return "\n".join([BEGIN, conditions(results), "", *tables, *summary(results), more, "", *plots, END])
+    lines = [BEGIN, conditions(results), "", *standing_table(results), "", *tables]
+    return "\n".join([*lines, *summary(results, list(results.lossy)), more, "", *plots, END])
 
 
-def with_section(text: str, section: str) -> str:
-    """A page with another section of results; raises LcompError where it has no markers."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+def lossless_section(results: Results) -> str:
+    """What stands between the markers of lossless coding in docs/results.md."""
+    timed = f", one process on {results.machine}" if is_timed(results) else ""
+    about = f"Kodak, {results.common} pictures, every byte counted, every file decoded and compared{timed}:"
+    return "\n".join([BEGIN_LOSSLESS, about, "", *lossless_table(results), END_LOSSLESS])
+
+
+def with_section(text: str, section: str, first: str = BEGIN, last: str = END) -> str:
+    """A page with another section between two markers; raises LcompError where it has none."""
+    before, begin, rest = text.partition(first)
+    _, end, after = rest.partition(last)
     if not (begin and end):
         raise LcompError("a page has no markers of the results")
     return before + section + after
@@ -120,21 +189,20 @@ def with_figures(text: str, results: Results, model: CodecSummary) -> str:
     figures, means = document["results"], results.means_of(model.name)
     figures["kodak_quality"] = [mean.setting for mean in means]
     figures["kodak_bpp"] = [round(mean.bpp, 4) for mean in means]
-    figures["kodak_psnr"] = [round(mean.psnr, 3) for mean in means]
-    figures["kodak_ms_ssim"] = [round(mean.ms_ssim, 5) for mean in means if mean.ms_ssim is not None]
-    anchors = [(codec.name, False) for codec in results.codecs if not codec.learned]
-    rates = {}
-    for anchor, published in anchors + [(name, True) for name in IN_PLOTS]:
-        rate = results.rate(model.name, anchor, published)
-        if rate and rate.psnr is not None:
-            rates[f"bd_rate_{anchor.replace('-', '_')}"] = round(rate.psnr, 1)
-    figures["kodak_ssimulacra2"] = [round(mean.ssimulacra2, 2) for mean in means if mean.ssimulacra2 is not None]
-    avif = results.rate(model.name, AVIF, False)
-    if avif and avif.ssimulacra2 is not None:
-        figures["ssimulacra2_bd_rate_avif"] = round(avif.ssimulacra2, 1)
-    for stale in [name for name in figures if name.startswith("bd_rate_") and name not in rates]:
+    for metric, digits in (("psnr", 3), ("ms_ssim", 5), ("ssimulacra2", 2)):
+        figures[f"kodak_{metric}"] = [round(mean.scores[metric], digits) for mean in means if metric in mean.scores]
+    for stale in [name for name in figures if "bd_rate_" in name]:
         del figures[stale]
-    figures.update(rates)
+    for metric in (PSNR, SSIMULACRA2):
+        prefix = "" if metric is PSNR else "ssimulacra2_"
+        for family, name in NAMED:
+            other = rival(results, family, metric)
+            rate = results.rate(model.name, other.name, metric.name) if other else None
+            if rate:
+                figures[f"{prefix}bd_rate_{name}"] = round(rate.percent, 1)
+    for name in IN_PLOTS:
+        if rate := results.rate(model.name, name, PSNR.name, published=True):
+            figures[f"bd_rate_{name.replace('-', '_')}"] = round(rate.percent, 1)
     return tomlkit.dumps(document)
 
 
@@ -144,14 +212,17 @@ def publish(results: Results, root: Path) -> None:
         raise LcompError("only complete evaluations of Kodak are published")
     main = main_figures(results)
     readme, page = root / "README.md", root / "docs" / "results.md"
+    page_text = with_section(page.read_text(encoding="utf-8"), docs_section(main))
+    if main.lossless:
+        page_text = with_section(page_text, lossless_section(main), BEGIN_LOSSLESS, END_LOSSLESS)
     changed = {
         readme: with_section(readme.read_text(encoding="utf-8"), readme_section(main)).encode(),
-        page: with_section(page.read_text(encoding="utf-8"), docs_section(main)).encode(),
+        page: page_text.encode(),
         root / "benchmarks" / "kodak.json": to_json(main).encode(),
-        root / "docs" / "kodak.png": plot(main, Metric.PSNR),
-        root / "docs" / "kodak-ssimulacra2.png": plot(main, Metric.SSIMULACRA2),
+        root / "docs" / "kodak.png": plot(main, PSNR),
+        root / "docs" / "kodak-ssimulacra2.png": plot(main, SSIMULACRA2),
     }
-    for codec in results.codecs:
+    for codec in results.lossy:
         if codec.learned:
             source = root / "models" / f"{codec.name}.toml"
             changed[source] = with_figures(source.read_text(encoding="utf-8"), main, codec).encode()
@@ -162,7 +233,7 @@ def publish(results: Results, root: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", type=Path, help="results.json of lcomp eval --dataset kodak -o DIR")
+    parser.add_argument("results", type=Path, nargs="?", default=DEFAULT, help="results.json of lcomp eval")
     try:
         publish(read_results(parser.parse_args().results), ROOT)
     except LcompError as error:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from PIL import Image, ImageDraw
 
 import lcomp
-from lcomp.evaluation.codecs import avif
+from lcomp.evaluation.codecs.avif import DEFAULT_SPEED, DEFAULT_TUNE, Avif
 
 BPP = 0.25
 WIDTH, HEIGHT, LABEL = 256, 192, 14
@@ -47,7 +47,7 @@ class Shown(NamedTuple):
 
 def avif_within(image: Image.Image, limit: int) -> Image.Image:
     """The best AVIF of at most `limit` bytes, or the smallest one."""
-    adapter = avif()
+    adapter = Avif.open(DEFAULT_TUNE, DEFAULT_SPEED)
     found = bisect_right(range(1, 101), limit, key=lambda quality: len(adapter.encode(image, quality)))
     return adapter.decode(adapter.encode(image, found)).convert("RGB")
 

@@ -1,6 +1,7 @@
 """`lcomp eval`."""
 
 import re
+import shlex
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -18,13 +19,17 @@ from lcomp.options import LOSSLESS
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from lcomp.evaluation.codecs import Adapter
+    from lcomp.evaluation.codecs.adapter import Adapter
     from lcomp.evaluation.datasets import Dataset
     from lcomp.evaluation.measure import Plan
     from lcomp.evaluation.results import Results, Row, Skipped
 
-PIPE_WIDTH = 150
+PIPE_WIDTH = 190
 """Width of the tables, in characters, where stdout is not a terminal."""
+
+
+TELL_FROM = 20
+"""Seconds from which the expected time is said."""
 
 
 def names(text: str) -> list[str]:
@@ -47,7 +52,8 @@ def chosen_adapters(
     models: list[str], codecs: list[str], plan: "Plan", models_named: bool
 ) -> "tuple[list[Adapter], list[Skipped]]":
     """The codecs to measure, and those that cannot be; raises ModelError for unusable models that were named."""
-    from lcomp.evaluation.codecs import MissingLibraryError, open_adapter
+    from lcomp.evaluation.codecs.adapter import MissingLibraryError
+    from lcomp.evaluation.codecs.registry import open_adapter
     from lcomp.evaluation.results import Skipped
 
     adapters, skipped = [], []
@@ -62,6 +68,12 @@ def chosen_adapters(
     return adapters, skipped
 
 
+def tell_time(seconds: float) -> None:
+    """Say how long the measurement will take, where that is worth it."""
+    if seconds > TELL_FROM:
+        say(f"lcomp: about {max(1, round(seconds / 60))} minutes to measure (Ctrl-C keeps what is finished)")
+
+
 def measured_rows(
     dataset: "Dataset", adapters: "list[Adapter]", plan: "Plan", output: Path | None, bar: "Progress"
 ) -> "list[Row]":
@@ -74,7 +86,7 @@ def measured_rows(
     rows: list[Row] = []
     failed: set[tuple[str, str]] = set()
     try:
-        with closing(measure(dataset, adapters, plan, Journal(output))) as measured:
+        with closing(measure(dataset, adapters, plan, Journal(output), tell_time)) as measured:
             for row in measured:
                 rows.append(row)
                 bar.update(task, advance=1 if row.codec else each, description=printable(row.picture))
@@ -97,39 +109,31 @@ def measured_rows(
     return sorted(rows, key=place)
 
 
-def write_outputs(output: Path, results: "Results", dataset: "Dataset", adapters: "list[Adapter]") -> None:
+def write_outputs(
+    output: Path, results: "Results", dataset: "Dataset", adapters: "list[Adapter]", plan: "Plan"
+) -> None:
     """Write everything that is derived from the rows, each file atomically."""
     from rich.console import Console
 
-    from lcomp.evaluation.crops import comparisons
-    from lcomp.evaluation.plots import plot
+    from lcomp.evaluation.comparisons import comparisons
+    from lcomp.evaluation.documents import to_csv, to_json
     from lcomp.evaluation.report import render
-    from lcomp.evaluation.results import Metric, curve_of, to_csv, to_json
 
     with Console(stderr=True).status("writing the report"):
-        metrics = [
-            metric
-            for metric in Metric
-            if any(curve_of(results.means_of(codec.name), metric).bpp for codec in results.codecs)
-        ]
-        plots = [plot(results, metric) for metric in metrics]
-        report = render(results, plots, comparisons(dataset, adapters, list(results.rows)))
-        files = [
-            ("results.json", to_json(results).encode()),
-            ("results.csv", to_csv(results).encode(errors="backslashreplace")),
-            *((f"{metric.name.lower()}.png", image) for metric, image in zip(metrics, plots, strict=True)),
-            ("report.html", report.encode(errors="backslashreplace")),
-        ]
-        for name, data in files:
-            write_atomically(output / name, data)
+        # the tables first: an interrupt while pictures are compared leaves them
+        write_atomically(output / "results.json", to_json(results).encode())
+        write_atomically(output / "results.csv", to_csv(results).encode(errors="backslashreplace"))
+        report = render(results, comparisons(results, dataset, adapters, plan.max_side))
+        write_atomically(output / "report.html", report.encode(errors="backslashreplace"))
 
 
 def print_results(results: "Results", as_json: bool, as_csv: bool) -> None:
     """Print the tables or the document that was asked for."""
     from rich.console import Console
 
-    from lcomp.evaluation.results import to_csv, to_json
-    from lcomp.evaluation.table import points_table, summary_table
+    from lcomp.evaluation.documents import to_csv, to_json
+    from lcomp.evaluation.standing import sentence, standings
+    from lcomp.evaluation.table import lossless_table, points_table, summary_table
 
     if as_json:
         sys.stdout.write(to_json(results))
@@ -138,7 +142,12 @@ def print_results(results: "Results", as_json: bool, as_csv: bool) -> None:
     else:
         console = Console()
         console = console if console.is_terminal else Console(width=PIPE_WIDTH)
-        console.print(points_table(results), summary_table(results))
+        if results.lossy:
+            console.print(points_table(results), summary_table(results))
+        if results.lossless:
+            console.print(lossless_table(results))
+        for standing in standings(results):
+            console.print(sentence(standing), markup=False, highlight=False)
 
 
 def evaluate(
@@ -150,26 +159,40 @@ def evaluate(
         typer.Option("--data", metavar="DIR", help="Where the Kodak pictures are.", show_default="found or fetched"),
     ] = None,
     models: Annotated[
-        str | None, typer.Option("--models", metavar="A,B,...", help="Models to measure.", show_default="all installed")
+        str | None,
+        typer.Option(
+            "--models",
+            metavar="A,B,...",
+            help="Models to measure; all for every one.",
+            show_default="visual, autoregressive, hyperprior",
+        ),
     ] = None,
     quality: Annotated[
         str, typer.Option("-q", "--quality", metavar="Q,Q,...", help="Qualities of the models.")
-    ] = "1,2,3,4,5,6,7,8",
+    ] = "1,2,3,4,6,8",
     codecs: Annotated[
-        str | None,
+        str,
         typer.Option(
             "--codecs",
-            metavar="A,B,...",
-            help="Codecs to compare with: jpeg, jpeg444, webp, avif, jpeg2000, jxl, heic, avif-psnr, avif-ssimulacra2.",
-            show_default="all but the last two",
+            metavar="A,B@LEVEL,...",
+            help="Codecs to compare with: usual, all, or names such as avif-psnr, jxl@9, vvc@slow (slow ones).",
         ),
+    ] = "usual",
+    lossless: Annotated[
+        bool, typer.Option("--lossless", help="Measure lossless coding too: lcomp, JPEG XL, WebP, PNG and others.")
+    ] = False,
+    metric: Annotated[
+        str,
+        typer.Option("--metric", metavar="A,B,...", help="Further metrics, such as ws-psnr (for 360 degrees) or vmaf."),
+    ] = "",
+    max_side: Annotated[
+        int | None,
+        typer.Option("--max-side", min=16, metavar="N", help="Scale larger pictures down to this many pixels a side."),
     ] = None,
     device: Device = "auto",
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o", "--output", metavar="DIR", help="Folder for rows, plots and the HTML report.", show_default="none"
-        ),
+        typer.Option("-o", "--output", metavar="DIR", help="Folder for rows and the HTML report.", show_default="none"),
     ] = None,
     perceptual: Annotated[
         bool,
@@ -190,41 +213,39 @@ def evaluate(
 
     With -o a report is written, and an interrupted evaluation resumes where it stopped.
     """
-    from lcomp.evaluation.codecs import BASELINES, USUAL
-
     qualities = parsed_qualities(quality)
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")
-    codec_names = names(codecs) if codecs is not None else list(USUAL)
-    if unknown := [name for name in codec_names if name not in BASELINES]:
-        raise typer.BadParameter(f"unknown codec '{unknown[0]}': use {', '.join(BASELINES)}")
-    model_names = (
-        names(models) if models is not None else [model.name for model in lcomp.models() if not model.lossless]
-    )
-    if LOSSLESS in model_names:
-        raise typer.BadParameter(f"model '{LOSSLESS}' has no quality: it cannot be measured over qualities")
-    if not model_names and not codec_names:
-        raise typer.BadParameter("there is neither a model nor a codec to measure")
     set_up_messages(False, quiet)
     from lcomp.cli.bars import counting_bar
 
     try:
         from lcomp.evaluation import journal
+        from lcomp.evaluation.codecs.registry import IN_LOSSLESS, USUAL_MODELS, expanded
         from lcomp.evaluation.datasets import find_dataset
-        from lcomp.evaluation.ffmpeg import ffmpeg
         from lcomp.evaluation.measure import Plan
-        from lcomp.evaluation.metrics import has_piq
+        from lcomp.evaluation.metrics.registry import chosen_metrics
         from lcomp.evaluation.summary import summarise
     except ModuleNotFoundError as error:
         say(f"lcomp: {error.name} is not installed: pip install 'lcomp[eval]'")
         raise typer.Exit(1) from error
+    try:
+        codec_names, chosen = expanded(names(codecs)), chosen_metrics(names(metric), perceptual)
+    except LcompError as error:
+        raise typer.BadParameter(str(error)) from error
+    model_names = names(models) if models is not None else list(USUAL_MODELS)
+    if model_names == ["all"]:
+        model_names = [model.name for model in lcomp.models() if not model.lossless]
+    if LOSSLESS in model_names:
+        raise typer.BadParameter(f"model '{LOSSLESS}' has no quality: it is measured with --lossless")
+    if not (model_names or codec_names or lossless):
+        raise typer.BadParameter("there is neither a model nor a codec to measure")
     require_stdout()
 
-    if perceptual and not has_piq():
-        say("lcomp: piq is not installed, so there will be no HaarPSI, GMSD and VIF: pip install 'lcomp[perceptual]'")
-    if perceptual and not ffmpeg():
-        say("lcomp: no ffmpeg with libvmaf, so there will be no VMAF and PSNR-HVS: pip install 'lcomp[perceptual]'")
-    plan = Plan(qualities, device, perceptual, jobs)
+    for absent in dict.fromkeys(each.needs for each in chosen if not each.available()):
+        without = ", ".join(each.title for each in chosen if each.needs == absent)
+        say(f"lcomp: there will be no {without} without {absent}: pip install 'lcomp[perceptual]'")
+    plan = Plan(qualities, device, perceptual, jobs, tuple(each.name for each in chosen), max_side)
     with counting_bar(quiet) as bar:
         fetching = bar.add_task("fetching Kodak", total=None, visible=False)
         pictures = find_dataset(
@@ -235,13 +256,14 @@ def evaluate(
         )
         if output:
             journal.claim(output, force)
+        codec_names += IN_LOSSLESS if lossless else ()
         adapters, skipped = chosen_adapters(model_names, codec_names, plan, models is not None)
         if not adapters:
             raise LcompError("no codec can be measured")
         rows = measured_rows(pictures, adapters, plan, output, bar)
-    results = summarise(pictures, adapters, skipped, rows)
+    results = summarise(pictures, adapters, skipped, rows, plan, shlex.join(["lcomp", *sys.argv[1:]]))
     if output:
-        write_outputs(output, results, pictures, adapters)
+        write_outputs(output, results, pictures, adapters, plan)
     print_results(results, as_json, as_csv)
     if not results.common:
         say("lcomp: no picture was measured by all codecs at all settings: no means")

@@ -1,10 +1,10 @@
 """The rows of an evaluation on disk, one JSON line each, so that an interrupted one resumes where it stopped."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 from lcomp.errors import LcompError
+from lcomp.evaluation.documents import row_document, row_of
 from lcomp.evaluation.results import Key, Row
 
 NAME = "rows.jsonl"
@@ -37,10 +37,10 @@ class Journal:
     def recall(self, line: str) -> None:
         """Load a line of an earlier run; torn lines and errors are dropped, to be measured again."""
         try:
-            row = Row(**json.loads(line))
+            row = row_of(json.loads(line))
             if row.codec and not row.error:
                 self.rows[row.key] = row
-        except (ValueError, TypeError, RecursionError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             return
 
     def add(self, row: Row) -> Row:
@@ -49,5 +49,5 @@ class Journal:
             self.rows[row.key] = row
             if self.path:
                 with self.path.open("a", encoding="utf-8") as stream:
-                    stream.write(json.dumps(asdict(row), allow_nan=False) + "\n")
+                    stream.write(json.dumps(row_document(row), allow_nan=False) + "\n")
         return row

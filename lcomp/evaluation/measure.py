@@ -4,30 +4,25 @@ import hashlib
 import tempfile
 import time
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from lcomp.encoding.distortion import psnr
-from lcomp.encoding.ssimulacra2 import SMALLEST_SIDE
-from lcomp.errors import FrameError, LcompError, LimitError, UnsupportedError
-from lcomp.evaluation import ffmpeg, metrics
-from lcomp.evaluation.codecs import Adapter, open_adapter
+from lcomp.errors import LcompError
+from lcomp.evaluation.codecs.adapter import Adapter
+from lcomp.evaluation.codecs.registry import open_adapter
 from lcomp.evaluation.datasets import Dataset
-from lcomp.evaluation.features import is_current
-from lcomp.evaluation.held_out import HeldOut, held_out
+from lcomp.evaluation.features import features, is_current, packed
 from lcomp.evaluation.journal import Journal
+from lcomp.evaluation.metrics.metric import Metric, Pair
+from lcomp.evaluation.metrics.registry import chosen_metrics
+from lcomp.evaluation.originals import open_original
 from lcomp.evaluation.results import Row
-from lcomp.options import MAX_PIXELS
-from lcomp.pictures.hidden import over_grey, without_hidden
-from lcomp.pictures.reading import open_image, to_picture
-from lcomp.types import Pixels, Plane
 from lcomp.workers import side_by_side
 
 WARM_UP = (768, 512)
@@ -40,44 +35,20 @@ class Plan:
 
     qualities: tuple[float, ...]  # of lcomp's models
     device: str
-    perceptual: bool  # the metrics of `held_out` as well
+    perceptual: bool  # the metrics that no model is trained on, and features for the Frechet distance
     jobs: int
+    metrics: tuple[str, ...] = ()  # names of further ones
+    max_side: int | None = None  # larger pictures are scaled down
 
     @property
     def timed(self) -> bool:
         """Whether times are meaningful, which they are not where processes compete for the processor."""
         return self.jobs == 1
 
-
-class Original(NamedTuple):
-    """A picture that codecs are measured on."""
-
-    image: Image.Image  # upright RGB, without metadata; what nobody sees is filled in
-    alpha: Plane | None  # how much each pixel counts; None where the picture is opaque
-
     @property
-    def pixels(self) -> Pixels:
-        """What codecs are given."""
-        return np.asarray(self.image)
-
-    def seen(self, pixels: Pixels) -> Pixels:
-        """Decoded pixels, or its own, as they look with its alpha."""
-        return over_grey(pixels, self.alpha)
-
-
-@lru_cache(maxsize=1)
-def open_original(path: Path) -> Original:
-    """Read a picture; raises OSError, ImageError, LimitError or UnsupportedError.
-
-    These give no advice on options, as those of encoding are no options here.
-    """
-    try:
-        picture = without_hidden(to_picture(open_image(path.read_bytes())))
-    except FrameError as error:
-        raise UnsupportedError(error.reason) from error
-    except LimitError as error:
-        raise LimitError(f"picture has more than {MAX_PIXELS} pixels") from error
-    return Original(Image.fromarray(picture.pixels), picture.alpha)
+    def chosen(self) -> tuple[Metric, ...]:
+        """The metrics to measure, those without their libraries left out."""
+        return tuple(metric for metric in chosen_metrics(list(self.metrics), self.perceptual) if metric.available())
 
 
 def message(error: Exception) -> str:
@@ -87,12 +58,19 @@ def message(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def scored(row: Row, pair: Pair, plan: Plan) -> Row:
+    """A row with the scores of a decoded picture."""
+    side = min(pair.original.shape[:2])
+    scores = {metric.name: metric.measure(pair) if side >= metric.smallest_side else None for metric in plan.chosen}
+    return replace(row, scores=scores, features=packed(features(pair.after)) if plan.perceptual else None)
+
+
 def measure_row(row: Row, path: Path, adapter: Adapter, plan: Plan) -> Row:
     """Measure `adapter` at the row's setting on a picture; returns `row` filled in, with the error where it fails."""
-    assert row.setting is not None
     setting = row.setting
-    original = open_original(path)
-    image, before = original.image, original.seen(original.pixels)
+    assert setting is not None
+    original = open_original(path, plan.max_side)
+    image = original.image
     row = replace(row, width=image.width, height=image.height)
     try:
         start = time.perf_counter()
@@ -106,51 +84,50 @@ def measure_row(row: Row, path: Path, adapter: Adapter, plan: Plan) -> Row:
         decoded = adapter.decode(data)
         decode_seconds = time.perf_counter() - start
         pixels = np.asarray(decoded.convert("RGB"))
-        if pixels.shape != before.shape:
+        if pixels.shape != original.pixels.shape:
             raise LcompError(f"decoded to {decoded.width}x{decoded.height} pixels")
-        after = original.seen(pixels)
-        return replace(
-            row,
-            bytes=size,
-            bpp=8 * size / (image.width * image.height),
-            psnr=psnr(pixels, original.pixels, original.alpha),
-            ms_ssim=metrics.ms_ssim(after, before),
-            ssimulacra2=metrics.ssimulacra2(after, before),
-            **asdict(held_out(after, before) if plan.perceptual else HeldOut()),
-            encode_seconds=encode_seconds if plan.timed else None,
-            decode_seconds=decode_seconds if plan.timed else None,
-        )
+        row = replace(row, bytes=size, bpp=8 * size / (image.width * image.height))
+        if plan.timed:
+            row = replace(row, encode_seconds=encode_seconds, decode_seconds=decode_seconds)
+        if not adapter.lossless:
+            return scored(row, original.against(pixels), plan)
+        if not np.array_equal(pixels, original.pixels):
+            raise LcompError("decoded to other pixels, though it is a lossless codec")
+        return row
     except Exception as error:  # whatever a library raises concerns this row only
         return replace(row, error=message(error))
 
 
-def finished(row: Row, plan: Plan, journal: Journal) -> Row | None:
+def finished(row: Row, adapter: Adapter, plan: Plan, journal: Journal) -> Row | None:
     """The row of an earlier run, if it has all that `plan` measures; what `plan` does not measure is removed."""
     earlier = journal.rows.get(row.key)
     if earlier is None or (plan.timed and earlier.encode_seconds is None):
         return None
-    side = min(earlier.width or 0, earlier.height or 0)
-    if earlier.ssimulacra2 is None and side >= SMALLEST_SIDE:
-        return None
-    if plan.perceptual and not is_current(earlier.features or ""):
-        return None
-    if plan.perceptual and earlier.vif is None and side >= metrics.VIF_SIDE and metrics.has_piq():
-        return None
-    if plan.perceptual and earlier.vmaf is None and side >= ffmpeg.SMALLEST_SIDE and ffmpeg.ffmpeg():
-        return None
     earlier = replace(earlier, picture=row.picture)
     if not plan.timed:
         earlier = replace(earlier, encode_seconds=None, decode_seconds=None)
-    return earlier if plan.perceptual else replace(earlier, **asdict(HeldOut()))
+    if adapter.lossless:
+        return earlier
+    if plan.perceptual and not is_current(earlier.features or ""):
+        return None
+    if any(metric.name not in earlier.scores for metric in plan.chosen):
+        return None
+    scores = {metric.name: earlier.scores[metric.name] for metric in plan.chosen}
+    return replace(earlier, scores=scores, features=earlier.features if plan.perceptual else None)
 
 
-def warm_up(adapter: Adapter, image: Image.Image) -> None:
-    """Encode and decode once, so that no loading is timed; errors show when the codec is measured."""
+def warm_up(adapter: Adapter, image: Image.Image) -> float:
+    """Encode and decode once, so that no loading is timed; returns its seconds per pixel.
+
+    Errors show when the codec is measured.
+    """
     box = (0, 0, min(image.width, WARM_UP[0]), min(image.height, WARM_UP[1]))
+    start = time.perf_counter()
     try:
         adapter.decode(adapter.encode(image.crop(box), adapter.settings[len(adapter.settings) // 2]))
     except Exception:
-        return
+        return 0.0
+    return (time.perf_counter() - start) / (box[2] * box[3])
 
 
 class RowTask(NamedTuple):
@@ -161,6 +138,14 @@ class RowTask(NamedTuple):
     plan: Plan
 
 
+class Wanted(NamedTuple):
+    """What is to be measured on a picture, and what an earlier run has measured."""
+
+    path: Path
+    told: tuple[Row, ...]
+    missing: tuple[tuple[Adapter, Row], ...]
+
+
 def measure_task(task: RowTask) -> Row:
     """Measure a row in a worker process, which has nothing of the parent's set-up."""
     warnings.simplefilter("ignore")  # the parent showed Pillow's warnings when it read the picture
@@ -168,32 +153,56 @@ def measure_task(task: RowTask) -> Row:
     return measure_row(task.row, task.path, adapter, task.plan)
 
 
-def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Journal) -> Generator[Row, None, None]:
+def wanted(path: Path, name: str, adapters: list[Adapter], plan: Plan, journal: Journal) -> Wanted:
+    """All that concerns one picture; an unreadable one is one error, not one per codec."""
+    digest, suffix = "", f":{plan.max_side}" if plan.max_side else ""
+    told, missing = [], []
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest() + suffix
+        for adapter in adapters:
+            for setting in adapter.settings:
+                wish = Row(name, digest, adapter.name, adapter.version, setting)
+                if row := finished(wish, adapter, plan, journal):
+                    told.append(row)
+                else:
+                    missing.append((adapter, wish))
+        if missing:
+            open_original(path, plan.max_side)
+    except (LcompError, OSError, MemoryError) as error:
+        return Wanted(path, (*told, Row(name, digest, error=message(error))), ())
+    return Wanted(path, tuple(told), tuple(missing))
+
+
+def measure(
+    dataset: Dataset,
+    adapters: list[Adapter],
+    plan: Plan,
+    journal: Journal,
+    expecting: Callable[[float], None] | None = None,
+) -> Generator[Row, None, None]:
     """Measure what the journal lacks, picture by picture, and append it there.
 
-    Yields every row, those of earlier runs and those of unreadable pictures included. Raises LcompError where a
-    process died. Close the generator where not all rows are drawn: that ends the processes.
+    Yields every row, those of earlier runs and those of unreadable pictures included. `expecting` is called once, with
+    the seconds that all will take by what the first picture took to warm up. Raises LcompError where a process died.
+    Close the generator where not all rows are drawn: that ends the processes.
     """
     told: list[Row] = []  # known without measuring
+    warm: dict[str, float] = {}  # seconds per pixel
+
+    def prepare(first: Wanted) -> None:
+        image = open_original(first.path, plan.max_side).image
+        for adapter in adapters:
+            warm[adapter.name] = warm_up(adapter, image)
+        if expecting:
+            expecting(expected_seconds(dataset, adapters, plan, journal, warm))
 
     def pending() -> Iterator[tuple[Adapter, RowTask]]:
         for path in dataset.files:
-            name, digest = dataset.picture_name(path), ""
-            try:
-                digest = hashlib.sha256(path.read_bytes()).hexdigest()
-                wanted = [
-                    (adapter, Row(name, digest, adapter.name, adapter.version, setting))
-                    for adapter in adapters
-                    for setting in adapter.settings
-                ]
-                told.extend(row for _, wish in wanted if (row := finished(wish, plan, journal)))
-                missing = [(adapter, row) for adapter, row in wanted if not finished(row, plan, journal)]
-                if missing:
-                    open_original(path)  # an unreadable picture is one error, not one per codec
-            except (LcompError, OSError, MemoryError) as error:
-                told.append(Row(name, digest, error=message(error)))
-                continue
-            yield from ((adapter, RowTask(row, path, plan)) for adapter, row in missing)
+            found = wanted(path, dataset.picture_name(path), adapters, plan, journal)
+            told.extend(found.told)
+            if found.missing and not warm:
+                prepare(found)
+            yield from ((adapter, RowTask(row, path, plan)) for adapter, row in found.missing)
 
     def tell() -> Iterator[Row]:
         yield from told
@@ -207,11 +216,31 @@ def measure(dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Jour
                     raise LcompError("a measuring process died (out of memory?): use fewer --jobs")
                 yield journal.add(done.result)
     else:
-        warm: set[str] = set()
         for adapter, task in pending():
             yield from tell()
-            if adapter.name not in warm:
-                warm_up(adapter, open_original(task.path).image)
-                warm.add(adapter.name)
             yield journal.add(measure_row(task.row, task.path, adapter, plan))
     yield from tell()
+
+
+def expected_seconds(
+    dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Journal, warm: dict[str, float]
+) -> float:
+    """Seconds for what is missing, by the speed of the warm-up and of the metrics on noise of its size."""
+    noise = np.random.default_rng(0).integers(0, 256, (WARM_UP[1], WARM_UP[0], 3), np.uint8)
+    start = time.perf_counter()
+    scored(Row("", ""), Pair(noise, noise[::-1].copy()), plan)
+    scoring = (time.perf_counter() - start) / (WARM_UP[0] * WARM_UP[1])
+    total = 0.0
+    for path in dataset.files:
+        try:
+            with Image.open(path) as image:
+                width, height = image.size
+        except Exception:  # told when it is measured
+            continue
+        scale = min(1.0, plan.max_side / max(width, height)) if plan.max_side else 1.0
+        digest = hashlib.sha256(path.read_bytes()).hexdigest() + (f":{plan.max_side}" if plan.max_side else "")
+        for adapter in adapters:
+            wishes = (Row("", digest, adapter.name, adapter.version, setting) for setting in adapter.settings)
+            count = sum(finished(wish, adapter, plan, journal) is None for wish in wishes)
+            total += count * width * height * scale**2 * (warm[adapter.name] + (not adapter.lossless) * scoring)
+    return total / plan.jobs

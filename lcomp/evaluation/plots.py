@@ -1,6 +1,7 @@
 """Rate-distortion plots."""
 
 import io
+import itertools
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
@@ -9,14 +10,19 @@ from matplotlib.ticker import NullFormatter, ScalarFormatter
 from PIL import Image
 
 from lcomp.evaluation.bdrate import Curve, efficient
-from lcomp.evaluation.published import IN_PLOTS, Published, published_kodak
-from lcomp.evaluation.results import Metric, Results, curve_of
+from lcomp.evaluation.metrics.metric import Metric
+from lcomp.evaluation.published import IN_PLOTS, published_kodak
+from lcomp.evaluation.results import Results, curve_of
+from lcomp.evaluation.standing import families, rival
 
 DPI = 110
 COLOURS = 96
 """Colours of the PNG's palette, which makes the file several times smaller."""
 RATES = (0.1, 0.2, 0.5, 1, 2, 3)
 """Ticks of the rate axis, in bits per pixel."""
+COLOURS_APART = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d00", "#6a3d9a", "#b2182b")
+"""Colours of the measured curves, which differ for colour-blind readers too (Okabe and Ito 2008, extended)."""
+MARKERS = "osD^v<>PX"
 GREYS = ("#222222", "#555555", "#888888", "#aaaaaa")
 """Colours of the published curves."""
 
@@ -30,35 +36,18 @@ class Line(NamedTuple):
     published: bool
 
 
-AXES = {
-    Metric.SSIMULACRA2: "SSIMULACRA2",
-    Metric.PSNR: "PSNR (RGB), dB",
-    Metric.MS_SSIM: "MS-SSIM, dB: -10 log10(1 - MS-SSIM)",
-    Metric.HAARPSI: "HaarPSI, dB: -10 log10(1 - HaarPSI)",
-    Metric.VMAF: "VMAF",
-    Metric.PSNR_HVS: "PSNR-HVS, dB",
-}
-"""Labels of the quality axis."""
-
-
-def published_curve(published: Published, metric: Metric) -> Curve | None:
-    """The curve of a published codec, if it was published in that metric."""
-    if metric is Metric.PSNR:
-        return published.psnr_curve()
-    return published.ms_ssim_curve() if metric is Metric.MS_SSIM else None
-
-
 def lines(results: Results, metric: Metric) -> list[Line]:
-    """All measured curves and, where the results have BD-rates against them, a few published ones."""
+    """Lcomp's models, the best codec of each family and, on Kodak, a few published curves."""
+    chosen = [codec for codec in results.lossy if codec.learned]
+    chosen += [codec for family in families(results) if (codec := rival(results, family, metric))]
     found = []
-    for codec in results.codecs:
-        means = results.means_of(codec.name)
-        measured = efficient(curve_of(means, metric))
+    for codec in chosen:
+        measured = efficient(curve_of(results.means_of(codec.name), metric))
         found.append(Line(codec.title, measured, codec.learned, False))
     if any(rate.published for rate in results.rates):
         known = {published.name: published for published in published_kodak()}
         for name in IN_PLOTS:
-            curve = published_curve(known[name], metric)
+            curve = known[name].curve(metric)
             if curve:
                 found.append(Line(f"{known[name].title} (published)", curve, False, True))
     return [line for line in found if line.curve.bpp]
@@ -66,14 +55,16 @@ def lines(results: Results, metric: Metric) -> list[Line]:
 
 def draw(axes: Axes, shown: list[Line]) -> None:
     """Draw all curves: lcomp's bold, published ones grey and dashed."""
-    greys = iter(GREYS)
+    greys, styles = iter(GREYS), itertools.cycle(zip(COLOURS_APART, MARKERS, strict=True))
     for line in shown:
         if line.published:
             axes.plot(*line.curve, "--", color=next(greys), linewidth=1.1, label=line.title)
-        elif line.learned:
-            axes.plot(*line.curve, "o-", linewidth=2.6, markersize=5, label=line.title, zorder=5)
-        else:
-            axes.plot(*line.curve, ".-", linewidth=1.2, markersize=5, label=line.title)
+            continue
+        colour, marker = next(styles)
+        width, order = (2.6, 5) if line.learned else (1.2, 3)
+        axes.plot(
+            *line.curve, color=colour, marker=marker, linewidth=width, markersize=4, label=line.title, zorder=order
+        )
     measured = [line for line in shown if not line.published]
     if measured:
         # the axes fit what was measured; published curves may extend beyond them
@@ -95,11 +86,11 @@ def plot(results: Results, metric: Metric) -> bytes:
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("bits per pixel")
-    axes.set_ylabel(AXES[metric])
+    axes.set_ylabel(metric.axis)
     axes.set_title(f"{results.dataset}, {results.common} pictures", parse_math=False)
     axes.grid(True, which="both", linewidth=0.3)
     if axes.lines:
-        axes.legend(loc="lower right", fontsize=8)
+        axes.legend(loc="lower right", fontsize=7)
     drawn, small = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png")
     Image.open(drawn).convert("RGB").quantize(COLOURS).save(small, "PNG", optimize=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lcomp.evaluation.bdrate import Curve
-from lcomp.evaluation.metrics import decibels
+from lcomp.evaluation.metrics.metric import Metric
 
 VTM = "vtm"
 
@@ -33,13 +33,10 @@ class Published:
         """The name in tables and plots."""
         return IN_PLOTS.get(self.name, self.name)
 
-    def psnr_curve(self) -> Curve | None:
-        """Rate and PSNR, if published."""
-        return Curve(self.bpp, self.psnr) if self.psnr else None
-
-    def ms_ssim_curve(self) -> Curve | None:
-        """Rate and MS-SSIM in dB, if published."""
-        return Curve(self.bpp, tuple(decibels(value) for value in self.ms_ssim)) if self.ms_ssim else None
+    def curve(self, metric: Metric) -> Curve | None:
+        """Rate and quality, if published in that metric."""
+        values = {"psnr": self.psnr, "ms_ssim": self.ms_ssim}.get(metric.name)
+        return Curve(self.bpp, tuple(metric.quality(value) for value in values)) if values else None
 
 
 def published_kodak() -> tuple[Published, ...]:

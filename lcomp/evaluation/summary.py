@@ -3,34 +3,41 @@
 import datetime
 import os
 import platform
+from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from statistics import fmean
 
 import numpy as np
 
 from lcomp import __version__
-from lcomp.evaluation.bdrate import Curve, bd_rate
-from lcomp.evaluation.codecs import Adapter
+from lcomp.errors import LcompError
+from lcomp.evaluation.bdrate import bd_rate
+from lcomp.evaluation.codecs.adapter import Adapter
 from lcomp.evaluation.datasets import KODAK, Dataset
 from lcomp.evaluation.features import Features, features, frechet_distance, packed, unpacked
-from lcomp.evaluation.measure import open_original
+from lcomp.evaluation.intervals import metric_rates, rounded
+from lcomp.evaluation.measure import Plan
+from lcomp.evaluation.metrics.metric import Metric
+from lcomp.evaluation.metrics.registry import METRICS
+from lcomp.evaluation.originals import open_original
 from lcomp.evaluation.published import published_kodak
 from lcomp.evaluation.results import (
     CodecSummary,
+    LosslessMean,
     Mean,
-    Metric,
     Rate,
     Results,
     Row,
     Skipped,
     curve_of,
-    ms_ssim_curve,
-    psnr_curve,
 )
 from lcomp.workers import processors
 
 DIGITS = 6
-"""Decimals that means and BD-rates keep."""
+"""Decimals that means keep."""
+
+CPU_FILE = Path("/proc/cpuinfo")
 
 
 def mean_of(values: Iterable[float | None]) -> float | None:
@@ -44,7 +51,7 @@ def speed(rows: list[Row], seconds: list[float | None]) -> float | None:
     known = [value for value in seconds if value is not None]
     if not known or len(known) < len(rows):
         return None
-    return round(sum((row.width or 0) * (row.height or 0) for row in rows) / 1e6 / sum(known), 3)
+    return round(sum(row.megapixels for row in rows) / sum(known), 3)
 
 
 def encode_speed(rows: list[Row]) -> float | None:
@@ -58,30 +65,30 @@ def decode_speed(rows: list[Row]) -> float | None:
 
 
 def machine() -> str:
-    """The machine: its system, architecture and usable processors."""
+    """The machine: its processor, system, architecture and usable processors."""
     total = os.cpu_count() or 1
-    return f"{platform.system()} {platform.machine()}, {processors()} of {total} processors"
+    name = platform.processor()
+    if CPU_FILE.is_file():
+        lines = CPU_FILE.read_text(encoding="utf-8", errors="replace").splitlines()
+        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
+    where = f"{platform.system()} {platform.machine()}, {processors()} of {total} processors"
+    return f"{name}, {where}" if name else where
 
 
 def mean_row(codec: str, setting: float, rows: list[Row], originals: Features | None) -> Mean:
     """Means of a codec at a setting; `originals` are the features of the same pictures, where they were measured."""
-    bpp, psnr = mean_of(row.bpp for row in rows), mean_of(row.psnr for row in rows)
-    assert bpp is not None
-    assert psnr is not None
+    scores, rates = {}, {}
+    for metric in METRICS:
+        score = mean_of(row.scores.get(metric.name) for row in rows)
+        rate = mean_of(row.bpp for row in rows if row.scores.get(metric.name) is not None)
+        if score is not None and rate is not None:
+            scores[metric.name], rates[metric.name] = score, rate
     return Mean(
         codec=codec,
         setting=setting,
-        bpp=bpp,
-        psnr=psnr,
-        ms_ssim=mean_of(row.ms_ssim for row in rows),
-        ms_ssim_bpp=mean_of(row.bpp for row in rows if row.ms_ssim is not None),
-        ssimulacra2=mean_of(row.ssimulacra2 for row in rows),
-        haarpsi=mean_of(row.haarpsi for row in rows),
-        gmsd=mean_of(row.gmsd for row in rows),
-        vif=mean_of(row.vif for row in rows),
-        vmaf=mean_of(row.vmaf for row in rows),
-        psnr_hvs=mean_of(row.psnr_hvs for row in rows),
-        detail=mean_of(row.detail for row in rows),
+        bpp=mean_of(row.bpp for row in rows) or 0.0,
+        scores=scores,
+        rates=rates,
         frechet=None if originals is None else mean_frechet(rows, originals),
         encode_mp_s=encode_speed(rows),
         decode_mp_s=decode_speed(rows),
@@ -94,7 +101,7 @@ def mean_frechet(rows: list[Row], originals: Features) -> float:
     return round(frechet_distance(ours, originals), DIGITS)
 
 
-def original_features(dataset: Dataset, common: set[str], rows: list[Row]) -> Features | None:
+def original_features(dataset: Dataset, common: set[str], rows: list[Row], max_side: int | None) -> Features | None:
     """Features of the pictures that all codecs measured; None where rows have none or there are too few patches.
 
     Rounded to the precision of the journal, so that an exact copy has a distance of 0.
@@ -102,78 +109,110 @@ def original_features(dataset: Dataset, common: set[str], rows: list[Row]) -> Fe
     if not rows or any(row.features is None for row in rows):
         return None
     files = [file for file in dataset.files if dataset.picture_name(file) in common]
-    originals = map(open_original, files)
-    found = np.concatenate([unpacked(packed(features(each.seen(each.pixels)))) for each in originals])
+    originals = (open_original(file, max_side) for file in files)
+    found = np.concatenate([unpacked(packed(features(each.against(each.pixels).before))) for each in originals])
     return found if len(found) > 1 else None
 
 
-def rounded_rate(curve: Curve, anchor: Curve | None) -> float | None:
-    """BD-rate with DIGITS decimals; None where there is none."""
-    rate = bd_rate(curve, anchor) if anchor else None
-    return None if rate is None else round(rate, DIGITS)
-
-
-IN_RATES = (Metric.PSNR, Metric.MS_SSIM, Metric.SSIMULACRA2, Metric.HAARPSI, Metric.VMAF, Metric.PSNR_HVS)
-"""The metrics of a `Rate`, in the order of its fields."""
-
-
-def all_rates(means: dict[str, list[Mean]], published: bool) -> list[Rate]:
-    """BD-rates of every codec against every other and, with `published`, against the published curves."""
+def all_rates(adapters: list[Adapter], means: dict[str, list[Mean]], rows: dict[str, list[Row]]) -> list[Rate]:
+    """BD-rates of every codec against every other, in every metric that has such."""
+    settings = {adapter.name: adapter.settings for adapter in adapters}
     rates = []
-    for name, ours in means.items():
-        psnr, ms_ssim = psnr_curve(ours), ms_ssim_curve(ours)
-        for anchor, theirs in means.items():
-            if anchor != name:
-                values = [rounded_rate(curve_of(ours, metric), curve_of(theirs, metric)) for metric in IN_RATES]
-                rates.append(Rate(name, anchor, False, *values))
-        for curve in published_kodak() if published else ():
-            known = rounded_rate(psnr, curve.psnr_curve()), rounded_rate(ms_ssim, curve.ms_ssim_curve())
-            rates.append(Rate(name, curve.name, True, *known))
+    for metric in METRICS:
+        if metric.in_rates and any(metric.name in mean.scores for its in means.values() for mean in its):
+            defined = {
+                name: [row for row in its if row.scores.get(metric.name) is not None] for name, its in rows.items()
+            }
+            rates += metric_rates(metric, means, defined, settings)
     return rates
 
 
-def summarise(dataset: Dataset, adapters: list[Adapter], skipped: list[Skipped], rows: list[Row]) -> Results:
+def published_rates(means: dict[str, list[Mean]], metrics: Iterable[Metric]) -> list[Rate]:
+    """BD-rates of every codec against the published curves."""
+    rates = []
+    for metric in metrics:
+        for name, its in means.items():
+            for known in published_kodak():
+                curve = known.curve(metric)
+                value = bd_rate(curve_of(its, metric), curve) if curve else None
+                if value is not None:
+                    rates.append(Rate(name, known.name, metric.name, rounded(value) or 0.0, published=True))
+    return rates
+
+
+def picture_notes(dataset: Dataset, max_side: int | None) -> tuple[str, ...]:
+    """What was done to the pictures before they were measured, with the number of pictures."""
+    counts: Counter[str] = Counter()
+    for file in dataset.files:
+        try:
+            counts.update(open_original(file, max_side).notes)
+        except (LcompError, OSError, MemoryError):
+            continue  # told as an error
+    return tuple(f"{count} of {len(dataset.files)} pictures: {note}" for note, count in counts.items())
+
+
+def summarise(
+    dataset: Dataset, adapters: list[Adapter], skipped: list[Skipped], rows: list[Row], plan: Plan, command: str = ""
+) -> Results:
     """Summarise the rows of an evaluation, errors among them."""
-    wanted = sum(len(adapter.settings) for adapter in adapters)
-    measured: dict[str, list[Row]] = {}
-    for row in rows:
-        if not row.error:
-            measured.setdefault(row.picture, []).append(row)
-    common = {picture for picture, its in measured.items() if len(its) == wanted}
-    chosen = [row for row in rows if row.picture in common]
+    count = sum(len(adapter.settings) for adapter in adapters)
+    measured = Counter(row.picture for row in rows if not row.error)
+    common = {picture for picture, its in measured.items() if its == count}
+    # in one order of pictures, however many processes measured
+    chosen = sorted((row for row in rows if row.picture in common), key=lambda row: row.picture)
     by_codec = {adapter.name: [row for row in chosen if row.codec == adapter.name] for adapter in adapters}
-    originals = original_features(dataset, common, chosen)
+    lossy = [adapter for adapter in adapters if not adapter.lossless]
+    lossy_rows = {adapter.name: by_codec[adapter.name] for adapter in lossy}
+    compared = [row for its in lossy_rows.values() for row in its]
+    originals = original_features(dataset, common, compared, plan.max_side)
     means: dict[str, list[Mean]] = {}
-    for adapter in adapters if common else ():
+    for adapter in lossy if common else ():
         its = by_codec[adapter.name]
         means[adapter.name] = [
             mean_row(adapter.name, setting, [row for row in its if row.setting == setting], originals)
             for setting in adapter.settings
         ]
-    codecs = [
-        CodecSummary(
-            name=adapter.name,
-            title=adapter.title,
-            version=adapter.version,
-            learned=adapter.learned,
-            settings=adapter.settings,
-            encode_mp_s=encode_speed(by_codec[adapter.name]),
-            decode_mp_s=decode_speed(by_codec[adapter.name]),
-        )
-        for adapter in adapters
-    ]
+    rates = all_rates(lossy, means, lossy_rows)
     # published curves are means over all of Kodak
-    overlay = dataset.name == KODAK and len(common) == len(dataset.files)
+    if dataset.name == KODAK and len(common) == len(dataset.files) and plan.max_side is None:
+        rates += published_rates(means, METRICS)
     return Results(
         lcomp=__version__,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         machine=machine(),
+        command=command,
         dataset=dataset.name,
         pictures=len(dataset.files),
         common=len(common),
-        codecs=tuple(codecs),
+        notes=picture_notes(dataset, plan.max_side),
+        codecs=tuple(summary_of(adapter, by_codec[adapter.name]) for adapter in adapters),
         skipped=tuple(skipped),
         means=tuple(mean for its in means.values() for mean in its),
-        rates=tuple(all_rates(means, overlay)),
+        lossless=tuple(
+            lossless_mean(adapter, by_codec[adapter.name]) for adapter in adapters if adapter.lossless and common
+        ),
+        rates=tuple(rates),
         rows=tuple(rows),
     )
+
+
+def summary_of(adapter: Adapter, rows: list[Row]) -> CodecSummary:
+    """What is kept of a codec, with its speed over `rows`."""
+    return CodecSummary(
+        name=adapter.name,
+        title=adapter.title,
+        family=adapter.family,
+        version=adapter.version,
+        learned=adapter.learned,
+        lossless=adapter.lossless,
+        scale=adapter.scale,
+        settings=adapter.settings,
+        encode_mp_s=encode_speed(rows),
+        decode_mp_s=decode_speed(rows),
+    )
+
+
+def lossless_mean(adapter: Adapter, rows: list[Row]) -> LosslessMean:
+    """Rate and speed of a lossless codec."""
+    bits = mean_of((row.bpp or 0.0) / 3 for row in rows) or 0.0
+    return LosslessMean(adapter.name, bits, encode_speed(rows), decode_speed(rows))

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
-from dataclasses import replace
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,16 +15,21 @@ from PIL import Image
 from rich.console import Console
 
 from helpers.pictures import noise_image
+from lcomp.encoding.distortion import psnr
 from lcomp.errors import LcompError, LimitError, UnsupportedError
-from lcomp.evaluation.codecs import Adapter, lcomp_model, open_adapter
-from lcomp.evaluation.crops import comparisons, largest_setting, spread
+from lcomp.evaluation.codecs.adapter import Adapter
+from lcomp.evaluation.codecs.lcomp_models import LcompModel
+from lcomp.evaluation.codecs.registry import open_adapter
+from lcomp.evaluation.comparisons import FAITHFUL, comparisons, largest_setting, spread
 from lcomp.evaluation.datasets import Dataset, find_folder
-from lcomp.evaluation.ffmpeg import ffmpeg
+from lcomp.evaluation.documents import read_results, to_csv, to_json
 from lcomp.evaluation.journal import Journal, claim
-from lcomp.evaluation.measure import Plan, measure, measure_row, open_original
+from lcomp.evaluation.measure import Plan, measure, measure_row
+from lcomp.evaluation.metrics.registry import metric_by_name
+from lcomp.evaluation.originals import open_original
 from lcomp.evaluation.plots import plot
 from lcomp.evaluation.report import render
-from lcomp.evaluation.results import Metric, Results, Row, Skipped, read_results, to_csv, to_json
+from lcomp.evaluation.results import Results, Row, Skipped
 from lcomp.evaluation.summary import summarise
 from lcomp.evaluation.table import points_table, summary_table
 from lcomp.pictures.reading import open_image
@@ -35,7 +42,7 @@ PLAN = Plan((1.0, 4.0, 8.0), "cpu", perceptual=False, jobs=1)
 def tiny(tiny_info: ModelInfo, monkeypatch: pytest.MonkeyPatch) -> Adapter:
     """The tiny model as a codec."""
     monkeypatch.setattr("lcomp.zoo.registry.all_models", lambda: (tiny_info,))
-    return lcomp_model("tiny", PLAN.qualities, "cpu")
+    return LcompModel.open("tiny", PLAN.qualities, "cpu")
 
 
 @pytest.fixture
@@ -45,7 +52,27 @@ def jpeg() -> Adapter:
 
 
 def evaluate(dataset: Dataset, adapters: list[Adapter], plan: Plan = PLAN, output: Path | None = None) -> Results:
-    return summarise(dataset, adapters, [], list(measure(dataset, adapters, plan, Journal(output))))
+    return summarise(dataset, adapters, [], list(measure(dataset, adapters, plan, Journal(output))), plan)
+
+
+@dataclass(frozen=True)
+class Wrapped(Adapter):
+    """Another codec with something done before it encodes."""
+
+    inner: Adapter = field(kw_only=True)
+    before: Callable[[Image.Image, float], None] = field(kw_only=True)
+
+    def encode(self, image: Image.Image, setting: float) -> bytes:
+        self.before(image, setting)
+        return self.inner.encode(image, setting)
+
+    def decode(self, data: bytes) -> Image.Image:
+        return self.inner.decode(data)
+
+
+def wrapped(adapter: Adapter, before: Callable[[Image.Image, float], None], name: str) -> Wrapped:
+    values = {each.name: getattr(adapter, each.name) for each in fields(Adapter)}
+    return Wrapped(**{**values, "name": name}, inner=adapter, before=before)
 
 
 def test_rows_are_what_the_files_are(mixed_folder: Path, jpeg: Adapter) -> None:
@@ -57,19 +84,18 @@ def test_rows_are_what_the_files_are(mixed_folder: Path, jpeg: Adapter) -> None:
     assert row.bytes == len(stream.getvalue())
     assert row.bpp == pytest.approx(8 * len(stream.getvalue()) / (162 * 170))
     difference = np.asarray(Image.open(stream)).astype(float) - np.asarray(original)
-    assert row.psnr == pytest.approx(10 * np.log10(255**2 / np.square(difference).mean()))
-    assert row.ms_ssim is not None
+    assert row.scores["psnr"] == pytest.approx(10 * np.log10(255**2 / np.square(difference).mean()))
+    assert row.scores["ms_ssim"] is not None
     assert 0 < (row.encode_seconds or 0) < 1
     assert 0 < (row.decode_seconds or 0) < 1
 
 
 def test_means_are_over_the_pictures_all_codecs_measured(mixed_folder: Path, jpeg: Adapter) -> None:
-    def fragile(image: Image.Image, setting: float) -> bytes:
+    def fragile(image: Image.Image, setting: float) -> None:
         if image.width == 162:
             raise ValueError("cannot\ndo this one")
-        return jpeg.encode(image, setting)
 
-    results = evaluate(find_folder(mixed_folder, None), [jpeg, replace(jpeg, name="fragile", encode=fragile)])
+    results = evaluate(find_folder(mixed_folder, None), [jpeg, wrapped(jpeg, fragile, "fragile")])
     assert (results.pictures, results.common) == (4, 2)
     failures = [row for row in results.rows if row.error]
     assert [(row.picture, row.codec) for row in failures] == [*[("b.png", "fragile")] * 3, ("corrupt.png", "")]
@@ -81,14 +107,14 @@ def test_means_are_over_the_pictures_all_codecs_measured(mixed_folder: Path, jpe
             if (row.codec, row.setting) == (mean.codec, mean.setting) and row.picture in ("a.png", "tiny.png")
         ]
         assert mean.bpp == pytest.approx(np.mean([row.bpp for row in rows]), abs=1e-5)
-        assert mean.psnr == pytest.approx(np.mean([row.psnr for row in rows]), abs=1e-5)
+        assert mean.scores["psnr"] == pytest.approx(np.mean([row.scores["psnr"] for row in rows]), abs=1e-5)
         # the tiny one has no MS-SSIM: the rate that goes with the mean is that of the other
-        assert rows[1].ms_ssim is None
-        assert mean.ms_ssim == pytest.approx(rows[0].ms_ssim, abs=1e-5)
-        assert mean.ms_ssim_bpp == pytest.approx(rows[0].bpp, abs=1e-5)
-    rate = results.rate("fragile", "jpeg", False)
+        assert rows[1].scores["ms_ssim"] is None
+        assert mean.scores["ms_ssim"] == pytest.approx(rows[0].scores["ms_ssim"], abs=1e-5)
+        assert mean.rates["ms_ssim"] == pytest.approx(rows[0].bpp, abs=1e-5)
+    rate = results.rate("fragile", "jpeg", "psnr")
     assert rate is not None
-    assert rate.psnr == pytest.approx(0, abs=1e-6)
+    assert rate.percent == pytest.approx(0, abs=1e-6)
     assert not any(rate.published for rate in results.rates)
 
 
@@ -98,7 +124,7 @@ def test_results_survive_json_and_csv(mixed_folder: Path, jpeg: Adapter, tmp_pat
     assert read_results(tmp_path / "results.json") == results
     rows = list(csv.DictReader(io.StringIO(to_csv(results))))
     assert len(rows) == len(results.rows) == 10
-    assert float(rows[0]["psnr"]) == results.rows[0].psnr
+    assert float(rows[0]["psnr"]) == results.rows[0].scores["psnr"]
     assert next(row for row in rows if row["picture"] == "corrupt.png")["error"]
     (tmp_path / "results.json").write_text('{"lcomp": "0"}')
     with pytest.raises(LcompError, match="does not hold the results"):
@@ -106,11 +132,7 @@ def test_results_survive_json_and_csv(mixed_folder: Path, jpeg: Adapter, tmp_pat
 
 
 def counted(adapter: Adapter, calls: list[float]) -> Adapter:
-    def encode(image: Image.Image, setting: float) -> bytes:
-        calls.append(setting)
-        return adapter.encode(image, setting)
-
-    return replace(adapter, encode=encode)
+    return wrapped(adapter, lambda _, setting: calls.append(setting), adapter.name)
 
 
 def test_finished_rows_are_kept(mixed_folder: Path, jpeg: Adapter, tmp_path: Path) -> None:
@@ -122,7 +144,7 @@ def test_finished_rows_are_kept(mixed_folder: Path, jpeg: Adapter, tmp_path: Pat
     calls: list[float] = []
     second = evaluate(dataset, [counted(jpeg, calls)], output=tmp_path)
     assert calls == [50, 90]  # the warm-up and the torn row
-    assert [row.psnr for row in second.rows] == [row.psnr for row in first.rows]
+    assert [row.scores for row in second.rows] == [row.scores for row in first.rows]
     calls.clear()
     assert evaluate(dataset, [counted(jpeg, calls)], output=tmp_path) == second
     assert not calls
@@ -140,7 +162,6 @@ def test_finished_rows_are_kept(mixed_folder: Path, jpeg: Adapter, tmp_path: Pat
 
 @pytest.mark.slow
 def test_perceptual_columns(jpeg: Adapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lcomp.evaluation.metrics.ssimulacra2", lambda ours, original: 50.0)
     (tmp_path / "pictures").mkdir()
     for seed in range(2):
         noise_image(520, 300, seed).save(tmp_path / "pictures" / f"{seed}.png")
@@ -148,13 +169,13 @@ def test_perceptual_columns(jpeg: Adapter, tmp_path: Path, monkeypatch: pytest.M
     dataset, output = find_folder(tmp_path / "pictures", None), tmp_path / "out"
     output.mkdir()
     plain = evaluate(dataset, [jpeg], output=output)
-    assert all(mean.detail is None and mean.frechet is None for mean in plain.means)
+    assert all("detail" not in mean.scores and mean.frechet is None for mean in plain.means)
     results = evaluate(dataset, [jpeg], replace(PLAN, perceptual=True), output)
-    details, distances = [mean.detail for mean in results.means], [mean.frechet for mean in results.means]
+    details, distances = [mean.scores["detail"] for mean in results.means], [mean.frechet for mean in results.means]
     assert details == sorted(details)
     assert 0 < distances[2] < distances[1] < distances[0]
-    if ffmpeg():
-        hvs = [mean.psnr_hvs for mean in results.means]
+    if metric_by_name("psnr-hvs").available():
+        hvs = [mean.scores["psnr_hvs"] for mean in results.means]
         assert hvs == sorted(hvs)
     assert '"features"' not in to_json(results)
     assert "features" not in to_csv(results).splitlines()[0]
@@ -190,25 +211,38 @@ def test_a_model_is_measured_like_the_others(mixed_folder: Path, tiny: Adapter, 
     data = tiny.encode(image, 4)
     assert row.bytes == len(data)
     difference = np.asarray(tiny.decode(data)).astype(float) - np.asarray(image)
-    assert row.psnr == pytest.approx(10 * np.log10(255**2 / np.square(difference).mean()), abs=0.01)
+    assert row.scores["psnr"] == pytest.approx(10 * np.log10(255**2 / np.square(difference).mean()), abs=0.01)
 
-    shown = comparisons(dataset, [tiny, jpeg], list(results.rows))
-    assert [comparison.picture for comparison in shown] == ["a.png", "b.png", "tiny.png"]
-    for comparison in shown[:2]:
-        ours, theirs = comparison.crops
-        assert theirs.size <= ours.size
+    shown = comparisons(results, dataset, [tiny, jpeg], None)
+    expected = ["a.png", "a.png", "a.png", "b.png", "b.png", "tiny.png", "tiny.png"]
+    assert [comparison.picture for comparison in shown] == expected
+    assert [comparison.held for comparison in shown].count("at equal PSNR") == 1
+    for comparison in shown[:5]:
+        ours, theirs = comparison.renderings
         source = Image.open(mixed_folder / comparison.picture)
-        assert len(jpeg.encode(source, theirs.setting + 1)) > ours.size
+        better = jpeg.encode(source, theirs.setting + 1)
+        if comparison.held == "at equal bytes":
+            assert theirs.size <= ours.size < len(better)
+        elif theirs.setting > jpeg.smallest:
+            assert theirs.psnr <= ours.psnr < psnr(np.asarray(jpeg.decode(better)), np.asarray(source))
+        embedded = np.asarray(Image.open(io.BytesIO(comparison.original)).convert("RGB"))
+        assert psnr(embedded, np.asarray(source)) >= FAITHFUL
 
-    page = render(results, [plot(results, Metric.PSNR), plot(results, Metric.MS_SSIM)], shown)
-    assert "http" not in page.replace("https://r0k", "")
-    assert page.count("data:image/png") == 2
-    assert page.count("data:image/webp") == 3 * 3
+    page = render(results, shown)
+    assert "http:" not in page.replace("http://www.w3.org/2000/svg", "")
+    assert "https:" not in page.replace("https://r0k", "")
     assert "corrupt.png (with errors)" in page
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    data = json.loads(found[1])
+    assert [curve["name"] for curve in data["codecs"]] == ["tiny", "jpeg"]
+    assert [len(comparison["shown"]) for comparison in data["comparisons"]] == [3] * 7
+    assert len(data["codecs"][0]["points"]["mean"]) == len(PLAN.qualities)
+    assert plot(results, metric_by_name("psnr")).startswith(b"\x89PNG")
 
 
 def test_an_inventive_model_is_shown_at_several_realisms() -> None:
-    adapter, image = lcomp_model("gan", (2.0,), "cpu"), noise_image(176, 164, 1)
+    adapter, image = LcompModel.open("gan", (2.0,), "cpu"), noise_image(176, 164, 1)
     data = adapter.encode(image, 2.0)
     assert [view.title for view in adapter.views] == ["lcomp gan, realism 0.7", "lcomp gan, realism 0.4"]
     whole, *parts = (np.asarray(decode(data)) for decode in (adapter.decode, *(view.decode for view in adapter.views)))
@@ -220,32 +254,33 @@ def test_tables_name_what_was_skipped(mixed_folder: Path, jpeg: Adapter) -> None
     dataset = find_folder(mixed_folder, None)
     rows = list(measure(dataset, [jpeg], PLAN, Journal(None)))
     reason = "imagecodecs is not installed: pip install 'lcomp[eval]'"
-    results = summarise(dataset, [jpeg], [Skipped("jxl", reason)], rows)
+    results = summarise(dataset, [jpeg], [Skipped("jxl", reason)], rows, PLAN)
     console = Console(file=io.StringIO(), width=120)
     console.print(points_table(results), summary_table(results))
     assert isinstance(console.file, io.StringIO)
     text = " ".join(console.file.getvalue().split())
     assert f"skipped: jxl: {reason}" in text
     assert "3 of 4 pictures" in text
-    assert all(f"{mean.psnr:.3f}" in text for mean in results.means)
+    assert all(f"{mean.scores['psnr']:.3f}" in text for mean in results.means)
     assert "VTM" not in text  # published curves hold on Kodak only
 
 
 def test_the_report_escapes_what_it_shows(mixed_folder: Path, jpeg: Adapter, tmp_path: Path) -> None:
     noise_image(30, 30).save(tmp_path / "<script>&.png")
     results = evaluate(find_folder(tmp_path, None), [jpeg])
-    page = render(results, [], [])
+    page = render(results, [])
     assert "<script>&.png" not in page
     assert "&lt;script&gt;&amp;.png" in page
 
 
 def test_the_largest_setting_within_a_size_is_found(jpeg: Adapter) -> None:
     image = noise_image(64, 48)
-    rows = [Row("a", "", "jpeg", setting=s, bytes=len(jpeg.encode(image, s))) for s in jpeg.settings]
     sizes = {setting: len(jpeg.encode(image, setting)) for setting in range(1, 91)}
     for limit in (0, sizes[1], sizes[10], sizes[33] + 1, sizes[50], sizes[90], 10**6):
         best = max((setting for setting, size in sizes.items() if size <= limit), default=1)
-        assert sizes[round(largest_setting(jpeg, image, rows, limit))] == sizes[best]
+        measured = {setting: sizes[round(setting)] <= limit for setting in jpeg.settings}
+        found = largest_setting(jpeg, image, measured.__getitem__, lambda data: len(data) <= limit)  # noqa: B023
+        assert sizes[round(found)] == sizes[best]
 
 
 def test_pictures_of_the_report_are_spread() -> None:
@@ -277,7 +312,59 @@ def test_no_option_is_advised_that_eval_lacks(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(UnsupportedError, match=r"^animated or multi-page picture$"):
         open_original(tmp_path / "pages.tif")
     page.save(tmp_path / "page.png")
-    monkeypatch.setattr("lcomp.evaluation.measure.MAX_PIXELS", 63)
-    monkeypatch.setattr("lcomp.evaluation.measure.open_image", partial(open_image, max_pixels=63))
+    monkeypatch.setattr("lcomp.evaluation.originals.MAX_PIXELS", 63)
+    monkeypatch.setattr("lcomp.evaluation.originals.open_image", partial(open_image, max_pixels=63))
     with pytest.raises(LimitError, match=r"^picture has more than 63 pixels$"):
         open_original(tmp_path / "page.png")
+
+
+def test_pictures_of_any_kind_are_measured_and_said_so(jpeg: Adapter, tmp_path: Path) -> None:
+    noise = noise_image(300, 200)
+    noise.save(tmp_path / "large.png")
+    noise.resize((90, 60)).save(tmp_path / "small.jpg")
+    clear = noise.copy()
+    clear.putalpha(Image.new("L", clear.size, 100))
+    clear.save(tmp_path / "clear.png")
+    Image.fromarray(np.linspace(0, 65535, 120 * 80).reshape(80, 120).astype(np.uint16)).save(tmp_path / "deep.png")
+    noise.convert("CMYK").save(tmp_path / "ink.tif")
+    noise.convert("P").save(tmp_path / "few.png")
+    plan = replace(PLAN, max_side=150)
+    results = evaluate(find_folder(tmp_path, None), [jpeg], plan, None)
+    assert results.common == results.pictures == 6
+    assert {max(row.width or 0, row.height or 0) for row in results.rows} == {90, 120, 150}
+    assert all(row.sha256.endswith(":150") for row in results.rows)
+    notes = " ".join(results.notes)
+    assert "1 of 6 pictures: has transparency: compared over mid grey" in notes
+    assert "4 of 6 pictures: was scaled down" in notes
+    assert "8 bits per channel reduced to 8" in notes
+    assert results.notes[0] in " ".join(render(results, []).split())
+
+
+def test_lossless_codecs_are_measured_by_rate_and_speed(mixed_folder: Path, jpeg: Adapter) -> None:
+    png = open_adapter("png", (), "cpu")
+    liar = replace(jpeg, name="liar", lossless=True, settings=(50,))
+    results = evaluate(find_folder(mixed_folder, None), [png, jpeg])
+    [mean] = results.lossless
+    sizes = [row.bytes for row in results.rows if row.codec == "png"]
+    areas = [20 * 20, 162 * 170, 176 * 164]
+    assert sorted(sizes) == sorted(len(png.encode(noise, 0)) for noise in pictures_of(mixed_folder))
+    bits = [8 * size / area / 3 for size, area in zip(sorted(sizes), areas, strict=True)]
+    assert mean.bits_per_sample == pytest.approx(np.mean(bits), rel=0.05)
+    assert mean.encode_mp_s is not None
+    assert {each.codec for each in results.means} == {"jpeg"}
+    assert "PNG, optimised" in render(results, [])
+    rows = evaluate(find_folder(mixed_folder, None), [liar]).rows
+    assert "other pixels" in rows[0].error
+
+
+def pictures_of(folder: Path) -> list[Image.Image]:
+    names = "a.png", "b.png", "tiny.png"
+    return [Image.open(folder / name).convert("RGB") for name in names]
+
+
+def test_the_expected_time_is_told_once(mixed_folder: Path, jpeg: Adapter) -> None:
+    told: list[float] = []
+    dataset = find_folder(mixed_folder, None)
+    list(measure(dataset, [jpeg], PLAN, Journal(None), told.append))
+    assert len(told) == 1
+    assert 0 < told[0] < 60

@@ -9,12 +9,74 @@ from PIL import Image, ImageFilter
 from helpers.paths import DATA
 from helpers.pictures import noise_image
 from lcomp.encoding.distortion import psnr
-from lcomp.evaluation import ffmpeg
+from lcomp.errors import LcompError
 from lcomp.evaluation.features import MOST, SIDE, features, frechet_distance, packed, patches, unpacked
-from lcomp.evaluation.metrics import decibels, detail, ms_ssim
-from lcomp.evaluation.plots import AXES
-from lcomp.evaluation.results import Metric, Rate, curve_of
-from lcomp.evaluation.summary import IN_RATES
+from lcomp.evaluation.ffmpeg import program_with
+from lcomp.evaluation.metrics.libvmaf import EXACT, scores
+from lcomp.evaluation.metrics.metric import Metric, Pair, decibels
+from lcomp.evaluation.metrics.registry import METRICS, chosen_metrics, metric_by_name
+from lcomp.types import Pixels
+
+
+def value(name: str, ours: Pixels, original: Pixels) -> float | None:
+    return metric_by_name(name).measure(Pair(ours, original))
+
+
+@pytest.fixture
+def photograph() -> Pixels:
+    with Image.open(DATA / "kodim23.png") as image:
+        return np.asarray(image.convert("RGB").crop((200, 100, 456, 292)))
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+def test_every_metric_tells_good_from_bad(metric: Metric, photograph: Pixels) -> None:
+    if not metric.available():
+        pytest.skip(f"there is no {metric.needs}")
+    noise = np.random.default_rng(0).normal(0, 1, photograph.shape)
+    found = []
+    for sigma in (0, 3, 15):
+        noisy = np.clip(photograph + sigma * noise, 0, 255).round().astype(np.uint8)
+        score = metric.measure(Pair(noisy, photograph))
+        assert score is not None
+        found.append(metric.quality(score))
+    assert found == sorted(found, reverse=True) or not metric.in_rates
+    assert len(set(found)) == 3
+    # the smallest picture that it is defined for
+    least = photograph[: metric.smallest_side, : metric.smallest_side]
+    assert metric.measure(Pair(least.copy(), least)) is not None or metric.name == "detail"
+    assert metric.title
+    assert metric.axis
+    assert metric.needs or metric.by_default or metric.name in ("detail", "ws_psnr")
+    assert metric_by_name(metric.name.replace("_", "-")) is metric
+
+
+def test_metrics_are_chosen_by_name_and_group() -> None:
+    assert {metric.name for metric in chosen_metrics([], False)} == {"psnr", "yuv_psnr", "ms_ssim", "ssimulacra2"}
+    assert {metric.name for metric in chosen_metrics(["ws-psnr"], True)} == {metric.name for metric in METRICS}
+    with pytest.raises(LcompError, match="unknown metric 'sharpness'"):
+        chosen_metrics(["sharpness"], False)
+
+
+def test_yuv_psnr_weighs_luma_six_times(photograph: Pixels) -> None:
+    grey = photograph // 2
+    chroma = 10 * math.log10(255**2 * grey[..., 0].size)  # no error, which counts as one sample wrong by one
+    assert value("yuv-psnr", grey + 4, grey) == pytest.approx((6 * 20 * math.log10(255 / 4) + 2 * chroma) / 8)
+    # by definition, from BT.709's matrix written out
+    noisy = np.clip(photograph + np.random.default_rng(1).normal(0, 9, photograph.shape), 0, 255).astype(np.uint8)
+    matrix = np.array([[0.2126, 0.7152, 0.0722], [-0.114572, -0.385428, 0.5], [0.5, -0.454153, -0.045847]])
+    squares = np.square((noisy.astype(float) - photograph) @ matrix.T).mean((0, 1))
+    expected = (np.array([6, 1, 1]) * 10 * np.log10(255**2 / squares)).sum() / 8
+    assert value("yuv-psnr", noisy, photograph) == pytest.approx(expected, abs=1e-4)
+
+
+def test_ws_psnr_counts_the_equator_most(photograph: Pixels) -> None:
+    pole, equator = photograph.copy(), photograph.copy()
+    middle = len(photograph) // 2
+    for pixels, rows in ((pole, slice(0, 8)), (equator, slice(middle, middle + 8))):
+        pixels[rows] ^= 16
+    assert (value("ws-psnr", pole, photograph) or 0) > (value("ws-psnr", equator, photograph) or 0) + 6
+    same = np.where(photograph < 250, photograph + 5, photograph - 5).astype(np.uint8)
+    assert value("ws-psnr", same, photograph) == pytest.approx(20 * math.log10(255 / 5))
 
 
 def test_psnr_is_that_of_all_samples() -> None:
@@ -72,17 +134,16 @@ def reference_ms_ssim(x: np.ndarray, y: np.ndarray) -> float:
 def test_ms_ssim_agrees_with_an_independent_one() -> None:
     original = np.asarray(noise_image(192, 176))
     noisy = np.clip(original + np.random.default_rng(5).normal(0, 20, original.shape), 0, 255).astype(np.uint8)
-    assert ms_ssim(noisy, original) == pytest.approx(reference_ms_ssim(noisy, original), abs=2e-5)
+    assert value("ms-ssim", noisy, original) == pytest.approx(reference_ms_ssim(noisy, original), abs=2e-5)
 
 
 def test_detail_is_the_share_of_the_finest_band() -> None:
     original = np.asarray(noise_image(99, 70))
     blurred = np.asarray(Image.fromarray(original).filter(ImageFilter.GaussianBlur(2)))
-    assert detail(original, original) == 1
-    assert 0 < (detail(blurred, original) or 0) < 0.3
+    assert value("detail", original, original) == 1
+    assert 0 < (value("detail", blurred, original) or 0) < 0.3
     grey = np.full((50, 50, 3), 128, np.uint8)
-    assert detail(grey, grey) is None
-    assert detail(original[:1], original[:1]) is None
+    assert value("detail", grey, grey) is None
 
 
 def test_patches_cover_a_picture_twice() -> None:
@@ -120,40 +181,22 @@ def test_features_see_that_detail_is_missing() -> None:
     assert len(unpacked(packed(features(np.asarray(noise_image(200, 300)))))) == 0
 
 
-def test_ms_ssim_is_undefined_for_small_pictures() -> None:
-    small, large = np.asarray(noise_image(200, 160)), np.asarray(noise_image(200, 161))
-    assert ms_ssim(small, small) is None
-    assert ms_ssim(large, large) == pytest.approx(1)
+def test_ms_ssim_is_in_decibels_on_axes() -> None:
+    large = np.asarray(noise_image(200, metric_by_name("ms-ssim").smallest_side))
+    assert value("ms-ssim", large, large) == pytest.approx(1)
     assert decibels(0.99) == pytest.approx(20)
     assert decibels(1.0) == math.inf
 
 
-@pytest.mark.skipif(ffmpeg.ffmpeg() is None, reason="there is no ffmpeg with libvmaf")
-def test_vmaf_and_psnr_hvs_tell_good_from_bad() -> None:
-    original = np.asarray(Image.open(DATA / "kodim23.png").convert("RGB").crop((200, 100, 456, 292)))
-    noise = np.random.default_rng(0).normal(0, 1, original.shape)
-    exact = ffmpeg.scores(original, original)
-    good, bad = (
-        ffmpeg.scores(np.clip(original + sigma * noise, 0, 255).astype(np.uint8), original) for sigma in (3, 15)
-    )
-    assert exact
-    assert good
-    assert bad
-    assert exact.vmaf > good.vmaf > bad.vmaf
-    assert exact.psnr_hvs == ffmpeg.EXACT > good.psnr_hvs > bad.psnr_hvs
-    assert ffmpeg.scores(original[:15], original[:15]) is None
+@pytest.mark.skipif(not metric_by_name("vmaf").available(), reason="there is no ffmpeg with libvmaf")
+def test_an_exact_copy_has_a_finite_psnr_hvs(photograph: Pixels) -> None:
+    pair = Pair(photograph, photograph)
+    assert scores(pair).psnr_hvs == EXACT
+    assert scores(pair) is scores(pair)
 
 
 def test_without_ffmpeg_there_is_no_vmaf(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lcomp.evaluation.ffmpeg.candidates", list)
-    ffmpeg.ffmpeg.cache_clear()
-    picture = np.zeros((32, 32, 3), np.uint8)
-    assert ffmpeg.scores(picture, picture) is None
-    ffmpeg.ffmpeg.cache_clear()
-
-
-def test_every_metric_has_an_axis_a_curve_and_a_rate() -> None:
-    rate = Rate("ours", "theirs", False, *range(len(Metric)))
-    assert set(AXES) == set(Metric) == set(IN_RATES)
-    assert {rate.at_equal(metric) for metric in Metric} == set(range(len(Metric)))
-    assert all(curve_of([], metric).bpp == () for metric in Metric)
+    program_with.cache_clear()
+    assert not metric_by_name("vmaf").available()
+    program_with.cache_clear()

@@ -11,7 +11,8 @@ import pytest
 
 from helpers.paths import ROOT
 from lcomp.errors import LcompError
-from lcomp.evaluation.results import read_results
+from lcomp.evaluation.documents import read_results
+from lcomp.evaluation.results import LosslessMean
 from lcomp.zoo.registry import all_models
 
 
@@ -37,17 +38,16 @@ def test_the_pages_show_the_published_results(publish: ModuleType) -> None:
 
 def test_the_models_show_the_published_results(publish: ModuleType) -> None:
     results = read_results(ROOT / "benchmarks" / "kodak.json")
-    learned = {codec.name for codec in results.codecs if codec.learned}
+    learned = {codec.name for codec in results.lossy if codec.learned}
     assert learned == {model.name for model in all_models()}
     for name in learned:
         figures = tomllib.loads((ROOT / "models" / f"{name}.toml").read_text(encoding="utf-8"))["results"]
         means = results.means_of(name)
         assert figures["kodak_bpp"] == [round(mean.bpp, 4) for mean in means]
-        assert figures["kodak_psnr"] == [round(mean.psnr, 3) for mean in means]
-        rate = results.rate(name, "vtm", True)
+        assert figures["kodak_psnr"] == [round(mean.scores["psnr"], 3) for mean in means]
+        rate = results.rate(name, "vtm", "psnr", published=True)
         assert rate is not None
-        assert rate.psnr is not None
-        assert figures["bd_rate_vtm"] == round(rate.psnr, 1)
+        assert figures["bd_rate_vtm"] == round(rate.percent, 1)
 
 
 def test_publishing_writes_everything_and_refuses_other_weights(publish: ModuleType, tmp_path: Path) -> None:
@@ -55,18 +55,22 @@ def test_publishing_writes_everything_and_refuses_other_weights(publish: ModuleT
     for name in ("benchmarks", "docs", "models"):
         (tmp_path / name).mkdir()
     for page in ("README.md", "docs/results.md"):
-        (tmp_path / page).write_text(f"a\n{publish.BEGIN}\nold\n{publish.END}\nb\n")
+        lossless = f"{publish.BEGIN_LOSSLESS}\nold\n{publish.END_LOSSLESS}\n"
+        (tmp_path / page).write_text(f"a\n{publish.BEGIN}\nold\n{publish.END}\nb\n{lossless}")
     versions = {}
     for model in all_models():
         text = model.source.read_text(encoding="utf-8")
         (tmp_path / "models" / model.source.name).write_text(text, encoding="utf-8")
         versions[model.name] = f"lcomp, weights {model.sha256[:12]}, cpu"
     codecs = tuple(replace(codec, version=versions.get(codec.name, codec.version)) for codec in results.codecs)
-    publish.publish(replace(results, codecs=codecs), tmp_path)
+    png = replace(results.codecs[0], name="png", title="PNG, optimised", learned=False, lossless=True)
+    lossless_mean = LosslessMean("png", 4.25, 1.5, 30.0)
+    publish.publish(replace(results, codecs=(*codecs, png), lossless=(lossless_mean,)), tmp_path)
     for page in ("docs/results.md", "README.md"):
         text = (tmp_path / page).read_text(encoding="utf-8")
         assert text.startswith(f"a\n{publish.BEGIN}\nKodak, 24 pictures")
-        assert text.endswith(f"{publish.END}\nb\n")
+        assert f"{publish.END}\nb\n" in text
+        assert ("| PNG, optimised | 4.250 | 1.50 | 30.00 |" in text) == (page == "docs/results.md")
     assert read_results(tmp_path / "benchmarks" / "kodak.json").means == results.means
     assert (tmp_path / "docs" / "kodak.png").read_bytes().startswith(b"\x89PNG")
 
