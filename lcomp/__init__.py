@@ -27,7 +27,7 @@ from lcomp.options import DecodeOptions, EncodeOptions
 
 if TYPE_CHECKING:
     from lcomp.about import info, models
-    from lcomp.api import Codec, decode, encode, open, save
+    from lcomp.api import Codec, decode, encode, open, save, thumbnail
 
 __version__ = "0.1.0"
 
@@ -53,9 +53,10 @@ __all__ = [
     "models",
     "open",
     "save",
+    "thumbnail",
 ]
 
-LAZY = dict.fromkeys(("Codec", "decode", "encode", "open", "save"), "lcomp.api") | dict.fromkeys(
+LAZY = dict.fromkeys(("Codec", "decode", "encode", "open", "save", "thumbnail"), "lcomp.api") | dict.fromkeys(
     ("info", "models"), "lcomp.about"
 )
 """Modules of the lazily imported names."""
