@@ -64,5 +64,8 @@ LAZY = dict.fromkeys(("Codec", "decode", "encode", "open", "save", "thumbnail"),
 
 def __getattr__(name: str) -> object:
     if name in LAZY:
-        return getattr(importlib.import_module(LAZY[name]), name)
+        from lcomp.workers import giving_way
+
+        with giving_way():
+            return getattr(importlib.import_module(LAZY[name]), name)
     raise AttributeError(f"module 'lcomp' has no attribute '{name}'")

@@ -14,6 +14,7 @@ from lcomp.cli.options import MOST_JOBS, Device, Force, Json, Quiet
 from lcomp.errors import InterruptError, LcompError, ModelError
 from lcomp.files import write_atomically
 from lcomp.options import LOSSLESS
+from lcomp.workers import give_way
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -190,6 +191,7 @@ def evaluate(
 
     With -o a report is written, and an interrupted evaluation resumes where it stopped.
     """
+    give_way()
     from lcomp.evaluation.codecs import BASELINES, USUAL
 
     qualities = parsed_qualities(quality)

@@ -177,7 +177,8 @@ def write(file: LicFile) -> bytes:
                 check_metadata(payload)
             parts.append(write_section(tag, payload))
     for tile in file.tiles:
-        assert tile is not None and not tile.cut, "a salvaged file is not written"
+        assert tile is not None, "a salvaged file is not written"
+        assert not tile.cut, "nor is one that is cut off"
         assert file.coder is not None, "a stored picture has no tiles"
         parts.append(write_section(file.coder.value, struct.pack("<I", tile.symbols_crc) + tile.stream))
     return b"".join(parts)

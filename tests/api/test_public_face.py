@@ -35,6 +35,7 @@ PUBLIC = [
     "models",
     "open",
     "save",
+    "thumbnail",
 ]
 
 
