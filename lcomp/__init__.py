@@ -30,7 +30,7 @@ from lcomp.options import DecodeOptions, EncodeOptions
 if TYPE_CHECKING:
     from lcomp.about import info, models
     from lcomp.api import Codec
-    from lcomp.functions import decode, encode, open, save
+    from lcomp.functions import decode, encode, open, save, thumbnail
     from lcomp.many import decode_many, encode_many
 
 __version__ = "0.1.0"
@@ -59,11 +59,12 @@ __all__ = [
     "models",
     "open",
     "save",
+    "thumbnail",
 ]
 
 LAZY = {
     "Codec": "lcomp.api",
-    **dict.fromkeys(("decode", "encode", "open", "save"), "lcomp.functions"),
+    **dict.fromkeys(("decode", "encode", "open", "save", "thumbnail"), "lcomp.functions"),
     **dict.fromkeys(("decode_many", "encode_many"), "lcomp.many"),
     **dict.fromkeys(("info", "models"), "lcomp.about"),
 }
@@ -74,7 +75,10 @@ pillow_plugin.register()
 
 def __getattr__(name: str) -> object:
     if name in LAZY:
-        return getattr(importlib.import_module(LAZY[name]), name)
+        from lcomp.workers import giving_way
+
+        with giving_way():
+            return getattr(importlib.import_module(LAZY[name]), name)
     raise AttributeError(f"module 'lcomp' has no attribute '{name}'")
 
 

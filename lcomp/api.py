@@ -7,6 +7,7 @@ from PIL import Image
 
 from lcomp.decoding.area import Decoded, decode_area
 from lcomp.decoding.lossless import decode_lossless
+from lcomp.decoding.reduced import averaged, covering, decode_reduced
 from lcomp.encoding.distortion import psnr
 from lcomp.encoding.lossless import check_exact, lossless_file
 from lcomp.encoding.picture import PictureEncoder
@@ -15,6 +16,7 @@ from lcomp.exchange import PictureSource, image_of
 from lcomp.files import Source, read_source
 from lcomp.format import container
 from lcomp.format.container import CODERS, LicFile, Mode
+from lcomp.format.prefix import read_prefix
 from lcomp.format.salvage import recover
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.log import log
@@ -135,8 +137,9 @@ class Codec:
     ) -> Image.Image:
         """Decode a `.lic` file; metadata is in the image's `info` (`icc_profile`, `exif`, `xmp`, `dpi`).
 
-        `progress` is called with the number of pixels done and in total. With `salvage`, what is lost is logged. A
-        lossless file decodes to the same picture whatever `decoder` and `realism` are asked for.
+        `progress` is called with the number of pixels done and in total. With `salvage` and `partial`, what is lost is
+        logged. A lossless file, and a reduced `scale`, decode to the same picture whatever `decoder` and `realism` are
+        asked for.
 
         Raises FormatError, TruncatedError, ChecksumError, UnsupportedError, LimitError or ModelError, and LcompError
         for a crop that is not within the picture or a realism for a decoder that has none.
@@ -149,25 +152,35 @@ class Codec:
             raise TypeError(f"the options are to be DecodeOptions(...), not {type(options).__name__}")
         data = read_source(source)
         limit = options.max_pixels
-        file, lost = recover(data, limit) if options.salvage else (container.read(data, limit), ())
+        lost: tuple[str, ...] = ()
+        if options.salvage:
+            file, lost = recover(data, limit)
+        else:
+            file = read_prefix(data, limit) if options.partial else container.read(data, limit)
         header = file.header
         whole = Rectangle(0, 0, header.width, header.height)
         area = whole if options.crop is None else Rectangle(*options.crop)
         if area.shared(whole) != area:
             raise LcompError(f"crop {area} is not within the picture of {header.width}x{header.height} pixels")
+        factor = options.factor
+        shown = covering(header, area, factor)
         with using_threads(self.threads), memory_errors():
-            decoded = self.decode_pixels(file, area, options, progress)
+            decoded = self.decode_pixels(file, shown, options, progress)
             alpha = None
             if file.alpha is not None:
                 try:
-                    alpha = read_alpha(file.alpha, header.width, header.height)[area.within(whole)]
+                    alpha = read_alpha(file.alpha, header.width, header.height)[shown.within(whole)]
+                    if factor > 1 and not header.lossless:
+                        alpha = averaged(alpha, factor)
                 except FormatError:
                     if not options.salvage:
                         raise
                     lost = (*lost, "ALPHA")
             image = to_image(decoded.pixels, header.mode, alpha)
-        report_losses(lost, decoded.lost, header.grid)
-        describe(image, file.icc, file.exif, file.xmp, moved=area != whole)
+            if factor > 1 and header.lossless:
+                image = image.reduce(factor)
+        report_losses(lost, decoded, header.grid, "damaged" if options.salvage else "missing")
+        describe(image, file.icc, file.exif, file.xmp, moved=area != whole or factor > 1)
         return image
 
     def decode_pixels(
@@ -185,14 +198,20 @@ class Codec:
             return decode_lossless(codec, file, area, options.salvage, progress)
         model = model_by_number(header.model, header.fingerprint)
         loaded = load_model(model.coding, self.device, self.precision)
+        if options.factor > 1:
+            return decode_reduced(loaded, file, area, options.factor, options.salvage, progress)
         decoder = load_decoder(options.decoder or model.decoder_name, model, loaded, options.realism)
         return decode_area(loaded, file, area, decoder, options.salvage, progress)
 
 
-def report_losses(sections: tuple[str, ...], tiles: tuple[Rectangle, ...], grid: Grid) -> None:
-    """Log the sections and the tiles that `salvage` could not recover, in one line each."""
+def report_losses(sections: tuple[str, ...], decoded: Decoded, grid: Grid, reason: str) -> None:
+    """Log the sections and the tiles that are lost or shown in part, in one line each."""
     if sections:
         log.error("damaged and left out: %s", ", ".join(sections))
-    if tiles:
-        places = " ".join(map(str, tiles))
-        log.error("%d of %d tiles damaged and filled in, at x,y,width,height: %s", len(tiles), grid.count, places)
+    if decoded.lost:
+        places = " ".join(map(str, decoded.lost))
+        log.error(
+            "%d of %d tiles %s and filled in, at x,y,width,height: %s", len(decoded.lost), grid.count, reason, places
+        )
+    for tile in decoded.cut:
+        log.error("one of %d tiles cut off and shown as far as it goes, at x,y,width,height: %s", grid.count, tile)

@@ -9,10 +9,20 @@ from PIL import Image
 from torch import Tensor
 
 from lcomp.api import Codec
-from lcomp.errors import OutputExistsError
+from lcomp.errors import LcompError, OutputExistsError
 from lcomp.exchange import DecodedPicture, Output, PictureSource, as_output, check_output
-from lcomp.files import Source, write_atomically
-from lcomp.options import DEFAULT_EFFORT, DEFAULT_QUALITY, MAX_PIXELS, DecodeOptions, EncodeOptions
+from lcomp.files import Source, read_source, write_atomically
+from lcomp.format.binary import Reader
+from lcomp.format.container import read_header
+from lcomp.options import (
+    DEFAULT_EFFORT,
+    DEFAULT_QUALITY,
+    MAX_PIXELS,
+    DecodeOptions,
+    EncodeOptions,
+    sufficient_scale,
+)
+from lcomp.pictures.description import describe
 from lcomp.types import Progress
 
 
@@ -75,6 +85,8 @@ def decode(
     crop: tuple[int, int, int, int] | None = None,
     salvage: bool = False,
     max_pixels: int = MAX_PIXELS,
+    scale: float = 1.0,
+    partial: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Image.Image: ...
@@ -91,6 +103,8 @@ def decode(
     crop: tuple[int, int, int, int] | None = None,
     salvage: bool = False,
     max_pixels: int = MAX_PIXELS,
+    scale: float = 1.0,
+    partial: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.uint8]: ...
@@ -107,6 +121,8 @@ def decode(
     crop: tuple[int, int, int, int] | None = None,
     salvage: bool = False,
     max_pixels: int = MAX_PIXELS,
+    scale: float = 1.0,
+    partial: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Tensor: ...
@@ -122,6 +138,8 @@ def decode(
     crop: tuple[int, int, int, int] | None = None,
     salvage: bool = False,
     max_pixels: int = MAX_PIXELS,
+    scale: float = 1.0,
+    partial: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> DecodedPicture:
@@ -136,8 +154,28 @@ def decode(
     (24, 32, 3)
     """
     check_output(output)
-    options = DecodeOptions(decoder, realism, crop, salvage, max_pixels)
+    options = DecodeOptions(decoder, realism, crop, salvage, max_pixels, scale, partial)
     return as_output(Codec(device=device, threads=threads).decode(source, options, progress), output)
+
+
+def thumbnail(source: Source, size: tuple[int, int], device: str = "auto") -> Image.Image:
+    """Decode a `.lic` file at the smallest scale that suffices, and fit it into a width and height.
+
+    It keeps its proportions and is never enlarged. Raises LcompError for a size below 1, and what `decode` does.
+
+    >>> from PIL import Image
+    >>> thumbnail(encode(Image.new("RGB", (96, 64), "teal")), (12, 12)).size
+    (12, 8)
+    """
+    if min(size) < 1:
+        raise LcompError(f"a thumbnail of {size[0]}x{size[1]} pixels: both are 1 at least")
+    data = read_source(source)
+    header = read_header(Reader(data), MAX_PIXELS)
+    image = decode(data, device, scale=sufficient_scale(header.width, header.height, *size))
+    image.thumbnail(size, Image.Resampling.LANCZOS, reducing_gap=None)
+    info = image.info
+    describe(image, info.get("icc_profile"), info.get("exif"), info.get("xmp"), moved=True)
+    return image
 
 
 def open(path: Source) -> Image.Image:

@@ -108,6 +108,10 @@ class EncodeOptions:
         return self.size, self.bpp, self.psnr, self.ssimulacra2
 
 
+SCALES = (1.0, 1 / 2, 1 / 4, 1 / 8, 1 / 16)
+"""Sizes that a picture can be decoded at, relative to its own."""
+
+
 @dataclass(frozen=True)
 class DecodeOptions:
     """How one file is decoded; raises LcompError for values out of range."""
@@ -117,12 +121,31 @@ class DecodeOptions:
     crop: tuple[int, int, int, int] | None = None  # x, y, width, height in pixels: decodes only the tiles it needs
     salvage: bool = False  # fills in damaged tiles instead of failing
     max_pixels: int = MAX_PIXELS  # larger pictures are refused
+    scale: float = 1.0  # one of SCALES: size of the picture, without decoding it at full size first
+    partial: bool = False  # shows what has arrived of a file whose end has not
 
     def __post_init__(self) -> None:
+        if self.scale not in SCALES:
+            raise LcompError(f"scale {self.scale} is none of 1, 1/2, 1/4, 1/8 and 1/16")
         if self.realism is not None and not 0 <= self.realism <= 1:
             raise LcompError(f"realism {self.realism} is out of range: use 0 to 1")
         if self.crop is not None and (min(self.crop[:2]) < 0 or min(self.crop[2:]) < 1):
             raise LcompError(f"crop {self.crop}: x and y start at 0, width and height at 1")
+
+    @property
+    def factor(self) -> int:
+        """How many times smaller the picture is to be."""
+        return round(1 / self.scale)
+
+
+def sufficient_scale(width: int, height: int, most_width: int, most_height: int) -> float:
+    """The smallest scale at which a picture is no smaller than it is when it fits into a width and height.
+
+    >>> sufficient_scale(4000, 3000, 256, 256)
+    0.125
+    """
+    needed = min(most_width / width, most_height / height)
+    return min((scale for scale in SCALES if scale >= needed), default=1.0)
 
 
 def check_pixels(width: int, height: int, max_pixels: int) -> None:

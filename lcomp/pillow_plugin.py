@@ -13,7 +13,7 @@ from PIL import Image, ImageFile
 from lcomp.errors import LcompError
 from lcomp.format import container
 from lcomp.format.outline import Outline, read_outline
-from lcomp.options import EncodeOptions
+from lcomp.options import EncodeOptions, sufficient_scale
 
 FORMAT, SUFFIX, MIME = "LIC", ".lic", "image/x-lic"
 
@@ -42,8 +42,8 @@ def begins_a_file(prefix: bytes) -> bool:
 
 
 def scale_for(outline: Outline, size: tuple[int, int]) -> int:
-    """The factor by which a picture is decoded smaller, but not smaller than `size`: so far none is."""
-    return 1
+    """The factor by which a picture is decoded smaller, but not smaller than `size`."""
+    return round(1 / sufficient_scale(outline.header.width, outline.header.height, *size))
 
 
 class LicImageFile(ImageFile.ImageFile):
@@ -87,10 +87,12 @@ class LicImageFile(ImageFile.ImageFile):
         if not self.is_decoded and self.fp is not None:
             from lcomp.functions import decode
 
+            header = self.outline.header
+
             self.fp.seek(0)
             with as_pillow_does():
                 # Pillow has compared the size with its own limit
-                self.im = decode(self.fp.read(), max_pixels=self.width * self.height).im
+                self.im = decode(self.fp.read(), max_pixels=header.width * header.height, scale=1 / self.scale).im
             if self._exclusive_fp:
                 self.fp.close()
             self.fp = None

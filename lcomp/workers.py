@@ -51,6 +51,23 @@ def give_way() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
+@contextmanager
+def giving_way() -> Iterator[None]:
+    """Have torch give way, as `give_way` says, if it is imported meanwhile; the environment is then as it was.
+
+    OpenMP reads its settings when it is loaded. Nothing is changed where torch is loaded already: it may be other
+    people's.
+    """
+    before = dict(os.environ)
+    if "torch" not in sys.modules:
+        give_way()
+    try:
+        yield
+    finally:
+        if "GOMP_SPINCOUNT" not in before:
+            os.environ.pop("GOMP_SPINCOUNT", None)
+
+
 def processors() -> int:
     """Number of processors that this process may run on."""
     if hasattr(os, "sched_getaffinity"):

@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from lcomp.workers import end_with_parent, give_way, side_by_side, starting_workers
+from lcomp.workers import end_with_parent, give_way, giving_way, side_by_side, starting_workers
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process here")
 
@@ -97,5 +97,12 @@ def test_workers_that_are_busy_in_a_library_are_not_waited_for() -> None:
 @pytest.mark.parametrize("chosen", ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY", ""])
 def test_threads_that_wait_give_way_unless_told_otherwise(chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", {chosen: "7"} if chosen else {})
+    before = os.environ.copy()
+    for loaded in (True, False):
+        if not loaded:
+            monkeypatch.delitem(sys.modules, "torch", raising=False)
+        with giving_way():
+            assert ("1000" in os.environ.values()) == (not chosen and not loaded)
+        assert os.environ == before
     give_way()
     assert os.environ == ({chosen: "7"} if chosen else {"GOMP_SPINCOUNT": "1000"})

@@ -5,6 +5,7 @@ import logging
 import os
 import time
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -41,7 +42,7 @@ from lcomp.errors import ChecksumError, FormatError, LcompError, TruncatedError
 from lcomp.format import container
 from lcomp.format.binary import Reader
 from lcomp.format.container import MAGIC
-from lcomp.options import MAX_PIXELS, DecodeOptions
+from lcomp.options import MAX_PIXELS, SCALES, DecodeOptions
 from lcomp.pictures.writing import FORMATS, LOSSY, quality_of, save_image
 from lcomp.types import Progress
 
@@ -49,6 +50,8 @@ logger = logging.getLogger("lcomp")
 
 PICTURE = "What to make of the file"
 """Group of options in the help."""
+
+SCALE_NAMES = tuple(str(Fraction(scale)) for scale in SCALES)
 
 LIC_SUFFIXES = frozenset({".lic"})
 
@@ -67,6 +70,14 @@ def parse_crop(text: str) -> tuple[int, int, int, int]:
     except ValueError as error:
         raise typer.BadParameter(f"--crop {text}: use x,y,width,height in pixels") from error
     return x, y, width, height
+
+
+def parse_scale(text: str) -> float:
+    """Parse `--scale`: a fraction like 1/8."""
+    try:
+        return SCALES[SCALE_NAMES.index(text)]
+    except ValueError as error:
+        raise typer.BadParameter(f"--scale {text}: use {', '.join(SCALE_NAMES[:-1])} or {SCALE_NAMES[-1]}") from error
 
 
 def refuse_other_names(output: str | None, format: str | None, inputs: list[str]) -> None:
@@ -185,6 +196,23 @@ def decode(
         str | None,
         typer.Option("--crop", metavar="X,Y,W,H", help="Decode only this area, in pixels.", rich_help_panel=PICTURE),
     ] = None,
+    scale: Annotated[
+        str,
+        typer.Option(
+            "--scale",
+            metavar="1/2|1/4|1/8|1/16",
+            help="Decode at a reduced size, which is much faster.",
+            rich_help_panel=PICTURE,
+        ),
+    ] = "1",
+    partial: Annotated[
+        bool,
+        typer.Option(
+            "--partial",
+            help="Show what has arrived of a file whose end has not, instead of failing.",
+            rich_help_panel=PICTURE,
+        ),
+    ] = False,
     salvage: Annotated[
         bool,
         typer.Option(
@@ -232,7 +260,8 @@ def decode(
     """
     set_up_messages(verbose, quiet)
     try:
-        options = DecodeOptions(decoder, realism, None if crop is None else parse_crop(crop), salvage, max_pixels)
+        area = None if crop is None else parse_crop(crop)
+        options = DecodeOptions(decoder, realism, area, salvage, max_pixels, parse_scale(scale), partial)
     except LcompError as error:
         raise typer.BadParameter(str(error)) from error
     refuse_other_names(output, format, inputs)

@@ -15,6 +15,7 @@ from lcomp.cli.options import MOST_JOBS, Device, Force, Json, Quiet
 from lcomp.errors import InterruptError, LcompError, ModelError
 from lcomp.files import write_atomically
 from lcomp.options import LOSSLESS
+from lcomp.workers import give_way
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -213,6 +214,7 @@ def evaluate(
 
     With -o a report is written, and an interrupted evaluation resumes where it stopped.
     """
+    give_way()
     qualities = parsed_qualities(quality)
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")

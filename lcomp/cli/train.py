@@ -8,6 +8,7 @@ import typer
 from lcomp.cli.files import say, set_up_messages
 from lcomp.cli.options import Device, a_number
 from lcomp.errors import LcompError
+from lcomp.workers import give_way
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,6 +76,7 @@ def train(
     So do the weights of models trained jointly with a backbone.
     """
     set_up_messages(verbose=False, quiet=False)
+    give_way()
     try:
         from lcomp.training.recipe import read_task
         from lcomp.training.run import checkpoint_file

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from lcomp.decoding.canvas import LatentCanvas
-from lcomp.errors import ChecksumError, FormatError
+from lcomp.errors import FormatError
 from lcomp.format.container import Coder, Encoded, LicFile
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.model.decoders import Decoder
 from lcomp.model.loaded import LoadedModel
+from lcomp.model.prefix import decode_prefix
 from lcomp.model.transforms import surroundings
 from lcomp.types import Pixels, Progress
 
@@ -25,6 +26,12 @@ class Decoded(NamedTuple):
 
     pixels: Pixels
     lost: tuple[Rectangle, ...]  # tiles that were filled in
+    cut: tuple[Rectangle, ...] = ()  # tiles of which the beginning is shown
+
+    def doubled(self) -> "Decoded":
+        """With the places in a picture of twice the size than the one that was coded."""
+        lost, cut = (tuple(tile.doubled() for tile in tiles) for tiles in (self.lost, self.cut))
+        return Decoded(self.pixels, lost, cut)
 
 
 def decode_tiles(
@@ -39,12 +46,12 @@ def decode_tiles(
     decoder: Decoder | None = None,
     half: bool = False,
 ) -> Decoded:
-    """Decode an area of the coded picture, and only the tiles that it needs; None stands for a tile that is lost.
+    """Decode an area of the coded picture, and only the tiles that it needs; lost ones, which are None, are filled in.
 
     Encoded -- TileCodec.decode, Decoder.gather --> LatentCanvas -- Transforms.synthesize --> pixels
 
-    `decoder` makes the pixels, by default the backbone's own. A picture coded at `half` size has twice as many rows and
-    columns as the area. Raises as `TileCodec.decode` does, unless `salvage` asks for damaged tiles to be filled in.
+    `decoder` makes the pixels, by default the backbone's own; how many, `Decoder.shown` says. Raises as
+    `TileCodec.decode` does, unless `salvage` asks for damaged tiles to be filled in.
     """
     decoder = decoder or model.transforms.mse
 
@@ -52,17 +59,21 @@ def decode_tiles(
         encoded, tile = tiles[number], grid.rectangle(number)
         try:
             if encoded is None:
-                raise ChecksumError(f"tile {tile} is lost")
+                return None
+            if encoded.cut:
+                cut.append(tile)
+                return decoder.gather(*decode_prefix(model.tile, encoded, quality, tile.height, tile.width, coder))
             return decoder.gather(*model.tile.decode(encoded, quality, tile.height, tile.width, coder, number))
         except FormatError:
             if not salvage:
                 raise
             return None
 
+    cut: list[Rectangle] = []
     model.watch.start()
     blank = torch.zeros(1, decoder.channels, 1, 1, device=model.device)
     canvas = LatentCanvas(grid, model.on_stream(decode_tile), blank, model.map_tiles)
-    target = area.doubled() if half else area
+    target = decoder.shown(area, half)
     pixels = np.empty((target.height, target.width, 3), np.uint8)
     done = 0
     for window in grid.windows(area, WINDOW):
@@ -70,13 +81,13 @@ def decode_tiles(
         canvas.forget(around, area.wide)
         part = model.transforms.synthesize(decoder, canvas.area(around), window, around, quality, half)
         model.watch.lap("synthesis")
-        rows, columns = (window.doubled() if half else window).within(target)
+        rows, columns = decoder.shown(window, half).within(target)
         pixels[rows, columns] = part
         done += window.width * window.height
         if progress:
             progress(done, area.width * area.height)
     model.watch.report()
-    return Decoded(pixels, tuple(grid.rectangle(number) for number in sorted(canvas.lost)))
+    return Decoded(pixels, tuple(grid.rectangle(number) for number in sorted(canvas.lost)), tuple(cut))
 
 
 def halved(area: Rectangle) -> Rectangle:
@@ -100,4 +111,4 @@ def decode_area(
     decoded = decode_tiles(model, file.tiles, quality, grid, file.coder, coded, salvage, progress, decoder, half)
     if not half:
         return decoded
-    return Decoded(decoded.pixels[area.within(coded.doubled())], tuple(tile.doubled() for tile in decoded.lost))
+    return decoded.doubled()._replace(pixels=decoded.pixels[area.within(coded.doubled())])

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lcomp.decoding.area import Decoded
-from lcomp.errors import ChecksumError, FormatError
+from lcomp.errors import FormatError
 from lcomp.format.container import LicFile, Mode
 from lcomp.format.tiles import Rectangle
 from lcomp.lossless.tile import LosslessCodec
@@ -18,7 +18,7 @@ def decode_lossless(
 ) -> Decoded:
     """Decode an area of a picture, and only the tiles that it needs; raises FormatError or ChecksumError for damage.
 
-    With `salvage`, damaged tiles are filled with grey instead.
+    Tiles that are None, and with `salvage` damaged ones, are filled with grey.
     """
     grey, grid = file.header.mode is Mode.L, file.grid
     pixels: Pixels = np.full((area.height, area.width) if grey else (area.height, area.width, 3), GREY, np.uint8)
@@ -30,9 +30,10 @@ def decode_lossless(
         assert shared is not None
         try:
             if encoded is None:
-                raise ChecksumError(f"tile {tile} is lost")
-            decoded = codec.decode(encoded, tile.height, tile.width, grey, number, file.header.max_error)
-            pixels[shared.within(area)] = decoded[shared.within(tile)]
+                lost.append(tile)
+            else:
+                decoded = codec.decode(encoded, tile.height, tile.width, grey, number, file.header.max_error)
+                pixels[shared.within(area)] = decoded[shared.within(tile)]
         except FormatError:
             if not salvage:
                 raise

@@ -29,6 +29,16 @@ class StreamDecoder(Protocol):
         """Raises FormatError where coded data is left over."""
 
 
+class PrefixDecoder(Protocol):
+    """Reads runs of a stream whose end has not arrived."""
+
+    def get(self, table: int, count: int) -> Bins:
+        """The next bins, coded with `table`, that are certain: fewer than `count` where no more are."""
+
+    def finish(self) -> None:
+        """Raises FormatError where coded data is left over."""
+
+
 class Backend(Protocol):
     """An entropy coder prepared for a set of tables."""
 
@@ -37,3 +47,6 @@ class Backend(Protocol):
 
     def decoder(self, data: bytes) -> StreamDecoder:
         """A decoder of bytes that `StreamEncoder.finish` returned; raises FormatError for impossible data."""
+
+    def prefix_decoder(self, data: bytes) -> PrefixDecoder:
+        """A decoder of the first bytes that `StreamEncoder.finish` returned."""

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcomp.entropy.backend import Bins
+from lcomp.entropy.prefix import RangePrefixDecoder
 from lcomp.errors import FormatError
 
 
@@ -63,3 +64,7 @@ class RangeCoder:
     def decoder(self, data: bytes) -> RangeDecoder:
         """A decoder of bytes that `RangeEncoder.finish` returned."""
         return RangeDecoder(self.models, data)
+
+    def prefix_decoder(self, data: bytes) -> RangePrefixDecoder:
+        """A decoder of the first bytes that `RangeEncoder.finish` returned."""
+        return RangePrefixDecoder(self.models, data)

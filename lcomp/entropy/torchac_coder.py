@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lcomp.entropy.backend import Bins
+from lcomp.entropy.prefix import RunPrefixDecoder
 from lcomp.entropy.tables import PRECISION
 from lcomp.errors import FormatError, UnsupportedError
 from lcomp.format.binary import Reader, write_varint
@@ -132,3 +133,7 @@ class TorchacCoder:
     def decoder(self, data: bytes) -> TorchacDecoder:
         """A decoder of bytes that `TorchacEncoder.finish` returned."""
         return TorchacDecoder(self.torchac, self.rows, data)
+
+    def prefix_decoder(self, data: bytes) -> RunPrefixDecoder:
+        """A decoder of the first bytes that `TorchacEncoder.finish` returned."""
+        return RunPrefixDecoder(self.decoder(data))

@@ -94,6 +94,7 @@ class Encoded(NamedTuple):
 
     stream: bytes
     symbols_crc: int  # CRC-32 of the decoded symbols
+    cut: bool = False  # whether this is only the beginning of the stream, which `lcomp.format.prefix` accepts
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class LicFile:
 
     header: Header
     coder: Coder | None  # None where the picture is stored
-    tiles: tuple[Encoded | None, ...]  # row by row; None for a lost tile, which only `lcomp.format.salvage` accepts
+    tiles: tuple[Encoded | None, ...]  # row by row; None where lost, which only `prefix` and `salvage` accept
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
@@ -180,6 +181,7 @@ def write(file: LicFile) -> bytes:
             parts.append(write_section(tag, payload))
     for tile in file.tiles:
         assert tile is not None, "a salvaged file is not written"
+        assert not tile.cut, "nor is one that is cut off"
         assert file.coder is not None, "a stored picture has no tiles"
         parts.append(write_section(file.coder.value, struct.pack("<I", tile.symbols_crc) + tile.stream))
     return b"".join(parts)

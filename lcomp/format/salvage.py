@@ -17,6 +17,7 @@ from lcomp.format.container import (
     read_header,
     read_section,
 )
+from lcomp.format.prefix import build_cut, cut_section
 
 TAGS = re.compile(b"[" + b"".join(re.escape(bytes([tag])) for tag in sorted(KNOWN_TAGS)) + b"]")
 ONCE = {int(tag): tag.name for tag in Tag}
@@ -35,6 +36,7 @@ class Damage(NamedTuple):
 
     tag: int  # their first byte
     framed: bool  # their length field leads to the next section or the end: they are one section
+    start: int  # where they stand
 
 
 class Recovered(NamedTuple):
@@ -93,7 +95,7 @@ class Scanner:
             self.budget -= end - start
         framed = self.stands(end)
         self.position = end if framed else self.search(start + 1)
-        return Damage(self.data[start], framed)
+        return Damage(self.data[start], framed, start)
 
     def search(self, position: int) -> int:
         """Start of the next intact section of a known kind, or the end of the data."""
@@ -108,6 +110,7 @@ class Scanner:
 def recover(data: bytes, max_pixels: int | None = None) -> Recovered:
     """Read as much of a container as is intact: lost tiles become None, other lost sections are left out.
 
+    Of a file that is cut off, and damaged nowhere else, the last tile is `cut`.
     Raises as `container.read` does where the header is damaged, no tile is left, or a critical section unknown, and
     ChecksumError where a stored picture is lost.
     """
@@ -140,6 +143,13 @@ def recover(data: bytes, max_pixels: int | None = None) -> Recovered:
     share = dict.fromkeys(likely, 1)
     rest = max((place for place in likely if not damage[place].framed), default=len(parts))
     share[rest] = share.get(rest, 0) + missing - len(likely)
+
+    last = len(parts) - 1
+    if missing and list(damage) == [last] and not header.lossless:
+        cut = cut_section(data, damage[last].start)
+        if cut is not None:
+            intact = [part for part in parts if isinstance(part, Section)]
+            return Recovered(build_cut(header, intact, cut, missing), ())
 
     sections: list[Section | None] = []
     for place, part in enumerate(parts):

@@ -59,6 +59,11 @@ class Rectangle(NamedTuple):
         """In a picture of twice the size."""
         return Rectangle(2 * self.x, 2 * self.y, 2 * self.width, 2 * self.height)
 
+    def reduced(self, factor: int) -> "Rectangle":
+        """The pixels that it touches in a picture `factor` times smaller."""
+        x, y = self.x // factor, self.y // factor
+        return Rectangle(x, y, -(-self.right // factor) - x, -(-self.bottom // factor) - y)
+
     def aligned(self, unit: int) -> "Rectangle":
         """The smallest rectangle around it that starts and ends at multiples of `unit`."""
         x, y = self.x // unit * unit, self.y // unit * unit

@@ -47,6 +47,7 @@ def halo(config: BackboneConfig) -> int:
 class Decoder(ABC):
     """Makes pixels of decoded latents, window by window."""
 
+    factor = 1  # how many times smaller its pictures are than what was coded
     halo: int  # its receptive field beyond a window, in pixels of the coded picture, a multiple of STRIDE
 
     def __init__(self, networks: Networks, latents: int) -> None:
@@ -59,6 +60,10 @@ class Decoder(ABC):
     def evidence(self, known: Tensor) -> Evidence:
         """Unpack what `gather` packed [1, channels, h, w]."""
         return Evidence(*known.chunk(3, 1))
+
+    def shown(self, place: Rectangle, half: bool) -> Rectangle:
+        """Where a place of the coded picture is in the decoder's, which has twice the size if coded at `half` size."""
+        return (place.doubled() if half else place).reduced(self.factor)
 
     @abstractmethod
     def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool) -> Tensor:

@@ -73,15 +73,14 @@ class Transforms:
     def synthesize(
         self, decoder: Decoder, known: Tensor, window: Rectangle, around: Rectangle, quality: int, half: bool
     ) -> Pixels:
-        """Pixels [height, width, 3] of a window, twice as many each way if coded at `half` size.
+        """Pixels [height, width, 3] of a window, as many as `Decoder.shown` says.
 
         `known` [1, channels, rows, columns] is what the decoder gathered of the window and its halo, `around`.
         """
         known = known.contiguous(memory_format=torch.channels_last)
         with self.autocast():
             x_hat = decoder.synthesize(known, around, self.quality_weights(quality), half)
-        if half:
-            window, around = window.doubled(), around.doubled()
+        window, around = decoder.shown(window, half), decoder.shown(around, half)
         rows, columns = window.within(around)
         # in place: large tensors cost more to allocate than to compute
         pixels = x_hat[0, :, rows, columns].mul_(127.5).add_(127.5).round_().clamp_(0, 255).to(torch.uint8)

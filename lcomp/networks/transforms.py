@@ -86,6 +86,12 @@ class Draft(nn.Module):
             linear = F.pixel_shuffle(F.conv2d(y_hat / scale.gain(w), rows), STRIDE)
         return Painted(linear + F.pixel_shuffle(self.leave(h).float(), PATCH), h)
 
+    def preview(self, y_hat: Tensor, w: Tensor, scale: LatentScale, factor: int) -> Tensor:
+        """Pictures [B, 3, 16h/factor, 16w/factor] of the linear path alone, whose kernels are averaged over pixels."""
+        with torch.autocast(y_hat.device.type, enabled=False):
+            rows = F.avg_pool2d(self.linear, factor).flatten(1).T[:, :, None, None]
+            return F.pixel_shuffle(F.conv2d(y_hat / scale.gain(w), rows), STRIDE // factor)
+
 
 class Synthesis(nn.Module):
     """g_s: latents to a picture in two stages, a draft from y_hat and a refinement from symbols and scales."""

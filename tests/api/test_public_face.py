@@ -37,6 +37,7 @@ PUBLIC = [
     "models",
     "open",
     "save",
+    "thumbnail",
 ]
 
 

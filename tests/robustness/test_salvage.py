@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from lcomp.errors import ChecksumError, FormatError, LcompError, TruncatedError, UnsupportedError
 from lcomp.format import container
-from lcomp.format.container import Coder, Encoded, Header, LicFile, Mode
+from lcomp.format.container import CHECKSUM, Coder, Encoded, Header, LicFile, Mode
+from lcomp.format.prefix import read_prefix
 from lcomp.format.salvage import ONCE, UNKNOWN, recover
 
 # lengths of one and of two bytes, and payloads that look like sections
@@ -34,11 +35,11 @@ SPANS = spans()
 
 
 def lost_tiles(data: bytes) -> list[int]:
-    """Numbers of the lost tiles; all others must be what they were."""
+    """Numbers of the tiles that are lost or cut; all others must be what they were."""
     tiles = recover(data).file.tiles
     assert len(tiles) == len(TILES)
-    assert all(tile is None or tile == original for tile, original in zip(tiles, TILES, strict=True))
-    return [number for number, tile in enumerate(tiles) if tile is None]
+    assert all(tile is None or tile.cut or tile == original for tile, original in zip(tiles, TILES, strict=True))
+    return [number for number, tile in enumerate(tiles) if tile is None or tile.cut]
 
 
 def test_an_intact_file_is_recovered_whole() -> None:
@@ -74,14 +75,44 @@ def test_damage_before_the_tiles_loses_none(position: int, change: int) -> None:
 def test_a_truncated_file_keeps_its_first_tiles(length: int) -> None:
     with pytest.raises(TruncatedError):
         container.read(DATA[:length])
-    kept = sum(span.stop <= length for span in SPANS[2:])
+    kept = sum(span.stop - CHECKSUM <= length for span in SPANS[2:])
     assert lost_tiles(DATA[:length]) == list(range(kept, len(TILES)))
+    last = recover(DATA[:length]).file.tiles[min(kept, len(TILES) - 1)]
+    assert last is None or TILES[-1] == last or (last.cut and TILES[kept].stream.startswith(last.stream))
+
+
+FIRST_BYTE = SPANS[2].stop - CHECKSUM - len(TILES[0].stream)
+"""Where the first stream begins."""
 
 
 def test_nothing_left_is_an_error() -> None:
-    for length in range(SPANS[2].stop):
-        with pytest.raises(FormatError):
-            recover(DATA[:length])
+    for length in range(FIRST_BYTE + 1):
+        for reading in (recover, read_prefix):
+            with pytest.raises(FormatError):
+                reading(DATA[:length])
+    assert recover(DATA[: FIRST_BYTE + 1]).file.tiles[0] == TILES[0]._replace(stream=TILES[0].stream[:1], cut=True)
+
+
+def test_a_prefix_is_read_as_far_as_it_goes() -> None:
+    assert read_prefix(DATA) == FILE
+    for length in range(FIRST_BYTE + 1, len(DATA)):
+        assert read_prefix(DATA[:length]) == recover(DATA[:length]).file
+
+
+@given(st.integers(0, len(DATA) - 1), st.integers(1, 255))
+def test_damage_is_no_prefix(position: int, change: int) -> None:
+    data = bytearray(DATA)
+    data[position] ^= change
+    with contextlib.suppress(LcompError):
+        tiles = read_prefix(bytes(data)).tiles
+        assert any(tile is None or tile.cut for tile in tiles)
+
+
+def test_a_length_that_leads_beyond_a_damaged_file_makes_no_prefix_of_it() -> None:
+    data = bytearray(DATA)
+    data[SPANS[3].start + 4] ^= 1
+    assert lost_tiles(bytes(data[: SPANS[-1].start + 9])) == [1, 5]
+    assert recover(bytes(data[: SPANS[-1].start + 9])).file.tiles[5] is None
 
 
 @pytest.mark.parametrize("first", range(6))
