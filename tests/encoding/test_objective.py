@@ -70,8 +70,8 @@ def test_a_search_keeps_small_what_the_model_is_tuned_for(photo: Image.Image) ->
 
     def cost(effort: int) -> float:
         [encoded] = tiles = encode_tiles(codec, pixels, 3000, grid, Coder.CONSTRICTION, effort)
-        similarity = ms_ssim(decode_tiles(codec, tiles, 3000, grid, Coder.CONSTRICTION, grid.picture).pixels, pixels)
-        assert similarity is not None
+        decoded = decode_tiles(codec, tiles, 3000, grid, Coder.CONSTRICTION, grid.picture).pixels
+        similarity = MultiScaleSsim().measure(Pair(decoded, pixels))
         return 8 * len(encoded.stream) / 192**2 + worth * (1 - similarity)
 
     assert cost(5) < 0.98 * cost(1)
