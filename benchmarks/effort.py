@@ -16,7 +16,8 @@ from PIL import Image
 import lcomp
 from lcomp.encoding.distortion import psnr
 from lcomp.evaluation.bdrate import Curve, bd_rate
-from lcomp.evaluation.metrics import decibels, ms_ssim
+from lcomp.evaluation.metrics.metric import Pair, decibels
+from lcomp.evaluation.metrics.ms_ssim import MultiScaleSsim
 from lcomp.pictures.reading import PICTURE_SUFFIXES
 from lcomp.types import Pixels
 from lcomp.zoo.registry import all_models
@@ -28,9 +29,9 @@ def score(codec: lcomp.Codec, decoded: Pixels, original: Pixels) -> float:
     """PSNR or MS-SSIM in dB."""
     if codec.model.metric == "mse":
         return psnr(decoded, original)
-    similarity = ms_ssim(decoded, original)
-    assert similarity is not None, "the picture is too small for MS-SSIM"
-    return decibels(similarity)
+    metric = MultiScaleSsim()
+    assert min(original.shape[:2]) >= metric.smallest_side, "the picture is too small for MS-SSIM"
+    return decibels(metric.measure(Pair(decoded, original)))
 
 
 def measure(codec: lcomp.Codec, images: list[Image.Image], effort: int) -> tuple[Curve, float]:

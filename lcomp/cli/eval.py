@@ -165,7 +165,7 @@ def evaluate(
             "--models",
             metavar="A,B,...",
             help="Models to measure; all for every one.",
-            show_default="visual, autoregressive, hyperprior",
+            show_default="visual, autoregressive",
         ),
     ] = None,
     quality: Annotated[

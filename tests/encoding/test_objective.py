@@ -11,7 +11,8 @@ from lcomp.decoding.area import decode_tiles
 from lcomp.encoding.distortion import psnr
 from lcomp.encoding.objective import MS_SSIM_SIDE, OBJECTIVES
 from lcomp.encoding.streams import encode_tiles
-from lcomp.evaluation.metrics import ms_ssim
+from lcomp.evaluation.metrics.metric import Pair
+from lcomp.evaluation.metrics.ms_ssim import MultiScaleSsim
 from lcomp.format.container import Coder
 from lcomp.format.tiles import Grid
 from lcomp.model.loaded import LoadedModel
@@ -42,7 +43,7 @@ def test_distortions_are_those_that_are_measured(pair: tuple[Pixels, Pixels]) ->
     assert error.shape == (1,)
     assert 10 * np.log10(255**2 / error.item()) == pytest.approx(psnr(ours, original), abs=1e-3)
     assert 1 - OBJECTIVES["ms-ssim"].distortion(signal(ours), signal(original)).item() == pytest.approx(
-        ms_ssim(ours, original), abs=1e-4
+        MultiScaleSsim().measure(Pair(ours, original)), abs=1e-4
     )
 
 
@@ -69,8 +70,8 @@ def test_a_search_keeps_small_what_the_model_is_tuned_for(photo: Image.Image) ->
 
     def cost(effort: int) -> float:
         [encoded] = tiles = encode_tiles(codec, pixels, 3000, grid, Coder.CONSTRICTION, effort)
-        similarity = ms_ssim(decode_tiles(codec, tiles, 3000, grid, Coder.CONSTRICTION, grid.picture).pixels, pixels)
-        assert similarity is not None
+        decoded = decode_tiles(codec, tiles, 3000, grid, Coder.CONSTRICTION, grid.picture).pixels
+        similarity = MultiScaleSsim().measure(Pair(decoded, pixels))
         return 8 * len(encoded.stream) / 192**2 + worth * (1 - similarity)
 
     assert cost(5) < 0.98 * cost(1)

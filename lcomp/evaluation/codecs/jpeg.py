@@ -9,7 +9,7 @@ from PIL import Image, features
 from lcomp.evaluation.codecs.adapter import Adapter, decode_pillow, library, pillow_version
 
 FAMILY = "JPEG"
-SETTINGS = (10, 20, 35, 50, 65, 80, 90, 95)
+SETTINGS = (10, 20, 35, 50, 65, 80, 92)
 EXTRA = "baselines"
 
 

@@ -96,8 +96,8 @@ GROUPS = {
 }
 """Names that stand for several codecs."""
 
-USUAL_MODELS = ("visual", "autoregressive", "hyperprior")
-"""The models measured by default: those that write files of their own and do not differ in decoding alone."""
+USUAL_MODELS = ("visual", "autoregressive")
+"""The models measured by default: the one for what people see, and the one for PSNR."""
 
 
 def expanded(names: list[str]) -> list[str]:
