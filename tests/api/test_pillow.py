@@ -87,7 +87,12 @@ def test_idioms(lic: Path, tmp_path: Path) -> None:
         image.thumbnail((10, 10))
         assert image.size == (10, 7)
     with Image.open(lic) as image:
-        assert image.draft("RGB", (10, 10)) is None
+        assert image.draft("RGB", (30, 20)) is None
+        assert image.draft("RGB", (12, 10)) == ("RGBA", (0, 0, 15.0, 10.0))
+        assert image.size == (15, 10)
+        image.load()
+        assert image.size == (15, 10)
+    with Image.open(lic) as image:
         assert ImageOps.exif_transpose(image).crop((0, 0, 5, 5)).getpixel((0, 0)) is not None
         assert len(list(ImageSequence.Iterator(image))) == 1
     with lic.open("rb") as file:
