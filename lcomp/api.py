@@ -6,17 +6,17 @@ from pathlib import Path
 from PIL import Image
 
 from lcomp.decoding.area import Decoded, decode_area
-from lcomp.decoding.lossless import decode_lossless
-from lcomp.encoding.lossless import check_exact, lossless_file
 from lcomp.encoding.picture import PictureEncoder
+from lcomp.encoding.stored import check_exact, lossless_file
 from lcomp.errors import FormatError, LcompError, OutputExistsError
+from lcomp.families.lossless.loading import load_lossless
+from lcomp.families.tiles import decode_lossless
 from lcomp.files import Source, read_source, write_atomically
 from lcomp.format import container
 from lcomp.format.container import CODERS, LicFile, Mode
 from lcomp.format.salvage import recover
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.log import log
-from lcomp.lossless.loading import load_lossless
 from lcomp.model.cache import load_decoder, load_model
 from lcomp.model.devices import choose_device, memory_errors
 from lcomp.options import (

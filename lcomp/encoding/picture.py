@@ -8,15 +8,15 @@ import numpy as np
 from lcomp.decoding.area import decode_area
 from lcomp.encoding import distortion
 from lcomp.encoding.half_size import better, halve
-from lcomp.encoding.lossless import coded_file, may_take, stored_file
 from lcomp.encoding.rate_target import USUAL, floor_of, meet, size_limit
 from lcomp.encoding.ssimulacra2 import SMALLEST_SIDE, ssimulacra2
+from lcomp.encoding.stored import coded_file, may_take, stored_file
 from lcomp.encoding.streams import encode_tiles
 from lcomp.encoding.symbol_search import LEVELS
 from lcomp.errors import LcompError
+from lcomp.families.lossless.loading import load_lossless
 from lcomp.format.container import Coder, Encoded, Header, LicFile
 from lcomp.format.tiles import Rectangle
-from lcomp.lossless.loading import load_lossless
 from lcomp.model.cache import load_decoder
 from lcomp.model.loaded import LoadedModel
 from lcomp.options import DEFAULT_EFFORT, EncodeOptions

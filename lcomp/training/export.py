@@ -12,14 +12,14 @@ from torch import Tensor
 
 from lcomp.entropy.tables import Table
 from lcomp.errors import LcompError
+from lcomp.families.lossless.network import LosslessNetworks
+from lcomp.families.lossless.tensors import exact_codec, exact_tensors
+from lcomp.families.lossless.training.examples import Gathered
+from lcomp.families.lossless.training.tables import fit_tables
 from lcomp.files import replacing, write_all
-from lcomp.lossless.network import LosslessNetworks
-from lcomp.lossless.tensors import exact_codec, exact_tensors
 from lcomp.networks.context import Context
 from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.hyperprior import Hyperprior
-from lcomp.training.lossless_examples import Gathered
-from lcomp.training.lossless_tables import fit_tables
 from lcomp.zoo.context_tensors import exact_context, integer_context_tensors
 from lcomp.zoo.hyperprior_tensors import exact_hyper_context, exact_path, integer_tensors
 from lcomp.zoo.registry import Description, ModelInfo, read_lossless

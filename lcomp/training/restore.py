@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 
 from lcomp.errors import ModelError
-from lcomp.lossless.network import LosslessNetworks
-from lcomp.lossless.tensors import restore
+from lcomp.families.lossless.network import LosslessNetworks
+from lcomp.families.lossless.tensors import restore
 from lcomp.networks.enhancer import Enhancer
 from lcomp.training.joint import Family
 from lcomp.training.recipe import read_task

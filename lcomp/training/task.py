@@ -9,12 +9,12 @@ from pathlib import Path
 
 from lcomp.entropy.tables import Table
 from lcomp.errors import LcompError
+from lcomp.families.lossless.training.run import LosslessRun
 from lcomp.model.devices import choose_device, memory_errors
 from lcomp.training.backbone import BackboneRun, trained_family
 from lcomp.training.decoder import DecoderRun
 from lcomp.training.export import export, export_context, export_decoder, export_lossless, replace_files
 from lcomp.training.gan import GanRun
-from lcomp.training.lossless import LosslessRun
 from lcomp.training.recipe import Task
 from lcomp.training.restore import installed_family, installed_networks, installed_texture
 from lcomp.training.run import Setting

@@ -36,7 +36,7 @@ class Description:
 
 @dataclass(frozen=True)
 class LosslessInfo(Description):
-    """A model of the lossless family (`lcomp.lossless`)."""
+    """A model of the lossless family (`lcomp.families.lossless`)."""
 
     hidden: int  # width of its networks
     decoder: ClassVar[None] = None

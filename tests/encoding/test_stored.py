@@ -17,7 +17,7 @@ from helpers.paths import DATA
 from helpers.pictures import alpha_ramp, noise_image, ramp, reopened
 from helpers.profiles import SRGB
 from lcomp.encoding import lossless, picture
-from lcomp.encoding.lossless import may_take
+from lcomp.encoding.stored import may_take
 from lcomp.errors import ChecksumError, FormatError, LcompError, UnsupportedError
 from lcomp.format import container
 from lcomp.options import DecodeOptions, EncodeOptions

@@ -6,14 +6,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from lcomp.encoding.lossless import coded_file, stored_file
+from lcomp.encoding.stored import coded_file, stored_file
+from lcomp.families.lossless.loading import load_lossless
+from lcomp.families.lossless.network import LosslessNetworks
+from lcomp.families.lossless.prediction import COEFFICIENT_BITS, count_taps
+from lcomp.families.lossless.tables import residual_tables
+from lcomp.families.lossless.tensors import all_passes, exact_codec, exact_tensors
+from lcomp.families.lossless.tile import LosslessCodec
 from lcomp.format.container import LicFile
-from lcomp.lossless.loading import load_lossless
-from lcomp.lossless.network import LosslessNetworks
-from lcomp.lossless.prediction import COEFFICIENT_BITS, count_taps
-from lcomp.lossless.tables import residual_tables
-from lcomp.lossless.tensors import all_passes, exact_codec, exact_tensors
-from lcomp.lossless.tile import LosslessCodec
 from lcomp.pictures.reading import to_picture
 from lcomp.pictures.stored import write_stored
 from lcomp.zoo.registry import lossless_model

@@ -20,11 +20,11 @@ from lcomp.cli.app import app
 from lcomp.decoding.area import decode_tiles
 from lcomp.encoding.streams import encode_tiles
 from lcomp.errors import LcompError
+from lcomp.families.lossless.loading import load_lossless
 from lcomp.format import container
 from lcomp.format.container import Coder
 from lcomp.format.tiles import Grid
 from lcomp.log import log
-from lcomp.lossless.loading import load_lossless
 from lcomp.model.cache import load_model
 from lcomp.model.devices import choose_device, memory_errors, trouble
 from lcomp.model.loaded import LoadedModel

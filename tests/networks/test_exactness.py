@@ -36,7 +36,7 @@ from lcomp.model.cache import load_model
 from lcomp.format.container import Coder, Encoded
 from lcomp.pictures.reading import to_picture
 from lcomp.format.tiles import Grid
-from lcomp.lossless.loading import load_lossless
+from lcomp.families.lossless.loading import load_lossless
 from lcomp.zoo.registry import lossless_model, model_by_name
 
 action, folder = sys.argv[1], Path(sys.argv[2])

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcomp.entropy.tables import PRECISION, Table, table_of_masses
-from lcomp.lossless.parameters import (
+from lcomp.families.lossless.parameters import (
     FINE_SCALES,
     LEAST_SCALE_LOG2,
     PHASES,

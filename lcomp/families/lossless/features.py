@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lcomp.lossless.lattice import OTHER, OWN
-from lcomp.lossless.surroundings import Surroundings
+from lcomp.families.lossless.lattice import OTHER, OWN
+from lcomp.families.lossless.surroundings import Surroundings
 
 FRACTION = 4
 """Fractional bits of predictions and residuals."""

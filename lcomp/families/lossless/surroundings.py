@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lcomp.lossless.lattice import MARGIN, Offset, band_of, neighbour
+from lcomp.families.lossless.lattice import MARGIN, Offset, band_of, neighbour
 
 
 class Taps(NamedTuple):

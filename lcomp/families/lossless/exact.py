@@ -1,4 +1,4 @@
-"""The integer networks of the lossless family: what `lcomp.lossless.network` simulates.
+"""The integer networks of the lossless family: what `lcomp.families.lossless.network` simulates.
 
 Features, activations and weights are 8-bit integers. They are carried in float32, in which every sum of products here
 is exact (below 2^24 steps), so that the order of summation, the device and its instruction set do not matter.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lcomp.lossless.features import FRACTION
+from lcomp.families.lossless.features import FRACTION
 
 OUTPUT_BITS = 10
 """Fractional bits of what the networks say."""

@@ -8,15 +8,15 @@ from torch import Tensor, nn
 from lcomp.entropy.latents import LatentCoder, coder_tables
 from lcomp.entropy.range_coder import RangeCoder
 from lcomp.entropy.tables import Table, pack_tables, unpack_tables
-from lcomp.lossless.exact import IntegerLinear, IntegerNetwork
-from lcomp.lossless.features import ENTRIES, Compander, companding_table, count_features
-from lcomp.lossless.lattice import BANDS, SCALES
-from lcomp.lossless.network import ACTIVATION_STEPS, LARGEST, OUTPUTS, PLANES, WEIGHT_STEPS, LosslessNetworks
-from lcomp.lossless.parameters import SCALES as SCALE_CLASSES
-from lcomp.lossless.parameters import TABLES, scale_table
-from lcomp.lossless.passes import PassModel, PyramidPass
-from lcomp.lossless.prediction import count_taps
-from lcomp.lossless.tile import LosslessCodec
+from lcomp.families.lossless.exact import IntegerLinear, IntegerNetwork
+from lcomp.families.lossless.features import ENTRIES, Compander, companding_table, count_features
+from lcomp.families.lossless.lattice import BANDS, SCALES
+from lcomp.families.lossless.network import ACTIVATION_STEPS, LARGEST, OUTPUTS, PLANES, WEIGHT_STEPS, LosslessNetworks
+from lcomp.families.lossless.parameters import SCALES as SCALE_CLASSES
+from lcomp.families.lossless.parameters import TABLES, scale_table
+from lcomp.families.lossless.passes import PassModel, PyramidPass
+from lcomp.families.lossless.prediction import count_taps
+from lcomp.families.lossless.tile import LosslessCodec
 from lcomp.zoo.layers import EXACT
 
 Coefficients = dict[PyramidPass, Tensor]

@@ -1,10 +1,10 @@
-"""Bits of samples under what the networks say, for training: `lcomp.lossless.parameters` without its classes."""
+"""Bits of samples under what the networks say, for training: `parameters` without its classes."""
 
 import torch
 from torch import Tensor
 
-from lcomp.lossless.features import FRACTION
-from lcomp.lossless.tables import WIDE
+from lcomp.families.lossless.features import FRACTION
+from lcomp.families.lossless.tables import WIDE
 
 LOG_SCALE_RANGE = (-4.0, 8.0)
 MOST_SHIFT, MOST_TAIL = 4.0, 3.0

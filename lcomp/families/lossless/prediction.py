@@ -8,10 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lcomp.lossless.colours import RANGES
-from lcomp.lossless.features import FRACTION
-from lcomp.lossless.lattice import OTHER, OWN
-from lcomp.lossless.surroundings import Surroundings, Taps
+from lcomp.families.lossless.colours import RANGES
+from lcomp.families.lossless.features import FRACTION
+from lcomp.families.lossless.lattice import OTHER, OWN
+from lcomp.families.lossless.surroundings import Surroundings, Taps
 
 COEFFICIENT_BITS = 8
 """Fractional bits of the coefficients."""

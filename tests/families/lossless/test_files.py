@@ -13,7 +13,7 @@ from helpers.command import lcomp as run
 from helpers.command import one_line
 from helpers.lossless import coded_losslessly
 from helpers.pictures import alpha_ramp, noise_image, ramp
-from lcomp.encoding import lossless
+from lcomp.encoding import stored
 from lcomp.errors import ChecksumError, FormatError, LcompError, ModelError, TruncatedError
 from lcomp.format import container
 from lcomp.format.container import Coder, LicFile, Mode

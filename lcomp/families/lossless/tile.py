@@ -10,13 +10,13 @@ from torch import Tensor
 from lcomp.entropy.grouping import Order
 from lcomp.entropy.latents import LatentCoder, LatentDecoder, SymbolGroup
 from lcomp.errors import ChecksumError
+from lcomp.families.lossless.colours import RANGES, to_pixels, to_planes
+from lcomp.families.lossless.lattice import at_scale, band_of, scales_of
+from lcomp.families.lossless.parameters import TABLES, CodingParameters, coarse_table
+from lcomp.families.lossless.passes import MIDDLES, PassModel, PyramidPass, run_passes
+from lcomp.families.lossless.prediction import count_taps, fit
+from lcomp.families.lossless.surroundings import Taps
 from lcomp.format.container import Encoded
-from lcomp.lossless.colours import RANGES, to_pixels, to_planes
-from lcomp.lossless.lattice import at_scale, band_of, scales_of
-from lcomp.lossless.parameters import TABLES, CodingParameters, coarse_table
-from lcomp.lossless.passes import MIDDLES, PassModel, PyramidPass, run_passes
-from lcomp.lossless.prediction import count_taps, fit
-from lcomp.lossless.surroundings import Taps
 
 COEFFICIENT_TABLE, BASE_TABLE = coarse_table(44), coarse_table(46)
 """Tables of coefficients, and of the samples that nothing predicts."""

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from lcomp.errors import ModelError
-from lcomp.lossless.colours import RANGES
-from lcomp.lossless.likelihood import bits
-from lcomp.lossless.network import LosslessNetworks, PassNetwork
-from lcomp.training.lossless_examples import Examples, gather
+from lcomp.families.lossless.colours import RANGES
+from lcomp.families.lossless.likelihood import bits
+from lcomp.families.lossless.network import LosslessNetworks, PassNetwork
+from lcomp.families.lossless.training.examples import Examples, gather
 from lcomp.training.run import Setting, TrainingRun
 from lcomp.zoo.registry import LosslessInfo
 

@@ -13,14 +13,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lcomp.errors import LcompError
-from lcomp.lossless.features import FRACTION, Compander, companding_table, features
-from lcomp.lossless.lattice import BANDS, at_scale, band_of, scales_of
-from lcomp.lossless.network import PLANES
-from lcomp.lossless.passes import MIDDLES, PyramidPass
-from lcomp.lossless.prediction import Equations, equations, predict, taps_of
-from lcomp.lossless.surroundings import Surroundings, inside
-from lcomp.lossless.tensors import Coefficients, all_passes
-from lcomp.lossless.tile import planes_of
+from lcomp.families.lossless.features import FRACTION, Compander, companding_table, features
+from lcomp.families.lossless.lattice import BANDS, at_scale, band_of, scales_of
+from lcomp.families.lossless.network import PLANES
+from lcomp.families.lossless.passes import MIDDLES, PyramidPass
+from lcomp.families.lossless.prediction import Equations, equations, predict, taps_of
+from lcomp.families.lossless.surroundings import Surroundings, inside
+from lcomp.families.lossless.tensors import Coefficients, all_passes
+from lcomp.families.lossless.tile import planes_of
 from lcomp.training.data import Pool
 
 COARSE_SHARE = 2

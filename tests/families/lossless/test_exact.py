@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from helpers.lossless import random_networks, random_tensors
-from lcomp.lossless import exact
-from lcomp.lossless.exact import EXACT_LIMIT, LARGEST, WEIGHT_BITS, IntegerLinear, IntegerNetwork
-from lcomp.lossless.features import count_features
-from lcomp.lossless.lattice import BANDS, SCALES
-from lcomp.lossless.network import ACTIVATION_STEPS, PLANES, WEIGHT_STEPS, LosslessNetworks
-from lcomp.lossless.parameters import OUTPUT_BITS
-from lcomp.lossless.tensors import exact_codec, exact_network, restore
+from lcomp.families.lossless import exact
+from lcomp.families.lossless.exact import EXACT_LIMIT, LARGEST, WEIGHT_BITS, IntegerLinear, IntegerNetwork
+from lcomp.families.lossless.features import count_features
+from lcomp.families.lossless.lattice import BANDS, SCALES
+from lcomp.families.lossless.network import ACTIVATION_STEPS, PLANES, WEIGHT_STEPS, LosslessNetworks
+from lcomp.families.lossless.parameters import OUTPUT_BITS
+from lcomp.families.lossless.tensors import exact_codec, exact_network, restore
 from lcomp.zoo.layers import EXACT
 
 CPU = torch.device("cpu")

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from helpers.lossless import random_codec
 from lcomp.entropy.tables import PRECISION, Table, pack_tables, unpack_tables
-from lcomp.lossless.exact import EXACT_LIMIT
-from lcomp.lossless.features import ENTRIES, FRACTION, Compander, companding_table, mean_around
-from lcomp.lossless.likelihood import bits
-from lcomp.lossless.parameters import OUTPUT_BITS, TABLES, CodingParameters, coding_parameters, scale_table
-from lcomp.lossless.prediction import predict
-from lcomp.lossless.surroundings import Taps
-from lcomp.lossless.tables import residual_tables
-from lcomp.lossless.tile import BASE_TABLE, COEFFICIENT_TABLE
+from lcomp.families.lossless.exact import EXACT_LIMIT
+from lcomp.families.lossless.features import ENTRIES, FRACTION, Compander, companding_table, mean_around
+from lcomp.families.lossless.likelihood import bits
+from lcomp.families.lossless.parameters import OUTPUT_BITS, TABLES, CodingParameters, coding_parameters, scale_table
+from lcomp.families.lossless.prediction import predict
+from lcomp.families.lossless.surroundings import Taps
+from lcomp.families.lossless.tables import residual_tables
+from lcomp.families.lossless.tile import BASE_TABLE, COEFFICIENT_TABLE
 
 outputs = st.integers(-(2**13), 2**13) | st.integers(-EXACT_LIMIT, EXACT_LIMIT)
 predictions = st.integers(-255 << FRACTION, 255 << FRACTION)

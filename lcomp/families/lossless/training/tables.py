@@ -8,12 +8,12 @@ import torch
 from numpy.typing import NDArray
 
 from lcomp.entropy.tables import Table, expected_bits
-from lcomp.lossless.network import LosslessNetworks
-from lcomp.lossless.parameters import TABLES, coding_parameters
-from lcomp.lossless.passes import PassModel
-from lcomp.lossless.tables import MOST, UNUSED, all_masses, likely_radius, residual_tables, within
-from lcomp.lossless.tensors import exact_codec, exact_tensors
-from lcomp.training.lossless_examples import Examples, Gathered
+from lcomp.families.lossless.network import LosslessNetworks
+from lcomp.families.lossless.parameters import TABLES, coding_parameters
+from lcomp.families.lossless.passes import PassModel
+from lcomp.families.lossless.tables import MOST, UNUSED, all_masses, likely_radius, residual_tables, within
+from lcomp.families.lossless.tensors import exact_codec, exact_tensors
+from lcomp.families.lossless.training.examples import Examples, Gathered
 
 PRIOR = 256.0
 """Residuals that a table's distribution counts as, beside those that it is fitted to."""

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcomp.errors import UnsupportedError
+from lcomp.families.lossless.tile import LosslessCodec
 from lcomp.format.container import Coder, Header, LicFile, Mode
-from lcomp.lossless.tile import LosslessCodec
 from lcomp.pictures.reading import Picture
 from lcomp.pictures.stored import WEBP_SIDE, write_quickly, write_stored
 from lcomp.types import Pixels, Progress

@@ -10,12 +10,12 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from lcomp.lossless.exact import IntegerNetwork
-from lcomp.lossless.features import FRACTION, Compander, features
-from lcomp.lossless.lattice import BANDS, scales_of
-from lcomp.lossless.parameters import CodingParameters, coding_parameters
-from lcomp.lossless.prediction import predict, taps_of
-from lcomp.lossless.surroundings import Surroundings, Taps, inside
+from lcomp.families.lossless.exact import IntegerNetwork
+from lcomp.families.lossless.features import FRACTION, Compander, features
+from lcomp.families.lossless.lattice import BANDS, scales_of
+from lcomp.families.lossless.parameters import CodingParameters, coding_parameters
+from lcomp.families.lossless.prediction import predict, taps_of
+from lcomp.families.lossless.surroundings import Surroundings, Taps, inside
 
 MIDDLES = (128, 0, 0)
 """Predictions of the samples that nothing predicts, by plane."""

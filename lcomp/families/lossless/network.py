@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lcomp.lossless.features import count_features
-from lcomp.lossless.lattice import BANDS, SCALES
+from lcomp.families.lossless.features import count_features
+from lcomp.families.lossless.lattice import BANDS, SCALES
 from lcomp.networks.blocks import SLOPE
 from lcomp.networks.roles import Role, give_role
 

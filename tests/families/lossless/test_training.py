@@ -15,13 +15,13 @@ from helpers.paths import ROOT
 from helpers.pictures import noise_image
 from lcomp.cli.app import app
 from lcomp.errors import LcompError, ModelError
-from lcomp.lossless.loading import load_lossless
-from lcomp.lossless.tables import residual_tables
-from lcomp.lossless.tensors import exact_codec, exact_tensors
+from lcomp.families.lossless.loading import load_lossless
+from lcomp.families.lossless.tables import residual_tables
+from lcomp.families.lossless.tensors import exact_codec, exact_tensors
+from lcomp.families.lossless.training.examples import Variety, gather, varied
+from lcomp.families.lossless.training.run import LosslessRun
+from lcomp.families.lossless.training.tables import fit_tables
 from lcomp.training.data import Pool, find_pictures
-from lcomp.training.lossless import LosslessRun
-from lcomp.training.lossless_examples import Variety, gather, varied
-from lcomp.training.lossless_tables import fit_tables
 from lcomp.training.recipe import read_recipe, read_task
 from lcomp.training.restore import installed_networks
 from lcomp.training.run import Setting

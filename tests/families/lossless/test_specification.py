@@ -10,7 +10,7 @@ from helpers.lossless import random_codec, random_tensors
 from helpers.paths import ROOT
 from helpers.pictures import noise_image
 from lcomp.entropy.latents import LatentDecoder
-from lcomp.lossless import passes
+from lcomp.families.lossless import passes
 from lcomp.zoo.layers import EXACT
 
 Integers = NDArray[np.int64]

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from helpers.lossless import random_codec
-from lcomp.lossless.features import features
-from lcomp.lossless.lattice import (
+from lcomp.families.lossless.features import features
+from lcomp.families.lossless.lattice import (
     BANDS,
     LEAST_SIDE,
     MARGIN,
@@ -21,11 +21,11 @@ from lcomp.lossless.lattice import (
     is_known,
     scales_of,
 )
-from lcomp.lossless.parameters import CodingParameters
-from lcomp.lossless.passes import PyramidPass, run_passes
-from lcomp.lossless.prediction import count_taps, predict, taps_of
-from lcomp.lossless.surroundings import Surroundings, inside
-from lcomp.lossless.tile import TileWriter
+from lcomp.families.lossless.parameters import CodingParameters
+from lcomp.families.lossless.passes import PyramidPass, run_passes
+from lcomp.families.lossless.prediction import count_taps, predict, taps_of
+from lcomp.families.lossless.surroundings import Surroundings, inside
+from lcomp.families.lossless.tile import TileWriter
 
 sides = st.integers(LEAST_SIDE, 21)
 

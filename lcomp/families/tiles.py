@@ -4,9 +4,9 @@ import numpy as np
 
 from lcomp.decoding.area import Decoded
 from lcomp.errors import ChecksumError, FormatError
+from lcomp.families.lossless.tile import LosslessCodec
 from lcomp.format.container import LicFile, Mode
 from lcomp.format.tiles import Rectangle
-from lcomp.lossless.tile import LosslessCodec
 from lcomp.types import Pixels, Progress
 
 GREY = 128

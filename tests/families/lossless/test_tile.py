@@ -11,13 +11,13 @@ from PIL import Image
 from helpers.lossless import random_codec
 from lcomp.entropy.latents import MAX_SYMBOL
 from lcomp.errors import ChecksumError, FormatError
+from lcomp.families.lossless import passes, tile
+from lcomp.families.lossless.colours import RANGES, to_pixels, to_planes
+from lcomp.families.lossless.features import Compander, features
+from lcomp.families.lossless.passes import run_passes
+from lcomp.families.lossless.surroundings import Surroundings
+from lcomp.families.lossless.tile import LosslessCodec, TileReader, TileWriter
 from lcomp.format.container import Encoded
-from lcomp.lossless import passes, tile
-from lcomp.lossless.colours import RANGES, to_pixels, to_planes
-from lcomp.lossless.features import Compander, features
-from lcomp.lossless.passes import run_passes
-from lcomp.lossless.surroundings import Surroundings
-from lcomp.lossless.tile import LosslessCodec, TileReader, TileWriter
 
 Pixels = NDArray[np.uint8]
 

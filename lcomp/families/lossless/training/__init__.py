@@ -1,0 +1,1 @@
+"""How the lossless family is trained."""
