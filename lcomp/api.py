@@ -5,19 +5,16 @@ from pathlib import Path
 
 from PIL import Image
 
-from lcomp.decoding.area import Decoded, decode_area
-from lcomp.encoding.picture import PictureEncoder
-from lcomp.encoding.stored import check_exact, lossless_file
+from lcomp.decoding.area import Decoded
+from lcomp.encoding.stored import check_exact
 from lcomp.errors import FormatError, LcompError, OutputExistsError
-from lcomp.families.lossless.loading import load_lossless
-from lcomp.families.tiles import decode_lossless
+from lcomp.families.registry import find_model, load, model_of
 from lcomp.files import Source, read_source, write_atomically
 from lcomp.format import container
 from lcomp.format.container import CODERS, LicFile, Mode
 from lcomp.format.salvage import recover
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.log import log
-from lcomp.model.cache import load_decoder, load_model
 from lcomp.model.devices import choose_device, memory_errors
 from lcomp.options import (
     AUTO,
@@ -35,7 +32,6 @@ from lcomp.pictures.reading import to_picture
 from lcomp.pictures.stored import read_alpha, read_picture
 from lcomp.pictures.writing import to_image
 from lcomp.types import Progress
-from lcomp.zoo.registry import lossless_by_number, lossless_model, model_by_name, model_by_number
 
 
 class Codec:
@@ -54,7 +50,7 @@ class Codec:
         """Choose the model and entropy coder to encode with, and the device and precision for everything.
 
         `precision` (`auto`, `fp32` or `bf16`) is that of the float networks' convolutions; the decoded latents are
-        identical with any. With the model `lossless`, pictures are encoded as with the option of that name.
+        identical with any. A model without losses encodes as with the option `lossless`.
 
         Raises LcompError for an unknown coder, precision or device, or a device that does not work, and ModelError for
         an unknown model.
@@ -65,8 +61,7 @@ class Codec:
             raise LcompError(f"unknown coder '{coder}': use {' or '.join(CODERS)}")
         self.coder = CODERS[coder]
         self.device, self.precision = choose_device(device), precision
-        self.lossless = model == LOSSLESS
-        self.model = model_by_name(DEFAULT_MODEL if self.lossless else model or DEFAULT_MODEL)
+        self.model = find_model(model or DEFAULT_MODEL)
 
     def encode(
         self, image: Image.Image, options: EncodeOptions = EncodeOptions(), progress: Progress | None = None
@@ -87,19 +82,18 @@ class Codec:
         """
         if not isinstance(options, EncodeOptions):
             raise TypeError(f"the options are to be EncodeOptions(...), not {type(options).__name__}")
-        if self.lossless:
+        model = find_model(LOSSLESS) if options.lossless and not self.model.lossless else self.model
+        if model.lossless:
             options = replace(options, lossless=True)
+        elif not model.has_quality and (options.has_target or options.quality != DEFAULT_QUALITY):
+            raise LcompError(f"model '{model.name}' has no quality: leave quality, size, bpp, psnr and ssimulacra2 out")
         with memory_errors():
             picture = to_picture(image, options.frame, options.max_pixels)
             if options.lossless:
                 check_exact(picture)
             for note in picture.notes:
                 log.warning(note)
-            if options.lossless:
-                codec = load_lossless(lossless_model(), self.device)
-                return lossless_file(picture, options.strip, codec, progress)
-            loaded = load_model(self.model.coding, self.device, self.precision)
-            return PictureEncoder(picture, self.model, loaded, self.coder, options, progress).wanted()
+            return load(model, self.device, self.precision).encode(picture, options, self.coder, progress)
 
     def decode(
         self, source: Source, options: DecodeOptions = DecodeOptions(), progress: Progress | None = None
@@ -140,20 +134,14 @@ class Codec:
     def decode_pixels(
         self, file: LicFile, area: Rectangle, options: DecodeOptions, progress: Progress | None
     ) -> Decoded:
-        """The pixels of an area, stored or made of latents; raises as `decode` does."""
+        """The pixels of an area, stored or coded by a model; raises as `decode` does."""
         header = file.header
         if file.stored is not None:
             pixels = read_picture(file.stored, header.width, header.height, header.mode is Mode.L)
             if progress:
                 progress(area.width * area.height, area.width * area.height)
             return Decoded(pixels[area.within(Rectangle(0, 0, header.width, header.height))], ())
-        if header.lossless:
-            codec = load_lossless(lossless_by_number(header.model, header.fingerprint), self.device)
-            return decode_lossless(codec, file, area, options.salvage, progress)
-        model = model_by_number(header.model, header.fingerprint)
-        loaded = load_model(model.coding, self.device, self.precision)
-        decoder = load_decoder(options.decoder or model.decoder_name, model, loaded, options.realism)
-        return decode_area(loaded, file, area, decoder, options.salvage, progress)
+        return load(model_of(header), self.device, self.precision).decode(file, area, options, progress)
 
 
 def report_losses(sections: tuple[str, ...], tiles: tuple[Rectangle, ...], grid: Grid) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+import lcomp
 from lcomp.cli.batch import Manner, run
 from lcomp.cli.files import STREAM, libraries_muted, printable, read_input, set_up_messages
 from lcomp.cli.inputs import LIC, is_folder, plan, real
@@ -82,7 +83,7 @@ class EncodeWork:
             searched = ", coded at half the size"
         if file.header.lossless:
             searched = ", lossless"
-        model = LOSSLESS if file.header.lossless else codec.model.name
+        model = codec.model.name if codec.model.lossless == file.header.lossless else LOSSLESS
         details = f" [{model}, {codec.device}]" if self.verbose else ""
         return (
             f"{destination}: {len(file)} bytes, {8 * len(file) / pixels:.3f} bpp, "
@@ -174,11 +175,14 @@ def encode(
     By default img.png becomes img.lic beside it. With - the picture is read from stdin and the file written to stdout.
     """
     set_up_messages(verbose, quiet)
-    lossless = lossless or model == LOSSLESS
+    chosen = next((known for known in lcomp.models() if known.name == model), None)
+    lossless = lossless or (chosen is not None and chosen.lossless)
     if sum(value is not None for value in (quality, size, bpp, psnr, ssimulacra2)) > 1:
         raise typer.BadParameter("-q, --size, --bpp, --psnr and --ssimulacra2 exclude each other")
-    if lossless and any(value is not None for value in (quality, size, bpp, psnr, ssimulacra2)):
-        raise typer.BadParameter("--lossless excludes -q, --size, --bpp, --psnr and --ssimulacra2")
+    without = lossless or (chosen is not None and not chosen.has_quality)
+    if without and any(value is not None for value in (quality, size, bpp, psnr, ssimulacra2)):
+        named = "--lossless" if lossless else f"model '{model}'"
+        raise typer.BadParameter(f"{named} excludes -q, --size, --bpp, --psnr and --ssimulacra2")
     refuse_forced_skips(force, skip_existing)
     try:
         options = EncodeOptions(

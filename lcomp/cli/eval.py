@@ -13,7 +13,6 @@ from lcomp.cli.files import common_code, printable, require_stdout, say, set_up_
 from lcomp.cli.options import MOST_JOBS, Device, Force, Json, Quiet
 from lcomp.errors import InterruptError, LcompError, ModelError
 from lcomp.files import write_atomically
-from lcomp.options import LOSSLESS
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -198,11 +197,9 @@ def evaluate(
     codec_names = names(codecs) if codecs is not None else list(USUAL)
     if unknown := [name for name in codec_names if name not in BASELINES]:
         raise typer.BadParameter(f"unknown codec '{unknown[0]}': use {', '.join(BASELINES)}")
-    model_names = (
-        names(models) if models is not None else [model.name for model in lcomp.models() if not model.lossless]
-    )
-    if LOSSLESS in model_names:
-        raise typer.BadParameter(f"model '{LOSSLESS}' has no quality: it cannot be measured over qualities")
+    model_names = names(models) if models is not None else [model.name for model in lcomp.models() if model.has_quality]
+    if without := [model.name for model in lcomp.models() if model.name in model_names and not model.has_quality]:
+        raise typer.BadParameter(f"model '{without[0]}' has no quality: it cannot be measured over qualities")
     if not model_names and not codec_names:
         raise typer.BadParameter("there is neither a model nor a codec to measure")
     set_up_messages(False, quiet)

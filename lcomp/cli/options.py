@@ -35,7 +35,7 @@ def known_model(name: str) -> None:
 
 def known_decoder(name: str | None) -> None:
     """Refuse a decoder that is not installed."""
-    names = [MSE, *(model.name for model in lcomp.models() if model.decoder)]
+    names = [MSE, *(model.name for model in lcomp.models() if model.is_decoder)]
     if name is not None and name not in names:
         raise typer.BadParameter(f"unknown decoder '{name}': use {' or '.join(names)}")
 

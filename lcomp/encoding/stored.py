@@ -1,17 +1,13 @@
-"""Lossless files: coded by the lossless model or stored by a library (`lcomp.pictures.stored`), the smaller of both."""
-
-from dataclasses import replace
+"""Files that store a picture losslessly by a library (`lcomp.pictures.stored`), and how large they may get."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lcomp.errors import UnsupportedError
-from lcomp.families.lossless.tile import LosslessCodec
-from lcomp.format.container import Coder, Header, LicFile, Mode
+from lcomp.format.container import Header, LicFile, Mode
 from lcomp.pictures.reading import Picture
 from lcomp.pictures.stored import WEBP_SIDE, write_quickly, write_stored
-from lcomp.types import Pixels, Progress
-from lcomp.zoo.registry import lossless_model
+from lcomp.types import Pixels
 
 STRIP, APART = 16, 1024
 """Height in rows of the strips that a sample is made of, and about how many rows lie between their tops."""
@@ -43,20 +39,6 @@ def stored_file(picture: Picture, alpha: bytes | None, strip: bool) -> LicFile:
     return LicFile(header, None, (), picture.icc, exif, xmp, alpha, stored)
 
 
-def coded_file(stored: LicFile, picture: Picture, codec: LosslessCodec, progress: Progress | None) -> LicFile:
-    """The file that holds a picture as the lossless model codes it; all else is that of the `stored` file."""
-    model, pixels, grid = lossless_model(), stored_pixels(picture), stored.grid
-    tiles, done = [], 0
-    for number in range(grid.count):
-        tile = grid.rectangle(number)
-        tiles.append(codec.encode(pixels[tile.within(grid.picture)], number))
-        done += tile.width * tile.height
-        if progress:
-            progress(done, grid.width * grid.height)
-    header = replace(stored.header, model=model.number, fingerprint=model.fingerprint)
-    return replace(stored, header=header, coder=Coder.CONSTRICTION, tiles=tuple(tiles), stored=None)
-
-
 def check_exact(picture: Picture) -> None:
     """Raise UnsupportedError for a picture whose pixels are not those of its source."""
     if picture.losses:
@@ -64,17 +46,6 @@ def check_exact(picture: Picture) -> None:
         raise UnsupportedError(
             f"only 8-bit grey and RGB pictures can be kept losslessly ({reason}): convert it, or encode it with losses"
         )
-
-
-def lossless_file(picture: Picture, strip: bool, codec: LosslessCodec, progress: Progress | None) -> LicFile:
-    """The smallest file of exactly this picture.
-
-    Photographs are smaller when coded; screenshots, drawings and noise are often smaller as WebP.
-    """
-    alpha = None if picture.alpha is None else write_stored(picture.alpha)
-    stored = stored_file(picture, alpha, strip)
-    coded = coded_file(stored, picture, codec, progress)
-    return min(stored, coded, key=len)
 
 
 def sampled(pixels: Pixels) -> NDArray[np.uint8]:

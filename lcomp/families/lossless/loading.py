@@ -5,11 +5,11 @@ from functools import cache
 import torch
 
 from lcomp.errors import ModelError
+from lcomp.families.lossless.description import LosslessInfo
 from lcomp.families.lossless.tensors import exact_codec
 from lcomp.families.lossless.tile import LosslessCodec
 from lcomp.log import log
 from lcomp.model.forking import keep_forks_from_hanging
-from lcomp.zoo.registry import LosslessInfo
 from lcomp.zoo.weights import fingerprint, read_own_tensors
 
 

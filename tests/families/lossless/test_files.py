@@ -11,14 +11,15 @@ from PIL import Image
 import lcomp
 from helpers.command import lcomp as run
 from helpers.command import one_line
-from helpers.lossless import coded_losslessly
+from helpers.lossless import coded_losslessly, lossless_model
 from helpers.pictures import alpha_ramp, noise_image, ramp
 from lcomp.encoding import stored
 from lcomp.errors import ChecksumError, FormatError, LcompError, ModelError, TruncatedError
+from lcomp.families.registry import model_of
 from lcomp.format import container
 from lcomp.format.container import Coder, LicFile, Mode
 from lcomp.options import DecodeOptions, EncodeOptions
-from lcomp.zoo.registry import all_models, lossless_by_number, lossless_model
+from lcomp.zoo.registry import all_models
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +50,8 @@ def test_the_smaller_file_is_taken(mode: str, monkeypatch: pytest.MonkeyPatch) -
     image = noise_image(40, 30).convert(mode)
     coded = coded_losslessly(image)
     for padding in (0, 100_000):
-        write = lossless.write_stored
-        monkeypatch.setattr(lossless, "write_stored", lambda pixels, n=padding, write=write: write(pixels) + bytes(n))
+        write = stored.write_stored
+        monkeypatch.setattr(stored, "write_stored", lambda pixels, n=padding, write=write: write(pixels) + bytes(n))
         found = container.read(lcomp.encode(image, device="cpu", lossless=True))
         assert len(found) <= len(coded)
         assert padding == 0 or found.data == coded.data
@@ -78,7 +79,7 @@ def test_other_weights_and_models_are_named(file: LicFile) -> None:
             lcomp.decode(replace(file, header=replace(header, model=other.number)).data)
     with pytest.raises(ModelError, match="needs model number 8"):
         lcomp.decode(replace(file, header=replace(header, lossless=False)).data)
-    assert lossless_by_number(header.model, header.fingerprint) == lossless_model()
+    assert model_of(header) == lossless_model()
 
 
 @pytest.mark.parametrize("crop", [(0, 0, 1, 1), (570, 3, 20, 9), (1000, 0, 100, 20), (3, 19, 1090, 1)])

@@ -15,17 +15,18 @@ from helpers.paths import ROOT
 from helpers.pictures import noise_image
 from lcomp.cli.app import app
 from lcomp.errors import LcompError, ModelError
+from lcomp.families.lossless.description import LosslessInfo
 from lcomp.families.lossless.loading import load_lossless
 from lcomp.families.lossless.tables import residual_tables
 from lcomp.families.lossless.tensors import exact_codec, exact_tensors
 from lcomp.families.lossless.training.examples import Variety, gather, varied
+from lcomp.families.lossless.training.export import installed_networks
+from lcomp.families.lossless.training.recipe import read_lossless
 from lcomp.families.lossless.training.run import LosslessRun
 from lcomp.families.lossless.training.tables import fit_tables
 from lcomp.training.data import Pool, find_pictures
-from lcomp.training.recipe import read_recipe, read_task
-from lcomp.training.restore import installed_networks
 from lcomp.training.run import Setting
-from lcomp.zoo.registry import LosslessInfo, read_lossless
+from lcomp.training.task import read_task
 
 CPU = torch.device("cpu")
 
@@ -62,12 +63,12 @@ def test_train_resumes_exports_and_the_result_codes_pictures(source: Path, pictu
     # the time is spent: going on trains no further and exports the same tensors
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert read_lossless(source).sha256 == info.sha256
-    setting = Setting(read_recipe(source), pictures, tmp_path / "run", CPU, compiled=False)
+    setting = Setting(read_task(source).recipe, pictures, tmp_path / "run", CPU, compiled=False)
     resumed = LosslessRun(info, setting)
     assert resumed.progress >= 1
     assert resumed.step > 0
     trained, untrained = (
-        LosslessRun(info, Setting(read_recipe(source), pictures, tmp_path / name, CPU, compiled=False)).validate()
+        LosslessRun(info, Setting(read_task(source).recipe, pictures, tmp_path / name, CPU, compiled=False)).validate()
         for name in ("run", "fresh")
     )
     assert trained < untrained

@@ -7,11 +7,12 @@ from torch import Tensor
 
 from lcomp.errors import ModelError
 from lcomp.families.lossless.colours import RANGES
+from lcomp.families.lossless.description import LosslessInfo
 from lcomp.families.lossless.likelihood import bits
 from lcomp.families.lossless.network import LosslessNetworks, PassNetwork
 from lcomp.families.lossless.training.examples import Examples, gather
+from lcomp.families.lossless.training.recipe import LosslessRecipe
 from lcomp.training.run import Setting, TrainingRun
-from lcomp.zoo.registry import LosslessInfo
 
 
 class LosslessRun(TrainingRun[LosslessNetworks]):
@@ -20,7 +21,7 @@ class LosslessRun(TrainingRun[LosslessNetworks]):
     def __init__(self, info: LosslessInfo, setting: Setting, start: LosslessNetworks | None = None) -> None:
         self.info = info
         self.pool, validation = setting.start()
-        samples = setting.recipe.samples
+        samples = setting.recipe.samples if isinstance(setting.recipe, LosslessRecipe) else None
         if samples is None:
             raise ModelError(f"{info.source}: a lossless recipe needs a table [training.samples]")
         self.gathered = gather(self.pool, samples.pictures, samples.share, setting.recipe.seed)
