@@ -1,9 +1,10 @@
 """`info` and `models`: what needs no network, and so no torch."""
 
+from lcomp.families.registry import installed_models
 from lcomp.files import Source, read_source
 from lcomp.format import container
 from lcomp.format.container import Header
-from lcomp.zoo.registry import LosslessInfo, ModelInfo, all_models, lossless_model
+from lcomp.zoo.description import Description
 
 
 def info(source: Source) -> Header:
@@ -14,10 +15,10 @@ def info(source: Source) -> Header:
     return container.read(read_source(source)).header
 
 
-def models() -> tuple[ModelInfo | LosslessInfo, ...]:
+def models() -> tuple[Description, ...]:
     """The installed models, in order of their numbers; raises ModelError where a model's TOML is damaged.
 
     >>> [model.name for model in models()][:2]
     ['hyperprior', 'autoregressive']
     """
-    return (*all_models(), lossless_model())
+    return installed_models()

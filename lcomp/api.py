@@ -5,14 +5,13 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from lcomp.decoding.area import Decoded, decode_area
-from lcomp.decoding.lossless import decode_lossless
-from lcomp.decoding.reduced import averaged, covering, decode_reduced
+from lcomp.decoding.area import Decoded
+from lcomp.decoding.reduced import averaged, covering
 from lcomp.encoding.distortion import psnr
-from lcomp.encoding.lossless import check_exact, lossless_file
-from lcomp.encoding.picture import PictureEncoder
+from lcomp.encoding.stored import check_exact
 from lcomp.errors import FormatError, LcompError
 from lcomp.exchange import PictureSource, image_of
+from lcomp.families.registry import find_model, load, model_of
 from lcomp.files import Source, read_source
 from lcomp.format import container
 from lcomp.format.container import CODERS, LicFile, Mode
@@ -20,13 +19,12 @@ from lcomp.format.prefix import read_prefix
 from lcomp.format.salvage import recover
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.log import log
-from lcomp.lossless.loading import load_lossless
-from lcomp.model.cache import load_decoder, load_model
 from lcomp.model.devices import choose_device, memory_errors
 from lcomp.model.threads import check_threads, using_threads
 from lcomp.options import (
     AUTO,
     DEFAULT_MODEL,
+    DEFAULT_QUALITY,
     LOSSLESS,
     PRECISIONS,
     DecodeOptions,
@@ -38,7 +36,6 @@ from lcomp.pictures.resizing import resized
 from lcomp.pictures.stored import read_alpha, read_picture
 from lcomp.pictures.writing import to_image
 from lcomp.types import Progress
-from lcomp.zoo.registry import lossless_by_number, lossless_model, model_by_name, model_by_number
 
 
 class Codec:
@@ -62,8 +59,8 @@ class Codec:
         """Choose the model and entropy coder to encode with, and the device, precision and threads for everything.
 
         `precision` (`auto`, `fp32` or `bf16`) is that of the float networks' convolutions; the decoded latents are
-        identical with any. With the model `lossless`, pictures are encoded as with the option of that name. `threads`
-        are those of torch on a CPU, by default as many as it chooses.
+        identical with any. A model without losses encodes as with the option `lossless`. `threads` are those of torch
+        on a CPU, by default as many as it chooses.
 
         Raises LcompError for an unknown coder, precision or device, or a device that does not work, and ModelError for
         an unknown model.
@@ -75,8 +72,7 @@ class Codec:
             raise LcompError(f"unknown coder '{coder}': use {' or '.join(CODERS)}")
         self.coder = CODERS[coder]
         self.device, self.precision, self.threads = choose_device(device), precision, threads
-        self.lossless = model == LOSSLESS
-        self.model = model_by_name(DEFAULT_MODEL if self.lossless else model or DEFAULT_MODEL)
+        self.model = find_model(model or DEFAULT_MODEL)
 
     def encode(
         self, picture: PictureSource, options: EncodeOptions = EncodeOptions(), progress: Progress | None = None
@@ -104,8 +100,11 @@ class Codec:
         """
         if not isinstance(options, EncodeOptions):
             raise TypeError(f"the options are to be EncodeOptions(...), not {type(options).__name__}")
-        if self.lossless:
+        model = find_model(LOSSLESS) if options.lossless and not self.model.lossless else self.model
+        if model.lossless:
             options = replace(options, lossless=True)
+        elif not model.has_quality and (options.has_target or options.quality != DEFAULT_QUALITY):
+            raise LcompError(f"model '{model.name}' has no quality: leave quality, size, bpp, psnr and ssimulacra2 out")
         with using_threads(self.threads), memory_errors():
             read = to_picture(image_of(picture, options.max_pixels), options.frame, options.max_pixels)
             read = resized(read, options.resize)
@@ -113,11 +112,7 @@ class Codec:
                 check_exact(read)
             for note in read.notes:
                 log.warning(note)
-            if options.lossless:
-                codec = load_lossless(lossless_model(), self.device)
-                return lossless_file(read, options, codec, progress)
-            loaded = load_model(self.model.coding, self.device, self.precision)
-            return PictureEncoder(read, self.model, loaded, self.coder, options, progress).wanted()
+            return load(model, self.device, self.precision).encode(read, options, self.coder, progress)
 
     def psnr(self, picture: PictureSource, file: LicFile, options: EncodeOptions = EncodeOptions()) -> float:
         """PSNR in dB of a file that a picture was encoded as with these options, weighted by alpha; decodes it.
@@ -186,22 +181,14 @@ class Codec:
     def decode_pixels(
         self, file: LicFile, area: Rectangle, options: DecodeOptions, progress: Progress | None
     ) -> Decoded:
-        """The pixels of an area, stored or made of latents; raises as `decode` does."""
+        """The pixels of an area, stored or coded by a model; raises as `decode` does."""
         header = file.header
         if file.stored is not None:
             pixels = read_picture(file.stored, header.width, header.height, header.mode is Mode.L)
             if progress:
                 progress(area.width * area.height, area.width * area.height)
             return Decoded(pixels[area.within(Rectangle(0, 0, header.width, header.height))], ())
-        if header.lossless:
-            codec = load_lossless(lossless_by_number(header.model, header.fingerprint), self.device)
-            return decode_lossless(codec, file, area, options.salvage, progress)
-        model = model_by_number(header.model, header.fingerprint)
-        loaded = load_model(model.coding, self.device, self.precision)
-        if options.factor > 1:
-            return decode_reduced(loaded, file, area, options.factor, options.salvage, progress)
-        decoder = load_decoder(options.decoder or model.decoder_name, model, loaded, options.realism)
-        return decode_area(loaded, file, area, decoder, options.salvage, progress)
+        return load(model_of(header), self.device, self.precision).decode(file, area, options, progress)
 
 
 def report_losses(sections: tuple[str, ...], decoded: Decoded, grid: Grid, reason: str) -> None:

@@ -20,9 +20,9 @@ FLOORS = [
     {"networks"},
     {"zoo"},
     {"model"},
-    {"lossless"},
     {"decoding"},
     {"encoding"},
+    {"families"},
     # the last is lcomp/__init__.py
     {"about", "api", "exchange", "functions", "many", "pillow_plugin", ""},
     {"training", "evaluation"},
@@ -84,8 +84,16 @@ def inner_imports(name: str) -> frozenset[str]:
 
 
 def room(name: str) -> str:
-    """Package or module right below lcomp."""
-    return name.partition(".")[0]
+    """Package or module right below lcomp; a family's trainer stands with `training`, which finds it by its name."""
+    parts = name.split(".")
+    return "training" if parts[0] == "families" and parts[2:3] == ["training"] else parts[0]
+
+
+def family(name: str) -> str | None:
+    """The family that a module belongs to."""
+    parts = name.split(".")
+    inside = parts[0] == "families" and len(parts) > 1 and MODULES[".".join(parts[:2])].name == "__init__.py"
+    return parts[1] if inside else None
 
 
 def modules_of(*rooms: str) -> list[str]:
@@ -153,6 +161,17 @@ def test_a_loaded_model_knows_no_search() -> None:
 
 def test_a_decoder_needs_no_encoder() -> None:
     check([name for name in modules_of("decoding") if any(room(other) == "encoding" for other in reached(name))])
+
+
+def test_families_know_each_other_by_the_registry_alone() -> None:
+    check(
+        [
+            f"{name} imports {imported}"
+            for name in MODULES
+            for imported in sorted(inner_imports(name))
+            if family(imported) not in (None, family(name))
+        ]
+    )
 
 
 def test_only_commands_train_and_evaluate() -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+import lcomp
 from lcomp.cli.batch import Manner, run
 from lcomp.cli.encode_work import EncodeWork
 from lcomp.cli.files import STREAM, printable, set_up_messages
@@ -43,7 +44,6 @@ from lcomp.options import (
     DEFAULT_MODEL,
     DEFAULT_QUALITY,
     LEAST_QUALITY,
-    LOSSLESS,
     MAX_PIXELS,
     MOST_EFFORT,
     MOST_ERROR,
@@ -215,12 +215,14 @@ def encode(
     lcomp encode photos/ -r -o out/ --jobs 2 --skip-existing
     """
     set_up_messages(verbose, quiet)
-    lossless = lossless or model == LOSSLESS or max_error > 0
+    chosen = next((known for known in lcomp.models() if known.name == model), None)
+    lossless = lossless or max_error > 0 or (chosen is not None and chosen.lossless)
     if sum(value is not None for value in (quality, size, bpp, psnr, ssimulacra2)) > 1:
         raise typer.BadParameter("-q, --size, --bpp, --psnr and --ssimulacra2 exclude each other")
-    if lossless and any(value is not None for value in (quality, size, bpp, psnr, ssimulacra2)):
-        name = "--max-error" if max_error else "--lossless"
-        raise typer.BadParameter(f"{name} excludes -q, --size, --bpp, --psnr and --ssimulacra2")
+    without = lossless or (chosen is not None and not chosen.has_quality)
+    if without and any(value is not None for value in (quality, size, bpp, psnr, ssimulacra2)):
+        named = "--max-error" if max_error else "--lossless" if lossless else f"model '{model}'"
+        raise typer.BadParameter(f"{named} excludes -q, --size, --bpp, --psnr and --ssimulacra2")
     refuse_forced_skips(force, skip_existing)
     try:
         options = EncodeOptions(

@@ -63,7 +63,7 @@ class EncodeWork:
             max_error=header.max_error,
             half=header.half,
             psnr=codec.psnr(image, file, options) if known else None,
-            model=LOSSLESS if header.lossless else codec.model.name,
+            model=codec.model.name if codec.model.lossless == header.lossless else LOSSLESS,
             device=str(codec.device),
             seconds=seconds,
             searched=options.has_target,

@@ -14,7 +14,6 @@ from lcomp.cli.files import common_code, printable, require_stdout, say, set_up_
 from lcomp.cli.options import MOST_JOBS, Device, Force, Json, Quiet
 from lcomp.errors import InterruptError, LcompError, ModelError
 from lcomp.files import write_atomically
-from lcomp.options import LOSSLESS
 from lcomp.workers import give_way
 
 if TYPE_CHECKING:
@@ -237,9 +236,11 @@ def evaluate(
         raise typer.BadParameter(str(error)) from error
     model_names = names(models) if models is not None else list(USUAL_MODELS)
     if model_names == ["all"]:
-        model_names = [model.name for model in lcomp.models() if not model.lossless]
-    if LOSSLESS in model_names:
-        raise typer.BadParameter(f"model '{LOSSLESS}' has no quality: it is measured with --lossless")
+        model_names = [model.name for model in lcomp.models() if model.has_quality]
+    for model in lcomp.models():
+        if model.name in model_names and not model.has_quality:
+            how = ": it is measured with --lossless" if model.lossless else ""
+            raise typer.BadParameter(f"model '{model.name}' has no quality{how}")
     if not (model_names or codec_names or lossless):
         raise typer.BadParameter("there is neither a model nor a codec to measure")
     require_stdout()

@@ -43,7 +43,7 @@ class Facts:
     height: int
     mode: str
     bpp: float
-    quality: float | None  # None where it is lossless
+    quality: float | None  # None where there is none, as in a lossless file
     max_error: int | None  # largest error of a sample: 0 where it is lossless, None where it is unknown
     model: str
     model_number: int
@@ -99,7 +99,7 @@ def read_facts(name: str) -> Facts:
         height=header.height,
         mode=header.mode.name + ("A" if file.alpha is not None else ""),
         bpp=round(8 * len(data) / (header.width * header.height), 4),
-        quality=None if header.lossless else header.quality / QUALITY_STEPS,
+        quality=header.quality / QUALITY_STEPS if not header.lossless and (not model or model.has_quality) else None,
         max_error=header.max_error if header.lossless else None,
         model="none" if header.stored else model.name if model else "unknown",
         model_number=header.model,

@@ -1,7 +1,7 @@
 """`lcomp train`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,11 +13,10 @@ from lcomp.workers import give_way
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lcomp.training.run import Report
-    from lcomp.training.task import Trainer
+    from lcomp.training.run import Report, TrainingRun
 
 
-def watch(trainer: "Trainer", name: str, every: float, console: "Console") -> None:
+def watch(trainer: "TrainingRun[Any]", name: str, every: float, console: "Console") -> None:
     """Train to the end, with a bar and reports on stderr and in the run's log; an interrupt saves a checkpoint."""
     from lcomp.cli.bars import training_bar
 
@@ -78,9 +77,8 @@ def train(
     set_up_messages(verbose=False, quiet=False)
     give_way()
     try:
-        from lcomp.training.recipe import read_task
         from lcomp.training.run import checkpoint_file
-        from lcomp.training.task import export_trained, make_trainer, setting_of
+        from lcomp.training.task import export_trained, make_run, read_task, setting_of
     except ModuleNotFoundError as error:
         say(f"lcomp: {error.name} is not installed: pip install 'lcomp[train]'")
         raise typer.Exit(1) from error
@@ -92,7 +90,7 @@ def train(
         raise LcompError(f"{folder} holds no checkpoint")
     console = Console(stderr=True)
     with console.status("reading the training pictures"):
-        trainer = make_trainer(task, setting_of(task, data, folder, device, compiled), start)
+        trainer = make_run(task, setting_of(task, data, folder, device, compiled), start)
     if trainer.step:
         spent = f"{trainer.minutes:.1f} of {task.recipe.minutes:g} minutes"
         say(f"going on from {checkpoint_file(folder)}: {spent}")

@@ -8,16 +8,15 @@ import numpy as np
 from lcomp.decoding.area import decode_area
 from lcomp.encoding import distortion
 from lcomp.encoding.half_size import better, halve
-from lcomp.encoding.lossless import coded_file, may_take, stored_file
 from lcomp.encoding.rate_target import USUAL, floor_of, meet, size_limit
 from lcomp.encoding.ssimulacra2 import SMALLEST_SIDE, ssimulacra2
+from lcomp.encoding.stored import may_take, stored_file
 from lcomp.encoding.streams import encode_tiles
 from lcomp.encoding.symbol_search import LEVELS
 from lcomp.errors import LcompError
 from lcomp.format.container import Coder, Encoded, Header, LicFile
 from lcomp.format.tiles import Rectangle
 from lcomp.log import log
-from lcomp.lossless.loading import load_lossless
 from lcomp.model.cache import load_decoder
 from lcomp.model.loaded import LoadedModel
 from lcomp.options import DEFAULT_EFFORT, EncodeOptions
@@ -26,7 +25,7 @@ from lcomp.pictures.reading import Picture
 from lcomp.pictures.stored import write_stored
 from lcomp.pictures.writing import to_image
 from lcomp.types import QUALITY_STEPS, Pixels, Progress
-from lcomp.zoo.registry import ModelInfo, lossless_model
+from lcomp.zoo.registry import ModelInfo
 
 GUESS, FEW, SEVERAL = 1 / 16, 1 / 2, 1 / 4
 """Share of the remaining progress that one attempt is given: a quick guess, one of about two, one of about seven."""
@@ -59,8 +58,13 @@ class PictureEncoder:
         coder: Coder,
         options: EncodeOptions,
         progress: Progress | None,
+        exactly: Callable[[Picture], LicFile],
     ) -> None:
-        """`loaded` codes for `model`; `progress` is told how many pixels of how many are done."""
+        """`loaded` codes for `model`; `progress` is told how many pixels of how many are done.
+
+        `exactly` makes the smallest lossless file of a picture.
+        """
+        self.exactly = exactly
         self.source, self.model, self.loaded, self.coder, self.options = picture, model, loaded, coder, options
         self.picture = picture if options.keep_hidden else without_hidden(picture)
         self.effort = options.effort
@@ -190,8 +194,7 @@ class PictureEncoder:
     @cached_property
     def exact(self) -> LicFile:
         """The smallest lossless file, stored or coded."""
-        codec = load_lossless(lossless_model(), self.loaded.device)
-        return min(self.stored, coded_file(self.stored, self.picture, self.options, codec), key=len)
+        return min(self.stored, self.exactly(self.picture), key=len)
 
     def wanted(self) -> LicFile:
         """The file that the options ask for, lossless where that is smaller; raises LcompError for a target not met."""

@@ -19,29 +19,29 @@ from lcomp.training.data import (
     to_signal,
     validation_crops,
 )
-from lcomp.training.joint import Family
+from lcomp.training.joint import JointModels
 from lcomp.training.run import Setting, TrainingRun, checkpoint_file, read_checkpoint
 from lcomp.training.start import copy_weights, start_from_components
 from lcomp.zoo.registry import read_architecture, read_refinement
 
 
-def trained_family(folder: Path) -> Family:
+def trained_backbone(folder: Path) -> JointModels:
     """The averaged (EMA) weights of the run in `folder`; raises LcompError where it holds none of a backbone."""
     state = read_checkpoint(folder, torch.device("cpu"))
     try:
         context = ContextConfig(**state["context"]) if state["context"] else None
         decoder = read_refinement(state["decoder"]) if state["decoder"] else None
-        family = Family(read_architecture(state["architecture"]), context, decoder)
-        family.load_state_dict(state["average"])
+        models = JointModels(read_architecture(state["architecture"]), context, decoder)
+        models.load_state_dict(state["average"])
     except (KeyError, TypeError, RuntimeError) as error:
         raise LcompError(f"{checkpoint_file(folder)} is not of a backbone, or of another version of lcomp") from error
-    return family.eval()
+    return models.eval()
 
 
-class BackboneRun(TrainingRun[Family]):
+class BackboneRun(TrainingRun[JointModels]):
     """Joint training of g_a, g_s, h_a, h_s, h_c, a context model and a larger decoder.
 
-    It resumes its checkpoint; without one it starts from the trained family `start`, or from principal components.
+    It resumes its checkpoint; without one it starts from the trained models `start`, or from principal components.
     """
 
     def __init__(
@@ -51,12 +51,12 @@ class BackboneRun(TrainingRun[Family]):
         decoder: RefinementConfig | None,
         metric: str,
         setting: Setting,
-        start: Family | None = None,
+        start: JointModels | None = None,
     ) -> None:
         self.metric = metric
         self.pool, validation = setting.start()
         self.held_out = list(validation_crops(validation))
-        model = Family(config, context, decoder, metric)
+        model = JointModels(config, context, decoder, metric)
         place(model, setting.device)
         if not checkpoint_file(setting.folder).is_file():
             random = np.random.default_rng(setting.recipe.seed)

@@ -13,16 +13,13 @@ from torch import Tensor
 from lcomp.entropy.tables import Table
 from lcomp.errors import LcompError
 from lcomp.files import replacing, write_all
-from lcomp.lossless.network import LosslessNetworks
-from lcomp.lossless.tensors import exact_codec, exact_tensors
 from lcomp.networks.context import Context
 from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.hyperprior import Hyperprior
-from lcomp.training.lossless_examples import Gathered
-from lcomp.training.lossless_tables import fit_tables
 from lcomp.zoo.context_tensors import exact_context, integer_context_tensors
+from lcomp.zoo.description import Description
 from lcomp.zoo.hyperprior_tensors import exact_hyper_context, exact_path, integer_tensors
-from lcomp.zoo.registry import Description, ModelInfo, read_lossless
+from lcomp.zoo.registry import ModelInfo
 from lcomp.zoo.weights import fingerprint, half_precision, read_tensors
 
 
@@ -69,18 +66,6 @@ def export_decoder(model: Enhancer, info: ModelInfo, training: dict[str, str]) -
     if not all(bool(torch.isfinite(tensor).all()) for tensor in floats.values()):
         raise LcompError("the trained weights are not finite")
     return write_weights(info, floats, info.coding.fingerprint, training)
-
-
-def export_lossless(model: LosslessNetworks, gathered: Gathered, source: Path, training: dict[str, str]) -> Path:
-    """Write the weights file of the lossless model described in `source`; `training` goes into its metadata.
-
-    Raises LcompError for weights that are not finite.
-    """
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in model.state_dict().values()):
-        raise LcompError("the trained weights are not finite")
-    exact = exact_tensors(model, gathered.coefficients, fit_tables(model, gathered))
-    exact_codec(exact, torch.device("cpu"))  # checks the bounds
-    return write_weights(read_lossless(source), exact, fingerprint(exact), training)
 
 
 def write_weights(info: Description, tensors: dict[str, Tensor], mark: int, training: dict[str, str]) -> Path:

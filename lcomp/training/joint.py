@@ -27,7 +27,7 @@ class Rates(NamedTuple):
     bits_z: Tensor  # [B]
 
 
-class Family(nn.Module):
+class JointModels(nn.Module):
     """A backbone with the entropy models that code its latents and a larger decoder of them.
 
     x -> g_a -> y -> h_a -> z -> round -> z_hat -> h_s -> (mu, sigma) -> context -> (mu', sigma')

@@ -1,17 +1,18 @@
-"""Training recipes, the `[training]` table of a model's TOML, and which models are trained jointly by them."""
+"""Training recipes, the `[training]` table of a model's TOML, and which models are trained jointly by it."""
 
 import math
 import re
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast, get_args, get_origin
 
 from lcomp.errors import ModelError
 from lcomp.networks.roles import Role
-from lcomp.zoo.registry import LosslessInfo, ModelInfo, is_lossless, read_lossless, read_model
+from lcomp.zoo.description import Description
+from lcomp.zoo.registry import ModelInfo, read_model
 
-Part = TypeVar("Part", "Stage", "Shares", "CodedCrops", "Adversarial", "Recipe", "LosslessSamples")
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -71,18 +72,6 @@ class CodedCrops:
 
 
 @dataclass(frozen=True)
-class LosslessSamples:
-    """What the lossless family is trained on (`[training.samples]`): stages say how many of them are in a batch."""
-
-    pictures: int  # of the training pictures
-    share: float  # of the samples of each
-
-    def __post_init__(self) -> None:
-        if self.pictures < 1 or not 0 < self.share <= 1:
-            raise ValueError("samples are of 1 picture or more, and a share of them")
-
-
-@dataclass(frozen=True)
 class Adversarial:
     """How texture is learned against a discriminator, and how much of it is shown (`[training.adversarial]`)."""
 
@@ -133,7 +122,6 @@ class Recipe:
     shares: Shares = Shares(context=0.0, decoder=0.0, wild=20.0)  # of a backbone
     crops: CodedCrops | None = None  # of a decoder
     adversarial: Adversarial | None = None  # of a decoder that invents detail
-    samples: LosslessSamples | None = None  # of a lossless model
 
     def __post_init__(self) -> None:
         if not self.minutes > 0 or not self.stages or self.stages[0].start != 0:
@@ -171,30 +159,24 @@ class Recipe:
 
 
 def built(kind: type[Part], table: dict[str, Any]) -> Part:
-    """Build a part of a recipe from its table; raises TypeError where a value is of another type than its field."""
-    for field in fields(kind):
-        value, wanted = table.get(field.name), field.type
+    """Build a part of a recipe, and the parts of it, from its table; raises TypeError for a value of another type."""
+    found: dict[str, object] = {}
+    for field in fields(cast("Any", kind)):
+        value, wanted = table.get(field.name), cast("Any", field.type)
         if value is None or type(value) is wanted or (wanted is float and type(value) is int):
             continue
         if wanted in (int, float, str):
             raise TypeError(f"{field.name} = {value!r} is no {wanted.__name__}")
-    return kind(**table)
+        part: Any = next(each for each in (wanted, *get_args(wanted)) if is_dataclass(each))
+        many = get_origin(wanted) is tuple
+        found[field.name] = tuple(built(part, each) for each in value) if many else built(part, value)
+    return kind(**table | found)
 
 
-def read_recipe(path: Path) -> Recipe:
-    """The recipe in a model's TOML; raises ModelError where it is missing or malformed."""
+def read_recipe(path: Path, kind: type[Recipe] = Recipe) -> Recipe:
+    """The recipe of some kind in a model's TOML; raises ModelError where it is missing or malformed."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))["training"]
-        parts: dict[str, Any] = {"stages": tuple(built(Stage, stage) for stage in table["stages"])}
-        if "shares" in table:
-            parts["shares"] = built(Shares, table["shares"])
-        if "crops" in table:
-            parts["crops"] = built(CodedCrops, table["crops"])
-        if "samples" in table:
-            parts["samples"] = built(LosslessSamples, table["samples"])
-        if "adversarial" in table:
-            parts["adversarial"] = built(Adversarial, table["adversarial"])
-        return built(Recipe, table | parts)
+        return built(kind, tomllib.loads(path.read_text(encoding="utf-8"))["training"])
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -205,31 +187,40 @@ def read_recipe(path: Path) -> Recipe:
 
 @dataclass(frozen=True)
 class Task:
-    """A model to train, and those that are trained jointly with it where it is a backbone."""
+    """A model to train."""
 
-    info: ModelInfo | LosslessInfo
+    info: Description
     recipe: Recipe
+
+    @property
+    def models(self) -> tuple[Description, ...]:
+        """All that are trained."""
+        return (self.info,)
+
+
+@dataclass(frozen=True)
+class JointTask(Task):
+    """A model of the hyperprior family, and those that are trained jointly with it where it is a backbone."""
+
+    info: ModelInfo
     beside: ModelInfo | None = None  # has the context model
     viewer: ModelInfo | None = None  # has the decoder
 
     @property
-    def models(self) -> tuple[ModelInfo | LosslessInfo, ...]:
+    def models(self) -> tuple[ModelInfo, ...]:
         """All that are trained."""
         return tuple(model for model in (self.info, self.beside, self.viewer) if model)
 
 
-def read_task(path: Path) -> Task:
+def read_joint_task(path: Path) -> JointTask:
     """The task of a model's TOML; raises ModelError where that or one beside it is missing or malformed.
 
     Raises ModelError too where another than a backbone names models to train beside it.
     """
-    recipe = read_recipe(path)
-    if is_lossless(path):
-        return Task(read_lossless(path), recipe)
-    info = read_model(path)
+    recipe, info = read_recipe(path), read_model(path)
     beside, viewer = (
         read_model(path.with_name(f"{name}.toml")) if name else None for name in (recipe.context, recipe.decoder)
     )
     if info.backbone and (beside or viewer):
         raise ModelError(f"{path}: models are trained beside a backbone only")
-    return Task(info, recipe, beside, viewer)
+    return JointTask(info, recipe, beside, viewer)

@@ -24,9 +24,10 @@ from lcomp.networks.hyperprior import HyperAnalysis
 from lcomp.networks.scale import LatentScale
 from lcomp.networks.transforms import Analysis, Synthesis
 from lcomp.zoo.context_tensors import exact_context
+from lcomp.zoo.description import Description
 from lcomp.zoo.hyperprior_tensors import exact_hyper_context, exact_path
 from lcomp.zoo.layers import EXACT
-from lcomp.zoo.registry import Description, ModelInfo
+from lcomp.zoo.registry import ModelInfo
 
 
 class Networks(nn.Module):

@@ -9,12 +9,13 @@ from PIL import Image
 
 import lcomp
 from helpers.golden import METADATA, colours_psnr, latents, latents_sha256
+from helpers.lossless import lossless_model
 from helpers.models import require_coder
 from helpers.paths import GOLDEN
 from lcomp.format import container
 from lcomp.format.container import Coder, Mode
 from lcomp.model.loaded import LoadedModel
-from lcomp.zoo.registry import all_models, lossless_model, model_by_name
+from lcomp.zoo.registry import all_models, model_by_name
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.lic")), ids=lambda path: path.stem)

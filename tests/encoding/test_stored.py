@@ -16,8 +16,8 @@ from helpers.command import one_line
 from helpers.paths import DATA
 from helpers.pictures import alpha_ramp, noise_image, ramp, reopened
 from helpers.profiles import SRGB
-from lcomp.encoding import lossless, picture
-from lcomp.encoding.lossless import may_take
+from lcomp.encoding import picture, stored
+from lcomp.encoding.stored import may_take
 from lcomp.errors import ChecksumError, FormatError, LcompError, UnsupportedError
 from lcomp.format import container
 from lcomp.options import DecodeOptions, EncodeOptions
@@ -64,7 +64,7 @@ def test_halftones_and_drawings_are_stored_where_that_is_smaller(halftone: Image
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_photographs_are_not_even_tried(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lossless, "write_stored", None)
+    monkeypatch.setattr(stored, "write_stored", None)
     for name in ("kodim05", "kodim23"):
         with Image.open(DATA / f"{name}.png") as photo:
             image = photo.convert(mode).crop((0, 0, 256, 192))

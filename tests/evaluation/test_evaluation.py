@@ -41,7 +41,7 @@ PLAN = Plan((1.0, 4.0, 8.0), "cpu", perceptual=False, jobs=1)
 @pytest.fixture
 def tiny(tiny_info: ModelInfo, monkeypatch: pytest.MonkeyPatch) -> Adapter:
     """The tiny model as a codec."""
-    monkeypatch.setattr("lcomp.zoo.registry.all_models", lambda: (tiny_info,))
+    monkeypatch.setattr("lcomp.families.registry.installed_models", lambda: (tiny_info,))
     return LcompModel.open("tiny", PLAN.qualities, "cpu")
 
 

@@ -6,18 +6,27 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from lcomp.encoding.lossless import coded_file, stored_file
+from lcomp.encoding.stored import stored_file
+from lcomp.families.lossless.description import LosslessInfo
+from lcomp.families.lossless.files import LosslessFiles
+from lcomp.families.lossless.loading import load_lossless
+from lcomp.families.lossless.network import LosslessNetworks
+from lcomp.families.lossless.prediction import COEFFICIENT_BITS, count_taps
+from lcomp.families.lossless.tables import residual_tables
+from lcomp.families.lossless.tensors import all_passes, exact_codec, exact_tensors
+from lcomp.families.lossless.tile import LosslessCodec
+from lcomp.families.registry import find_model
 from lcomp.format.container import LicFile
-from lcomp.lossless.loading import load_lossless
-from lcomp.lossless.network import LosslessNetworks
-from lcomp.lossless.prediction import COEFFICIENT_BITS, count_taps
-from lcomp.lossless.tables import residual_tables
-from lcomp.lossless.tensors import all_passes, exact_codec, exact_tensors
-from lcomp.lossless.tile import LosslessCodec
 from lcomp.options import EncodeOptions
 from lcomp.pictures.reading import to_picture
 from lcomp.pictures.stored import write_stored
-from lcomp.zoo.registry import lossless_model
+
+
+def lossless_model() -> LosslessInfo:
+    """The installed model."""
+    model = find_model("lossless")
+    assert isinstance(model, LosslessInfo)
+    return model
 
 
 def random_networks(hidden: int = 8) -> LosslessNetworks:
@@ -52,5 +61,6 @@ def coded_losslessly(image: Image.Image) -> LicFile:
     """The file of a picture that the installed model codes, even where storing it takes less."""
     picture = to_picture(image)
     alpha = None if picture.alpha is None else write_stored(picture.alpha)
-    codec = load_lossless(lossless_model(), torch.device("cpu"))
-    return coded_file(stored_file(picture, alpha, strip=False), picture, EncodeOptions(lossless=True), codec)
+    model = lossless_model()
+    codec = LosslessFiles(model, load_lossless(model, torch.device("cpu")))
+    return codec.coded(stored_file(picture, alpha, strip=False), picture, EncodeOptions(lossless=True))

@@ -14,21 +14,22 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from helpers.golden import latents_sha256
+from helpers.lossless import lossless_model
 from helpers.models import TINY_CONTEXT, TINY_LOSSLESS, require_coder
 from helpers.paths import GOLDEN
 from lcomp.cli.app import app
 from lcomp.decoding.area import decode_tiles
 from lcomp.encoding.streams import encode_tiles
 from lcomp.errors import LcompError
+from lcomp.families.lossless.loading import load_lossless
 from lcomp.format import container
 from lcomp.format.container import Coder
 from lcomp.format.tiles import Grid
 from lcomp.log import log
-from lcomp.lossless.loading import load_lossless
 from lcomp.model.cache import load_model
 from lcomp.model.devices import choose_device, memory_errors, trouble
 from lcomp.model.loaded import LoadedModel
-from lcomp.zoo.registry import lossless_model, model_by_name
+from lcomp.zoo.registry import model_by_name
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 

@@ -36,8 +36,9 @@ from lcomp.model.cache import load_model
 from lcomp.format.container import Coder, Encoded
 from lcomp.pictures.reading import to_picture
 from lcomp.format.tiles import Grid
-from lcomp.lossless.loading import load_lossless
-from lcomp.zoo.registry import lossless_model, model_by_name
+from lcomp.families.lossless.loading import load_lossless
+from lcomp.families.registry import find_model
+from lcomp.zoo.registry import model_by_name
 
 action, folder = sys.argv[1], Path(sys.argv[2])
 result = {}
@@ -55,7 +56,7 @@ for model, quality in product(("hyperprior", "autoregressive"), (1000, 4300, 800
             y_hat = codec.tile.decode(encoded, quality, 136, 200, Coder.CONSTRICTION).y_hat()
             result[file.name] = hashlib.sha256(y_hat.numpy().tobytes()).hexdigest()
 pixels = np.asarray(Image.open(folder / "large.png"))
-lossless = load_lossless(lossless_model(), torch.device("cpu"))
+lossless = load_lossless(find_model("lossless"), torch.device("cpu"))
 for grey in (False, True):
     if action == "encode":
         encoded = lossless.encode(pixels[..., 0] if grey else pixels, 0)

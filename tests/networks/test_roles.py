@@ -1,7 +1,7 @@
 """Optimiser roles: every parameter of what is trained together has the one that it is meant to have."""
 
 from lcomp.networks.roles import Role, role_of
-from lcomp.training.joint import Family
+from lcomp.training.joint import JointModels
 from lcomp.training.recipe import Recipe, Stage
 from lcomp.training.run import make_optimizers
 from lcomp.zoo.registry import ModelInfo
@@ -12,8 +12,8 @@ RECIPE = Recipe(
 
 
 def test_parameters_have_the_roles_of_their_networks(context_info: ModelInfo, sr_info: ModelInfo) -> None:
-    family = Family(context_info.architecture, context_info.context, sr_info.decoder)
-    roles = {name: role_of(parameter) for name, parameter in family.named_parameters()}
+    models = JointModels(context_info.architecture, context_info.context, sr_info.decoder)
+    roles = {name: role_of(parameter) for name, parameter in models.named_parameters()}
     assert {roles["backbone.g_a.linear"], roles["backbone.g_s.draft.linear"]} == {Role.LINEAR}
     assert {role for name, role in roles.items() if name.endswith(".points")} == {Role.VECTORS}
     assert {role for name, role in roles.items() if name.endswith(".bias")} == {Role.SMALL}
@@ -26,9 +26,9 @@ def test_parameters_have_the_roles_of_their_networks(context_info: ModelInfo, sr
 
 
 def test_each_role_has_its_rate_and_all_parameters_are_trained(context_info: ModelInfo) -> None:
-    family = Family(context_info.architecture, context_info.context, None)
-    groups = [group for optimizer in make_optimizers(family, RECIPE) for group in optimizer.param_groups]
+    models = JointModels(context_info.architecture, context_info.context, None)
+    groups = [group for optimizer in make_optimizers(models, RECIPE) for group in optimizer.param_groups]
     for group in groups:
         assert {RECIPE.rate_of(role_of(parameter)) for parameter in group["params"]} <= {group["peak"]}
     trained = [parameter for group in groups for parameter in group["params"]]
-    assert len(trained) == len(set(map(id, trained))) == len(list(family.parameters()))
+    assert len(trained) == len(set(map(id, trained))) == len(list(models.parameters()))

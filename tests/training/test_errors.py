@@ -19,9 +19,9 @@ from lcomp.errors import LcompError, ModelError
 from lcomp.training.backbone import BackboneRun
 from lcomp.training.data import Pool, centres, find_pictures
 from lcomp.training.export import replace_files
-from lcomp.training.recipe import read_recipe, read_task
+from lcomp.training.recipe import read_recipe
 from lcomp.training.run import Setting
-from lcomp.training.task import all_or_nothing, make_trainer
+from lcomp.training.task import all_or_nothing, make_run, read_task
 from lcomp.zoo.registry import ModelInfo, read_model
 
 CPU = torch.device("cpu")
@@ -202,7 +202,7 @@ def test_a_decoder_that_invents_is_not_trained_beside_a_backbone(sr_info: ModelI
     assert sr_info.inventive
     task = read_task(source)
     with pytest.raises(LcompError, match="cannot be trained beside"):
-        make_trainer(task, Setting(task.recipe, tmp_path, tmp_path, CPU, compiled=False), None)
+        make_run(task, Setting(task.recipe, tmp_path, tmp_path, CPU, compiled=False), None)
     # nor is anything beside another model
     context = tmp_path / "models" / sr_info.lineage[1].source.name
     context.write_text(context.read_text().replace("[training]", f'[training]\ncontext = "{context.stem}"'))

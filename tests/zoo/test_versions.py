@@ -4,7 +4,13 @@ import pytest
 
 import lcomp
 from lcomp.errors import ModelError
-from lcomp.zoo.registry import model_by_number, releases
+from lcomp.families.registry import model_of, releases
+from lcomp.format.container import Header, Mode
+
+
+def header(model: int, fingerprint: int) -> Header:
+    """The header of a file of a model."""
+    return Header(8, 8, Mode.RGB, 4000, model, fingerprint)
 
 
 def test_all_installed_weights_are_in_the_table() -> None:
@@ -16,8 +22,8 @@ def test_all_installed_weights_are_in_the_table() -> None:
 def test_a_file_of_other_weights_names_who_wrote_it() -> None:
     old = next(mark for mark, release in releases().items() if release.version.startswith("0.1.0.dev"))
     with pytest.raises(ModelError, match=r"by lcomp 0\.1\.0\.dev \(2026-11-\d\d\): only that can decode it"):
-        model_by_number(1, old)
+        model_of(header(1, old))
     with pytest.raises(ModelError, match="an unknown version of lcomp"):
-        model_by_number(1, 7)
+        model_of(header(1, 7))
     with pytest.raises(ModelError, match="model number 200, which is not installed"):
-        model_by_number(200, old)
+        model_of(header(200, old))

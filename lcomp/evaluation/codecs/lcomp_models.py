@@ -11,7 +11,7 @@ from PIL import Image
 from lcomp import DecodeOptions, EncodeOptions, __version__
 from lcomp.api import Codec
 from lcomp.evaluation.codecs.adapter import Adapter, View
-from lcomp.model.cache import load_decoder, load_model
+from lcomp.families.registry import load
 from lcomp.model.devices import memory_errors
 from lcomp.model.precision import prefers_bf16
 from lcomp.options import LOSSLESS
@@ -25,7 +25,9 @@ def code_mark() -> str:
     """CRC-32 of the codec's source files, part of its version: another encoder may choose other symbols."""
     package = Path(__file__).parents[2]
     apart = {"cli", "evaluation", "training"}
-    files = [path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in apart]
+    files = [
+        path for path in package.rglob("*.py") if apart.isdisjoint(path.relative_to(package).with_suffix("").parts)
+    ]
     return f"{zlib.crc32(b''.join(path.read_bytes() for path in sorted(files))):08x}"
 
 
@@ -40,7 +42,7 @@ class LcompModel(Adapter):
         """A model, loaded; raises ModelError where it is unknown or its weights are unusable."""
         codec = Codec(name, device)
         with memory_errors("the model"):
-            load_decoder(codec.model.decoder_name, codec.model, load_model(codec.model.coding, codec.device))
+            load(codec.model, codec.device, codec.precision).load_all()
         # the fingerprint covers the bitstream only: the digests cover every weight
         digests = " ".join(model.sha256[:8] for model in codec.model.lineage)
         precision = "bf16" if prefers_bf16(codec.device) else "fp32"

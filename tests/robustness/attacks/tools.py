@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lcomp.entropy.grouping import Order, Transfer
 from lcomp.entropy.latents import SymbolGroup, encode_symbols, runs
+from lcomp.families.registry import model_of
 from lcomp.format import container
 from lcomp.format.binary import Reader, write_varint
 from lcomp.format.container import CHECKSUM, LATENTS_TAGS, Coder, Section, write_section
@@ -22,7 +23,6 @@ from lcomp.model.tile_codec import TileCodec, read_symbols, side_tables, symbols
 from lcomp.networks.exact.context import Places
 from lcomp.networks.exact.hyper_synthesis import EntropyParameters
 from lcomp.networks.passes import Pass
-from lcomp.zoo.registry import model_by_number
 
 CPU = torch.device("cpu")
 
@@ -82,7 +82,7 @@ def split(data: bytes) -> Parts:
 
 def tile_codec(parts: Parts) -> TileCodec:
     """The entropy side of the model that a file names."""
-    return load_model(model_by_number(parts.model, parts.fingerprint).coding, CPU).tile
+    return load_model(model_of(container.read_header(Reader(seal(parts.head())))).coding, CPU).tile
 
 
 @torch.inference_mode()

@@ -1,0 +1,1 @@
+"""The model families: each a package of its own behind one interface."""

@@ -1,0 +1,57 @@
+"""A loaded model of the hyperprior family, as other families' are."""
+
+from dataclasses import replace
+
+import torch
+
+from lcomp.decoding.area import Decoded, decode_area
+from lcomp.decoding.reduced import decode_reduced
+from lcomp.encoding.picture import PictureEncoder
+from lcomp.families.family import PictureCodec
+from lcomp.families.registry import find_model, load
+from lcomp.format.container import Coder, LicFile
+from lcomp.format.tiles import Rectangle
+from lcomp.model.cache import load_decoder, load_model
+from lcomp.model.decoders import Decoder
+from lcomp.options import DEFAULT_QUALITY, LOSSLESS, DecodeOptions, EncodeOptions
+from lcomp.pictures.reading import Picture
+from lcomp.types import Progress
+from lcomp.zoo.registry import ModelInfo
+
+
+class HyperpriorCodec(PictureCodec):
+    """A model on a device; its decoder is loaded when it is needed."""
+
+    def __init__(self, info: ModelInfo, device: torch.device, precision: str) -> None:
+        self.info, self.precision = info, precision
+        self.loaded = load_model(info.coding, device, precision)
+
+    def encode(
+        self, picture: Picture, options: EncodeOptions, coder: Coder, progress: Progress | None = None
+    ) -> LicFile:
+        """See `PictureCodec.encode`; the file of a target that is out of reach is a lossless one."""
+
+        def exactly(same: Picture) -> LicFile:
+            plain = replace(
+                options, quality=DEFAULT_QUALITY, size=None, bpp=None, psnr=None, ssimulacra2=None, lossless=True
+            )
+            return load(find_model(LOSSLESS), self.loaded.device, self.precision).encode(same, plain, coder)
+
+        return PictureEncoder(picture, self.info, self.loaded, coder, options, progress, exactly).wanted()
+
+    def decode(
+        self, file: LicFile, area: Rectangle, options: DecodeOptions, progress: Progress | None = None
+    ) -> Decoded:
+        """See `PictureCodec.decode`; raises ModelError and LcompError for a decoder or realism that does not fit."""
+        if options.factor > 1:
+            return decode_reduced(self.loaded, file, area, options.factor, options.salvage, progress)
+        decoder = self.decoder(options.decoder, options.realism)
+        return decode_area(self.loaded, file, area, decoder, options.salvage, progress)
+
+    def decoder(self, name: str | None = None, realism: float | None = None) -> Decoder:
+        """The decoder called `name`, by default the model's own."""
+        return load_decoder(name or self.info.decoder_name, self.info, self.loaded, realism)
+
+    def load_all(self) -> None:
+        """See `PictureCodec.load_all`."""
+        self.decoder()

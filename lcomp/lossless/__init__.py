@@ -1,1 +1,0 @@
-"""The lossless family: a pyramid of lazy wavelets, least-squares prediction, small integer networks."""

@@ -1,0 +1,106 @@
+"""What the TOML of any model says, and where the installed ones lie. Needs no torch."""
+
+import contextlib
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+from lcomp.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the TOML of a model of any family says, and what such a model can do."""
+
+    has_quality: ClassVar[bool] = False
+    """Whether it takes a quality and rate targets."""
+    half_size: ClassVar[bool] = False
+    """Whether it may code pictures at half their size."""
+    lossless: ClassVar[bool] = False
+    """Whether it keeps every sample."""
+
+    name: str
+    number: int  # stable; written into every file
+    summary: str
+    weights: str  # file name below weights/
+    sha256: str  # of the weights file; empty before the first export
+    fingerprint: int  # CRC-32 of the tensors that decide the bitstream
+    source: Path  # the TOML itself
+
+    @property
+    def weights_path(self) -> Path:
+        """Where the weights file is expected."""
+        return self.source.parent.parent / "weights" / self.weights
+
+    @property
+    def lineage(self) -> "tuple[Description, ...]":
+        """This model and all that it adds to."""
+        return (self,)
+
+    @property
+    def is_decoder(self) -> bool:
+        """Whether it is a decoder too, for files of the models that it adds to."""
+        return False
+
+    @property
+    def decoder_name(self) -> str:
+        """The decoder that its files are encoded for, where its family has several."""
+        return "none"
+
+    @property
+    def inventive(self) -> bool:
+        """Whether its decoder invents detail, and takes a realism."""
+        return False
+
+
+def data_folder() -> Path:
+    """Folder that holds `models/` and `weights/`: `_data` of the installed package, or the source tree above it."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "_data", package.parent):
+        if (folder / "models").is_dir():
+            return folder
+    raise ModelError(f"no models are installed beside {package}")
+
+
+@contextlib.contextmanager
+def model_errors(path: Path) -> Iterator[None]:
+    """Raise ModelError, with the TOML's name, where it is missing, malformed or incomplete."""
+    try:
+        yield
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValueError, TypeError, AttributeError) as error:
+        raise ModelError(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise ModelError(f"{path}: it adds to itself, or is nested too deep") from error
+    except KeyError as error:
+        raise ModelError(f"{path}: {error} is missing") from error
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """A model's TOML; raises ModelError where it cannot be read."""
+    with model_errors(path):
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+@cache
+def installed_tables() -> tuple[tuple[Path, dict[str, Any]], ...]:
+    """Every installed TOML, read once; raises ModelError where one is damaged."""
+    return tuple((path, read_table(path)) for path in sorted((data_folder() / "models").glob("*.toml")))
+
+
+def read_description(path: Path, table: dict[str, Any]) -> Description:
+    """What every family's TOML says; raises KeyError, TypeError or ValueError where it does not."""
+    model, weights = table["model"], table["weights"]
+    return Description(
+        name=path.stem,
+        number=int(model["number"]),
+        summary=str(model["summary"]),
+        weights=str(weights["file"]),
+        sha256=str(weights["sha256"]),
+        fingerprint=int(weights["fingerprint"], 16),
+        source=path.resolve(),
+    )
