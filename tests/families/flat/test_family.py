@@ -37,7 +37,7 @@ def train(root: Path, pictures: Path) -> None:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _root(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Iterator[Path]:
+def root(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Iterator[Path]:
     """A folder with the files of the page and the installed models, in use."""
     root = tmp_path_factory.mktemp("flat")
     shutil.copytree(ROOT / "models", root / "models")
@@ -83,7 +83,7 @@ def test_no_two_families_share_a_table() -> None:
     assert len(tables) == len(set(tables)) == 5
 
 
-def test_training_gives_the_same_name_to_what_it_wrote(_root: Path) -> None:
+def test_training_gives_the_same_name_to_what_it_wrote(root: Path) -> None:
     model = registry.find_model("flat")
-    assert model.weights_path == (_root / "weights" / "flat.safetensors").resolve()
+    assert model.weights_path == (root / "weights" / "flat.safetensors").resolve()
     assert len(model.sha256) == 64
