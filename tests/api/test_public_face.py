@@ -68,6 +68,7 @@ import json, sys
 import lcomp
 import lcomp.errors, lcomp.files, lcomp.format.container, lcomp.format.salvage, lcomp.log, lcomp.options, lcomp.types
 import lcomp.pictures.hidden, lcomp.pictures.reading, lcomp.pictures.stored, lcomp.pictures.writing
+lcomp.models()
 print(json.dumps([lcomp.__file__, "torch" in sys.modules]))
 """
 

@@ -3,9 +3,8 @@
 from PIL import Image
 
 import lcomp
-from lcomp.encoding.picture import PictureEncoder
+from lcomp.families.hyperprior.codec import HyperpriorCodec
 from lcomp.format.container import LicFile
-from lcomp.model.cache import load_model
 from lcomp.options import EncodeOptions
 from lcomp.pictures.reading import to_picture
 
@@ -19,5 +18,7 @@ def coded(
 ) -> LicFile:
     """The file of a picture on the CPU."""
     codec, options = lcomp.Codec(model, "cpu", coder), EncodeOptions(quality, effort)
-    picture, loaded = to_picture(image), load_model(codec.model.coding, codec.device)
-    return PictureEncoder(picture, codec.model, loaded, codec.coder, options, None).at(round(1000 * quality))
+    encoder = HyperpriorCodec(codec.model, codec.device, codec.precision).encoder(
+        to_picture(image), options, codec.coder
+    )
+    return encoder.at(round(1000 * quality))

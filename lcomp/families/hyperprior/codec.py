@@ -30,6 +30,12 @@ class HyperpriorCodec(PictureCodec):
         self, picture: Picture, options: EncodeOptions, coder: Coder, progress: Progress | None = None
     ) -> LicFile:
         """See `PictureCodec.encode`; the file of a target that is out of reach is a lossless one."""
+        return self.encoder(picture, options, coder, progress).wanted()
+
+    def encoder(
+        self, picture: Picture, options: EncodeOptions, coder: Coder, progress: Progress | None = None
+    ) -> PictureEncoder:
+        """What makes the files of a picture, at any quality."""
 
         def exactly(same: Picture) -> LicFile:
             plain = replace(
@@ -37,7 +43,7 @@ class HyperpriorCodec(PictureCodec):
             )
             return load(find_model(LOSSLESS), self.loaded.device, self.precision).encode(same, plain, coder)
 
-        return PictureEncoder(picture, self.info, self.loaded, coder, options, progress, exactly).wanted()
+        return PictureEncoder(picture, self.info, self.loaded, coder, options, progress, exactly)
 
     def decode(
         self, file: LicFile, area: Rectangle, options: DecodeOptions, progress: Progress | None = None

@@ -1,0 +1,89 @@
+"""The family that docs/families.md builds: its files are written where they belong, and it is trained."""
+
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import lcomp.families
+from families.common import FamilyChecks
+from helpers.paths import ROOT
+from lcomp.cli.app import app
+from lcomp.errors import ModelError
+from lcomp.families import registry
+from lcomp.zoo import description
+from lcomp.zoo import registry as hyperprior
+
+FILE = re.compile(r'^```\w+ title="(.+?)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+
+CACHES = registry.families, registry.installed_models, description.installed_tables, hyperprior.all_models
+
+
+def forget() -> None:
+    """Have families and models looked up anew."""
+    for cached in CACHES:
+        cached.cache_clear()
+
+
+def train(root: Path, pictures: Path) -> None:
+    """What the page says to run."""
+    arguments = ["train", str(root / "models" / "flat.toml"), "--data", str(pictures), "--no-compile"]
+    result = CliRunner().invoke(app, [*arguments, "--device", "cpu", "--run", str(root / "run")])
+    assert result.exit_code == 0, result.output
+
+
+@pytest.fixture(scope="module", autouse=True)
+def root(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Iterator[Path]:
+    """A folder with the files of the page and the installed models, in use."""
+    root = tmp_path_factory.mktemp("flat")
+    shutil.copytree(ROOT / "models", root / "models")
+    (root / "weights").mkdir()
+    for path in (ROOT / "weights").iterdir():
+        (root / "weights" / path.name).symlink_to(path)
+    for name, text in FILE.findall((ROOT / "docs" / "families.md").read_text(encoding="utf-8")):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lcomp.families, "__path__", [*lcomp.families.__path__, str(root / "lcomp" / "families")])
+        for module in (description, registry):
+            patch.setattr(module, "data_folder", lambda: root)
+        forget()
+        train(root, pictures)
+        forget()
+        yield root
+    forget()
+    for name in [name for name in sys.modules if name.startswith("lcomp.families.flat")]:
+        del sys.modules[name]
+
+
+class TestFlat(FamilyChecks):
+    model = "flat"
+    error = 16.0
+
+
+def test_a_toml_is_of_one_family(tmp_path: Path) -> None:
+    path = tmp_path / "odd.toml"
+    for text, problem in (
+        ("[model]\nnumber = 5", r"odd\.toml: no table tells its family: .*\[flat\]"),
+        ("[flat]\n[lossless]", r"odd\.toml: several tables tell its family: \[flat\], \[lossless\]"),
+        ("[flat]\nblock = 0\nlevels = 4", r"odd\.toml: a block is 1 pixel or more"),
+        ("[flat]\nblock = 2", r"odd\.toml: 'levels' is missing"),
+    ):
+        path.write_text(text)
+        with pytest.raises(ModelError, match=problem):
+            registry.read_any(path)
+
+
+def test_no_two_families_share_a_table() -> None:
+    tables = [table for family in registry.families() for table in family.tables]
+    assert len(tables) == len(set(tables)) == 5
+
+
+def test_training_gives_the_same_name_to_what_it_wrote(root: Path) -> None:
+    model = registry.find_model("flat")
+    assert model.weights_path == (root / "weights" / "flat.safetensors").resolve()
+    assert len(model.sha256) == 64
