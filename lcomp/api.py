@@ -201,4 +201,5 @@ def report_losses(sections: tuple[str, ...], decoded: Decoded, grid: Grid, reaso
             "%d of %d tiles %s and filled in, at x,y,width,height: %s", len(decoded.lost), grid.count, reason, places
         )
     for tile in decoded.cut:
-        log.error("one of %d tiles cut off and shown as far as it goes, at x,y,width,height: %s", grid.count, tile)
+        place = f"one of {grid.count} tiles, at x,y,width,height: {tile}," if grid.count > 1 else "the picture"
+        log.error("%s is cut off and shown as far as it goes", place)

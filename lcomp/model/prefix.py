@@ -8,12 +8,16 @@ from torch import Tensor
 
 from lcomp.entropy.grouping import Order
 from lcomp.entropy.prefix import LatentPrefix
+from lcomp.errors import FormatError
 from lcomp.format.container import Coder, Encoded
 from lcomp.format.tiles import Rectangle
 from lcomp.model.tile_codec import Latents, TileCodec, side_tables
 from lcomp.networks.exact.context import Places
 from lcomp.networks.exact.hyper_synthesis import EntropyParameters
 from lcomp.networks.passes import Pass
+
+MOST_BYTES = 4
+"""Bytes that a symbol takes at most: 16 bits, and as many again for an escape."""
 
 
 def read_known(decoder: LatentPrefix, tables: Tensor) -> tuple[Tensor, Tensor]:
@@ -32,6 +36,10 @@ def decode_prefix(codec: TileCodec, encoded: Encoded, quality: int, height: int,
     later means follow from what is known. Raises FormatError where bytes are left over, which no prefix has.
     """
     tile = Rectangle(0, 0, width, height).latents()
+    if len(encoded.stream) > MOST_BYTES * tile.width * tile.height * (
+        codec.h_s.log_deviation.shape[1] + codec.h_c.channels
+    ):
+        raise FormatError("more entropy-coded data than a tile can have")
     entropy = codec.coder(coder)
     decoder = LatentPrefix(entropy.tables, entropy.backend.prefix_decoder(encoded.stream))
 

@@ -4,6 +4,7 @@ At 1/2 and 1/4 they average what the draft makes, without the refinement. At 1/8
 path alone, whose kernels are averaged once: its pixels cost next to nothing.
 """
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -12,7 +13,7 @@ from lcomp.model.decoders import Decoder, whole_latents
 from lcomp.model.tile_codec import dequantise
 from lcomp.model.transforms import Transforms
 from lcomp.networks.config import PATCH, BackboneConfig
-from lcomp.networks.exact.hyper_synthesis import EntropyParameters
+from lcomp.networks.exact.hyper_synthesis import MEAN_BITS, EntropyParameters
 from lcomp.types import STRIDE
 from lcomp.zoo.weights import Networks
 
@@ -20,44 +21,49 @@ COARSE = 8
 """From this factor on, pictures are made by the linear path."""
 
 
-class ReducedDecoder(Decoder):
-    """What the reduced sizes have in common: y_hat is all that they see."""
+class DraftDecoder(Decoder):
+    """The draft, averaged over squares of `factor` pixels."""
 
-    def __init__(self, networks: Networks, latents: int, factor: int, halo: int) -> None:
-        super().__init__(networks, latents)
-        self.channels, self.factor, self.halo = latents, factor, halo
+    def __init__(self, networks: Networks, config: BackboneConfig, factor: int) -> None:
+        super().__init__(networks, config.latents)
+        self.channels, self.factor = config.latents, factor
+        self.halo = whole_latents(2 * STRIDE * config.blocks_low + 2 * PATCH * config.blocks_synthesis + PATCH)
 
     def gather(self, symbols: Tensor, parameters: EntropyParameters) -> Tensor:
-        """The dequantised latents [1, M, h, w]."""
+        """The dequantised latents [1, M, h, w], which are all that the draft sees."""
         return dequantise(symbols, parameters.mean)
-
-
-class DraftDecoder(ReducedDecoder):
-    """The draft, averaged over squares of `factor` pixels."""
 
     def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool) -> Tensor:
         """Pixels [1, 3, 16h/factor, 16w/factor] of a place, nominally in [-1, 1]."""
         return F.avg_pool2d(self.networks.g_s.draft(known, w, self.networks.scale).x_hat, self.factor)
 
 
-class LinearDecoder(ReducedDecoder):
+class LinearDecoder(Decoder):
     """The linear path, at 1/factor of the size."""
+
+    def __init__(self, networks: Networks, config: BackboneConfig, factor: int, w: Tensor) -> None:
+        """`w` [1, 9] are the weights of the picture's quality."""
+        super().__init__(networks, config.latents)
+        self.factor, self.halo = factor, 0
+        self.matrix = networks.g_s.draft.averaged_path(w, networks.scale, factor)
+        self.channels = len(self.matrix)
+
+    def gather(self, symbols: Tensor, parameters: EntropyParameters) -> Tensor:
+        """The pixels of every latent [1, 3 (16/factor)^2, h, w], which are much fewer than the latents."""
+        # float32 holds these integers exactly, in half the memory
+        y_hat = parameters.mean.float().mul_(2.0**-MEAN_BITS).add_(symbols)
+        return F.conv2d(y_hat, self.matrix[:, :, None, None])
 
     def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool) -> Tensor:
         """Pixels [1, 3, 16h/factor, 16w/factor] of a place, nominally in [-1, 1]."""
-        pixels: Tensor = self.networks.g_s.draft.preview(known, w, self.networks.scale, self.factor)
-        return pixels
+        return F.pixel_shuffle(known, STRIDE // self.factor)
 
 
-def draft_halo(config: BackboneConfig) -> int:
-    """Receptive field of the draft in pixels, a multiple of STRIDE."""
-    return whole_latents(2 * STRIDE * config.blocks_low + 2 * PATCH * config.blocks_synthesis + PATCH)
-
-
-def reduced_decoder(transforms: Transforms, config: BackboneConfig, factor: int) -> Decoder:
-    """The decoder of pictures `factor` times smaller than they were coded: 1, 2, 4, 8 or 16."""
+@torch.inference_mode()
+def reduced_decoder(transforms: Transforms, config: BackboneConfig, factor: int, quality: int) -> Decoder:
+    """The decoder of pictures `factor` times smaller than they were coded: 1, 2, 4, 8 or 16; quality in thousandths."""
     if factor == 1:
         return transforms.mse
     if factor >= COARSE:
-        return LinearDecoder(transforms.networks, config.latents, factor, 0)
-    return DraftDecoder(transforms.networks, config.latents, factor, draft_halo(config))
+        return LinearDecoder(transforms.networks, config, factor, transforms.quality_weights(quality))
+    return DraftDecoder(transforms.networks, config, factor)

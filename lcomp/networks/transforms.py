@@ -86,11 +86,9 @@ class Draft(nn.Module):
             linear = F.pixel_shuffle(F.conv2d(y_hat / scale.gain(w), rows), STRIDE)
         return Painted(linear + F.pixel_shuffle(self.leave(h).float(), PATCH), h)
 
-    def preview(self, y_hat: Tensor, w: Tensor, scale: LatentScale, factor: int) -> Tensor:
-        """Pictures [B, 3, 16h/factor, 16w/factor] of the linear path alone, whose kernels are averaged over pixels."""
-        with torch.autocast(y_hat.device.type, enabled=False):
-            rows = F.avg_pool2d(self.linear, factor).flatten(1).T[:, :, None, None]
-            return F.pixel_shuffle(F.conv2d(y_hat / scale.gain(w), rows), STRIDE // factor)
+    def averaged_path(self, w: Tensor, scale: LatentScale, factor: int) -> Tensor:
+        """The linear path at quality weights w [1, 9] and 1/factor of the size, as a matrix [3 (16/factor)^2, M]."""
+        return (F.avg_pool2d(self.linear, factor).flatten(1) / scale.gain(w)[0, :, :, 0]).T
 
 
 class Synthesis(nn.Module):

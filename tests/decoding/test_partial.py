@@ -137,7 +137,7 @@ def test_tiles_that_have_not_arrived_are_filled_in(large: Path, caplog: pytest.L
     start = len(data) - sum(len(tile.stream) for tile in container.read(data).tiles[1:] if tile)
     part = np.asarray(lcomp.decode(data[: start + 20], partial=True, scale=1 / 8), int)
     assert "2 of 4 tiles missing and filled in" in caplog.text
-    assert "one of 4 tiles cut off" in caplog.text
+    assert "one of 4 tiles, at" in caplog.text
     assert np.array_equal(part[:72, :72], whole[:72, :72])
     damaged = bytearray(data)
     damaged[600] ^= 1

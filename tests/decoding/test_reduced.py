@@ -85,7 +85,7 @@ def codec(tiny_info: ModelInfo) -> LoadedModel:
 def test_tiles_and_half_size(codec: LoadedModel, half: bool, factor: int) -> None:
     grid = Grid(330, 215, tile=64)
     tiles = encode_tiles(codec, np.asarray(noise_image(330, 215)), 4000, grid, Coder.CONSTRICTION)
-    decoder = reduced_decoder(codec.transforms, codec.info.architecture, factor)
+    decoder = reduced_decoder(codec.transforms, codec.info.architecture, factor, 4000)
     pixels = decode_tiles(codec, tiles, 4000, grid, Coder.CONSTRICTION, grid.picture, decoder=decoder).pixels
     assert pixels.shape == (-(-215 // factor), -(-330 // factor), 3)
     # one tile at a time gives the same, without a seam
