@@ -3,17 +3,20 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from lcomp.decoding.area import Decoded, decode_area
 from lcomp.decoding.lossless import decode_lossless
+from lcomp.decoding.stored_planes import StoredPlanes
 from lcomp.encoding.lossless import check_exact, lossless_file
 from lcomp.encoding.picture import PictureEncoder
-from lcomp.errors import FormatError, LcompError, OutputExistsError
+from lcomp.errors import LcompError, OutputExistsError, UnsupportedError
 from lcomp.files import Source, read_source, write_atomically
 from lcomp.format import container
 from lcomp.format.container import CODERS, LicFile, Mode
-from lcomp.format.salvage import recover
+from lcomp.format.salvage import Recovered, recover
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.log import log
 from lcomp.lossless.loading import load_lossless
@@ -30,11 +33,12 @@ from lcomp.options import (
     DecodeOptions,
     EncodeOptions,
 )
+from lcomp.pictures.arrays import NO_MODE, DecodedPicture, picture_of
 from lcomp.pictures.kept import describe
 from lcomp.pictures.reading import to_picture
-from lcomp.pictures.stored import read_alpha, read_picture
+from lcomp.pictures.stored import read_picture
 from lcomp.pictures.writing import to_image
-from lcomp.types import Progress
+from lcomp.types import Progress, Samples16
 from lcomp.zoo.registry import lossless_by_number, lossless_model, model_by_name, model_by_number
 
 
@@ -69,18 +73,19 @@ class Codec:
         self.model = model_by_name(DEFAULT_MODEL if self.lossless else model or DEFAULT_MODEL)
 
     def encode(
-        self, image: Image.Image, options: EncodeOptions = EncodeOptions(), progress: Progress | None = None
+        self, image: Image.Image | Samples16, options: EncodeOptions = EncodeOptions(), progress: Progress | None = None
     ) -> bytes:
         """Encode a picture as `.lic` bytes; raises as `encode_file` does."""
         return self.encode_file(image, options, progress).data
 
     def encode_file(
-        self, image: Image.Image, options: EncodeOptions = EncodeOptions(), progress: Progress | None = None
+        self, image: Image.Image | Samples16, options: EncodeOptions = EncodeOptions(), progress: Progress | None = None
     ) -> LicFile:
         """Encode a picture, with its alpha, ICC profile, EXIF and XMP.
 
         Below quality 1 it is also coded at half size, and the better of the two files is returned. Where a lossless
-        file is smaller, that is. `progress` is called with the number of pixels done and in total.
+        file is smaller, that is. An array of 16 bits per sample is encoded losslessly only. `progress` is called with
+        the number of pixels done and in total.
 
         Raises LcompError for a rate target that cannot be met or a frame that does not exist, ImageError for a damaged
         picture, LimitError beyond `max_pixels` and UnsupportedError for pictures that cannot be coded.
@@ -90,7 +95,10 @@ class Codec:
         if self.lossless:
             options = replace(options, lossless=True)
         with memory_errors():
-            picture = to_picture(image, options.frame, options.max_pixels)
+            if isinstance(image, np.ndarray):
+                picture = picture_of(image, options)
+            else:
+                picture = to_picture(image, options.frame, options.max_pixels, deep=options.lossless)
             if options.lossless:
                 check_exact(picture)
             for note in picture.notes:
@@ -107,16 +115,36 @@ class Codec:
         """Decode a `.lic` file; metadata is in the image's `info` (`icc_profile`, `exif`, `xmp`, `dpi`).
 
         `progress` is called with the number of pixels done and in total. With `salvage`, what is lost is logged. A
-        lossless file decodes to the same picture whatever `decoder` and `realism` are asked for.
+        lossless file decodes to the same picture whatever `decoder` and `realism` are asked for. One of 16 bits per
+        sample is of mode `I;16`.
 
         Raises FormatError, TruncatedError, ChecksumError, UnsupportedError, LimitError or ModelError, and LcompError
-        for a crop that is not within the picture or a realism for a decoder that has none.
+        for a crop that is not within the picture or a realism for a decoder that has none. UnsupportedError is raised
+        for 16 bits per sample with colours or alpha too, which Pillow has no mode for.
         """
-        if not isinstance(options, DecodeOptions):
-            raise TypeError(f"the options are to be DecodeOptions(...), not {type(options).__name__}")
-        data = read_source(source)
-        limit = options.max_pixels
-        file, lost = recover(data, limit) if options.salvage else (container.read(data, limit), ())
+        read = read_file(source, options)
+        if read.file.deep and (read.file.header.mode is Mode.RGB or read.file.alpha is not None):
+            raise UnsupportedError(NO_MODE)
+        return self.decode_file(read, options, progress).pillow_image()
+
+    def decode_array(
+        self, source: Source, options: DecodeOptions = DecodeOptions(), progress: Progress | None = None
+    ) -> NDArray[np.uint8] | Samples16:
+        """Decode a `.lic` file to an array of uint8 or uint16, as it was encoded; otherwise as `decode`.
+
+        Its shape is [H, W] for grey, [H, W, 2] for grey and alpha, [H, W, 3] for RGB and [H, W, 4] for RGBA.
+        """
+        return self.decode_picture(source, options, progress).array
+
+    def decode_picture(
+        self, source: Source, options: DecodeOptions = DecodeOptions(), progress: Progress | None = None
+    ) -> DecodedPicture:
+        """Decode a `.lic` file to what `lcomp.pictures.deep_writing` saves; otherwise as `decode`."""
+        return self.decode_file(read_file(source, options), options, progress)
+
+    def decode_file(self, read: Recovered, options: DecodeOptions, progress: Progress | None) -> DecodedPicture:
+        """Decode a file that is read; raises as `decode` does."""
+        file, lost = read
         header = file.header
         whole = Rectangle(0, 0, header.width, header.height)
         area = whole if options.crop is None else Rectangle(*options.crop)
@@ -124,18 +152,13 @@ class Codec:
             raise LcompError(f"crop {area} is not within the picture of {header.width}x{header.height} pixels")
         with memory_errors():
             decoded = self.decode_pixels(file, area, options, progress)
-            alpha = None
-            if file.alpha is not None:
-                try:
-                    alpha = read_alpha(file.alpha, header.width, header.height)[area.within(whole)]
-                except FormatError:
-                    if not options.salvage:
-                        raise
-                    lost = (*lost, "ALPHA")
+            planes = StoredPlanes(file, area, options.salvage)
+            alpha = planes.alpha()
             image = to_image(decoded.pixels, header.mode, alpha)
-        report_losses(lost, decoded.lost, header.grid)
+            samples = planes.samples(decoded, alpha) if file.deep else None
+        report_losses((*lost, *planes.lost), decoded.lost, header.grid)
         describe(image, file.icc, file.exif, file.xmp, moved=area != whole)
-        return image
+        return DecodedPicture(image, samples)
 
     def decode_pixels(
         self, file: LicFile, area: Rectangle, options: DecodeOptions, progress: Progress | None
@@ -154,6 +177,14 @@ class Codec:
         loaded = load_model(model.coding, self.device, self.precision)
         decoder = load_decoder(options.decoder or model.decoder_name, model, loaded, options.realism)
         return decode_area(loaded, file, area, decoder, options.salvage, progress)
+
+
+def read_file(source: Source, options: DecodeOptions) -> Recovered:
+    """Read a file as far as it is to be; raises as `Codec.decode` does."""
+    if not isinstance(options, DecodeOptions):
+        raise TypeError(f"the options are to be DecodeOptions(...), not {type(options).__name__}")
+    data, limit = read_source(source), options.max_pixels
+    return recover(data, limit) if options.salvage else Recovered(container.read(data, limit), ())
 
 
 def report_losses(sections: tuple[str, ...], tiles: tuple[Rectangle, ...], grid: Grid) -> None:

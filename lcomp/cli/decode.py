@@ -34,7 +34,8 @@ from lcomp.cli.placing import Placing
 from lcomp.errors import FormatError, LcompError
 from lcomp.format.container import MAGIC
 from lcomp.options import MAX_PIXELS, DecodeOptions
-from lcomp.pictures.writing import FORMATS, save_image
+from lcomp.pictures.deep_writing import save_picture
+from lcomp.pictures.writing import FORMATS
 from lcomp.types import Progress
 
 LIC_SUFFIXES = frozenset({".lic"})
@@ -91,16 +92,16 @@ class DecodeWork:
         from lcomp import Codec
 
         codec = Codec(device=self.device, precision=self.precision)
-        image = codec.decode(data, self.options, progress)
+        picture = codec.decode_picture(data, self.options, progress)
         kind = output_format(destination.name, self.format, FORMATS)
         buffer = io.BytesIO()
-        lost = save_image(image, buffer, kind)
+        lost = save_picture(picture, buffer, kind)
         if lost:
             logging.getLogger("lcomp").warning("%s cannot keep %s", kind, ", ".join(lost))
         self.placing.write(destination, buffer.getvalue())
         details = f" [{codec.device}]" if self.verbose else ""
         return (
-            f"{destination}: {image.width}x{image.height} {kind}, {buffer.tell()} bytes, "
+            f"{destination}: {picture.image.width}x{picture.image.height} {kind}, {buffer.tell()} bytes, "
             f"{time.perf_counter() - started:.2f} s{details}"
         )
 

@@ -71,11 +71,11 @@ class EncodeWork:
         codec = Codec(self.model, self.device, self.coder, self.precision)
         with libraries_muted():
             image = open_image(picture, self.options.max_pixels)
-            decode_pixels(image, self.options.frame, self.options.max_pixels)
+            decode_pixels(image, self.options.frame, self.options.max_pixels, self.options.lossless)
         file = codec.encode_file(image, self.options, progress)
         self.placing.write(destination, file.data)
         pixels = image.width * image.height
-        raw = pixels * (1 if file.header.mode is Mode.L else 3)
+        raw = pixels * (1 if file.header.mode is Mode.L else 3) * (2 if file.deep else 1)
         grown = ", larger than its source" if len(file) > len(picture) else ""
         searched = f", -q {file.header.quality / QUALITY_STEPS:g}" if self.options.has_target else ""
         if file.header.half:
@@ -150,7 +150,10 @@ def encode(
         bool, typer.Option("--strip", help="Leave EXIF and XMP out. The ICC profile stays: it decides the colours.")
     ] = False,
     lossless: Annotated[
-        bool, typer.Option("--lossless", help="Keep every pixel exactly: 8-bit grey or RGB, with or without alpha.")
+        bool,
+        typer.Option(
+            "--lossless", help="Keep every pixel exactly: grey or RGB of 8 or 16 bits, with or without alpha."
+        ),
     ] = False,
     keep_hidden: Annotated[
         bool,

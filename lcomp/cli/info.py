@@ -26,6 +26,7 @@ class Facts:
     width: int
     height: int
     mode: str
+    bits: int  # per sample, 8 or 16
     bpp: float
     quality: float | None  # None where it is lossless
     model: str
@@ -43,6 +44,7 @@ class Facts:
     latents_bytes: int
     stored_bytes: int  # of a picture stored losslessly
     alpha_bytes: int
+    low_bytes: int  # of the low bytes of 16-bit samples, alpha's among them
     icc_bytes: int
     exif_bytes: int
     xmp_bytes: int
@@ -66,6 +68,7 @@ def read_facts(name: str) -> Facts:
         width=header.width,
         height=header.height,
         mode=header.mode.name + ("A" if file.alpha is not None else ""),
+        bits=16 if file.deep else 8,
         bpp=round(8 * len(data) / (header.width * header.height), 4),
         quality=None if header.lossless else header.quality / QUALITY_STEPS,
         model="none" if header.stored else model.name if model else "unknown",
@@ -87,6 +90,7 @@ def read_facts(name: str) -> Facts:
         latents_bytes=sum(len(tile.stream) for tile in file.tiles if tile),
         stored_bytes=len(file.stored or b""),
         alpha_bytes=len(file.alpha or b""),
+        low_bytes=len(file.low or b"") + len(file.low_alpha or b""),
         icc_bytes=len(file.icc or b""),
         exif_bytes=len(file.exif or b""),
         xmp_bytes=len(file.xmp or b""),

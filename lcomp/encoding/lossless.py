@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from lcomp.errors import UnsupportedError
 from lcomp.format.container import Coder, Header, LicFile, Mode
 from lcomp.lossless.tile import LosslessCodec
+from lcomp.pictures.planes import write_low
 from lcomp.pictures.reading import Picture
 from lcomp.pictures.stored import WEBP_SIDE, write_quickly, write_stored
 from lcomp.types import Pixels, Progress
@@ -62,19 +63,26 @@ def check_exact(picture: Picture) -> None:
     if picture.losses:
         reason = ", ".join(picture.losses)
         raise UnsupportedError(
-            f"only 8-bit grey and RGB pictures can be kept losslessly ({reason}): convert it, or encode it with losses"
+            f"only grey and RGB pictures of 8 or 16 bits can be kept losslessly ({reason}): "
+            "convert it, to PNG for example, or encode it with losses"
         )
 
 
 def lossless_file(picture: Picture, strip: bool, codec: LosslessCodec, progress: Progress | None) -> LicFile:
     """The smallest file of exactly this picture.
 
-    Photographs are smaller when coded; screenshots, drawings and noise are often smaller as WebP.
+    Photographs are smaller when coded; screenshots, drawings and noise are often smaller as WebP. Low bytes of 16-bit
+    samples are stored beside either.
     """
     alpha = None if picture.alpha is None else write_stored(picture.alpha)
     stored = stored_file(picture, alpha, strip)
     coded = coded_file(stored, picture, codec, progress)
-    return min(stored, coded, key=len)
+    file = min(stored, coded, key=len)
+    if picture.low is not None:
+        file = replace(file, low=write_low(picture.low, stored_pixels(picture)))
+    if picture.alpha is not None and picture.low_alpha is not None:
+        file = replace(file, low_alpha=write_low(picture.low_alpha, picture.alpha))
+    return file
 
 
 def sampled(pixels: Pixels) -> NDArray[np.uint8]:
