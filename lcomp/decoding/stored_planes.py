@@ -11,7 +11,7 @@ from lcomp.pictures.planes import joined, read_low
 from lcomp.pictures.stored import read_alpha
 from lcomp.types import Plane, Samples16
 
-NAMES = {Tag.LOW: "low bytes", Tag.LOW_ALPHA: "low bytes of alpha"}
+NAMES = {Tag.LOW: "low plane", Tag.LOW_ALPHA: "low alpha plane"}
 
 
 class StoredPlanes:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lcomp.errors import UnsupportedError
+from lcomp.pictures.grey_alpha import GreyAlphaTiff
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -63,6 +64,7 @@ def read_samples(image: Image.Image) -> Samples:
         largest = tile.args[-1] if isinstance(tile.args, tuple) else tile.args
         of_ppm = tile.codec_name in ("ppm", "ppm_plain")
         reduced |= tile.codec_name == "SGI16" or (of_ppm and isinstance(largest, int) and largest > 255)
+    reduced |= isinstance(image, GreyAlphaTiff) and image.splits
     tags = getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
     top = 4095 if tags.get(BITS) == TWELVE else FULL
     exact = image.mode.startswith("I;16") and image.format in (None, "PNG", "TIFF") and top == FULL

@@ -9,7 +9,9 @@ import sys
 import numpy as np
 from PIL import Image
 
+from lcomp.pictures.depth import FULL
 from lcomp.pictures.frames import open_file
+from lcomp.pictures.grey_alpha import GreyAlphaTiff
 from lcomp.pictures.opening import make_room
 
 REMEMBERED = "_lcomp_low"
@@ -30,6 +32,13 @@ SEPARATE, PLANAR = 284, 2
 
 BITS, SIXTEEN = 258, {16}
 """TIFF tag BitsPerSample."""
+
+
+def split_ppm(image: Image.Image) -> None:
+    """Have Pillow read the high bytes of a binary PPM of 16 bits, which it would round to 8."""
+    tiles = getattr(image, "tile", [])
+    if image.format == "PPM" and [tile[::3] for tile in tiles] == [("ppm", ("RGB", FULL))]:
+        image.tile = [tiles[0]._replace(codec_name="raw", args=("RGB;16B", 0, 1))]  # type: ignore[attr-defined]
 
 
 def name_planes(image: Image.Image) -> None:
@@ -53,11 +62,12 @@ def other_order(mode: str) -> str | None:
 
 def read_low_bytes(image: Image.Image) -> Image.Image | None:
     """The low bytes of a picture that is not decoded yet, as `low_bytes_of` has them; raises what plugins raise."""
-    file = open_file(image, "PNG", "TIFF")
+    file = open_file(image, "PNG", "TIFF", "PPM")
+    splits = isinstance(image, GreyAlphaTiff) and image.splits
     tiles = []
     for tile in getattr(image, "tile", []):
         arguments = tile.args if isinstance(tile.args, tuple) else (tile.args,)
-        other = other_order(str(arguments[0]))
+        other = "RGBA" if splits else other_order(str(arguments[0]))
         if other is None:
             return None
         tiles.append(tile._replace(args=(other, *arguments[1:]) if isinstance(tile.args, tuple) else other))
@@ -73,9 +83,11 @@ def read_low_bytes(image: Image.Image) -> Image.Image | None:
     if image.tell():
         again.seek(image.tell())
     again.tile = tiles  # type: ignore[attr-defined]
+    if isinstance(again, GreyAlphaTiff):
+        again.takes_low = True
     make_room(again)
     again.load()
-    if tiles[0].args == "RGBA":
+    if image.format == "PNG" and tiles[0].args == "RGBA":
         return Image.fromarray(np.ascontiguousarray(np.asarray(again)[..., 1::2]))
     return again
 

@@ -115,7 +115,7 @@ def samples_16(image: Image.Image, low: Image.Image | None, samples: Samples) ->
     transparent = image.info.get("transparency")
     if low is not None:
         high = np.asarray(image)
-        values = joined(high[..., ::3] if low.mode == "LA" else high, np.asarray(low))
+        values = joined(high[..., :: high.shape[2] - 1] if low.mode == "LA" else high, np.asarray(low))
         key: tuple[int, ...] = transparent if isinstance(transparent, tuple) else ()
     elif samples.exact:
         values = np.asarray(image).astype(np.uint16)

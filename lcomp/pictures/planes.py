@@ -70,6 +70,6 @@ def read_low(
     if form == bytes([Form.REPEATED]) and not stored:
         return high.copy()
     if form not in (bytes([Form.PLAIN]), bytes([Form.MINUS_HIGH])):
-        raise FormatError(f"unknown form of {what}")
+        raise FormatError(f"{what} of unknown form")
     low = read_stored(stored, *size, 1 if high.ndim == 2 else 3, what)[place]
     return low + high if form[0] == Form.MINUS_HIGH else low

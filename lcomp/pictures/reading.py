@@ -23,7 +23,7 @@ from lcomp.pictures.depth import Samples, samples_of
 from lcomp.pictures.extras import extras_of
 from lcomp.pictures.frames import is_animated, open_file, seek
 from lcomp.pictures.kept import Described, keep
-from lcomp.pictures.low_bytes import low_bytes_of, name_planes
+from lcomp.pictures.low_bytes import low_bytes_of, name_planes, split_ppm
 from lcomp.pictures.opening import bomb_errors, make_room, open_with_pillow
 from lcomp.pictures.orientation import TURNS, Upright, as_bytes, icc_of, turned_upright
 from lcomp.pictures.partial import refuse_partial
@@ -184,6 +184,8 @@ def load(image: Image.Image, frame: int | None, max_pixels: int, deep: bool) -> 
     if min(image.size) < 1:
         raise ImageError("picture has no pixels")
     name_planes(image)
+    if deep:
+        split_ppm(image)
     samples, extras = samples_of(image), extras_of(image)
     make_room(image)
     with bomb_errors():
