@@ -3,20 +3,22 @@
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from lcomp.decoding.area import Decoded
 from lcomp.decoding.reduced import averaged, covering
+from lcomp.decoding.stored_planes import StoredPlanes
 from lcomp.encoding.distortion import psnr
 from lcomp.encoding.stored import check_exact
-from lcomp.errors import FormatError, LcompError
+from lcomp.errors import LcompError, UnsupportedError
 from lcomp.exchange import PictureSource, image_of
 from lcomp.families.registry import find_model, load, model_of
 from lcomp.files import Source, read_source
 from lcomp.format import container
 from lcomp.format.container import CODERS, LicFile, Mode
 from lcomp.format.prefix import read_prefix
-from lcomp.format.salvage import recover
+from lcomp.format.salvage import Recovered, recover
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.log import log
 from lcomp.model.devices import choose_device, memory_errors
@@ -30,12 +32,13 @@ from lcomp.options import (
     DecodeOptions,
     EncodeOptions,
 )
+from lcomp.pictures.deep_arrays import NO_MODE, DecodedSamples, picture_of
 from lcomp.pictures.description import describe
-from lcomp.pictures.reading import to_picture
+from lcomp.pictures.reading import Picture, to_picture
 from lcomp.pictures.resizing import resized
-from lcomp.pictures.stored import read_alpha, read_picture
+from lcomp.pictures.stored import read_picture
 from lcomp.pictures.writing import to_image
-from lcomp.types import Progress
+from lcomp.types import Progress, Samples16
 
 
 class Codec:
@@ -90,7 +93,8 @@ class Codec:
         """Encode a Pillow image, array, tensor or picture file, with its alpha, ICC profile, EXIF and XMP.
 
         Below quality 1 it is also coded at half size, and the better of the two files is returned. Where a lossless
-        file is smaller, that is. `progress` is called with the number of pixels done and in total.
+        file is smaller, that is. An array of 16 bits per sample is encoded losslessly only. `progress` is called with
+        the number of pixels done and in total.
 
         Raises LcompError for a rate target that cannot be met or a frame that does not exist, ImageError for a damaged
         picture, LimitError beyond `max_pixels` and UnsupportedError for pictures that cannot be coded.
@@ -106,8 +110,7 @@ class Codec:
         elif not model.has_quality and (options.has_target or options.quality != DEFAULT_QUALITY):
             raise LcompError(f"model '{model.name}' has no quality: leave quality, size, bpp, psnr and ssimulacra2 out")
         with using_threads(self.threads), memory_errors():
-            read = to_picture(image_of(picture, options.max_pixels), options.frame, options.max_pixels)
-            read = resized(read, options.resize)
+            read = read_source_picture(picture, options)
             if options.lossless:
                 check_exact(read)
             for note in read.notes:
@@ -134,24 +137,45 @@ class Codec:
 
         `progress` is called with the number of pixels done and in total. With `salvage` and `partial`, what is lost is
         logged. A lossless file, and a reduced `scale`, decode to the same picture whatever `decoder` and `realism` are
-        asked for.
+        asked for. One of 16 bits per sample is of mode `I;16`, and of 8 at a reduced scale.
 
         Raises FormatError, TruncatedError, ChecksumError, UnsupportedError, LimitError or ModelError, and LcompError
-        for a crop that is not within the picture or a realism for a decoder that has none.
+        for a crop that is not within the picture or a realism for a decoder that has none. UnsupportedError is raised
+        for 16 bits per sample with colours or alpha too, which Pillow has no mode for.
 
         >>> codec = Codec("hyperprior", "cpu")
         >>> codec.decode(codec.encode(Image.new("L", (24, 16))), DecodeOptions(crop=(8, 0, 16, 4))).size
         (16, 4)
         """
-        if not isinstance(options, DecodeOptions):
-            raise TypeError(f"the options are to be DecodeOptions(...), not {type(options).__name__}")
-        data = read_source(source)
-        limit = options.max_pixels
-        lost: tuple[str, ...] = ()
-        if options.salvage:
-            file, lost = recover(data, limit)
-        else:
-            file = read_prefix(data, limit) if options.partial else container.read(data, limit)
+        read = read_file(source, options)
+        file = read.file
+        if file.deep and options.factor == 1 and (file.header.mode is Mode.RGB or file.alpha is not None):
+            raise UnsupportedError(NO_MODE)
+        return self.decode_file(read, options, progress).pillow_image()
+
+    def decode_array(
+        self, source: Source, options: DecodeOptions = DecodeOptions(), progress: Progress | None = None
+    ) -> NDArray[np.uint8] | Samples16:
+        """Decode a `.lic` file to an array of uint8 or uint16, as it was encoded; otherwise as `decode`.
+
+        Its shape is [H, W] for grey, [H, W, 2] for grey and alpha, [H, W, 3] for RGB and [H, W, 4] for RGBA.
+
+        >>> samples = np.full((4, 6, 3), 40000, np.uint16)
+        >>> codec = Codec(device="cpu")
+        >>> np.array_equal(codec.decode_array(codec.encode(samples, EncodeOptions(lossless=True))), samples)
+        True
+        """
+        return self.decode_picture(source, options, progress).array
+
+    def decode_picture(
+        self, source: Source, options: DecodeOptions = DecodeOptions(), progress: Progress | None = None
+    ) -> DecodedSamples:
+        """Decode a `.lic` file to what `lcomp.pictures.deep_writing` saves; otherwise as `decode`."""
+        return self.decode_file(read_file(source, options), options, progress)
+
+    def decode_file(self, read: Recovered, options: DecodeOptions, progress: Progress | None) -> DecodedSamples:
+        """Decode a file that is read; raises as `decode` does."""
+        file, lost = read
         header = file.header
         whole = Rectangle(0, 0, header.width, header.height)
         area = whole if options.crop is None else Rectangle(*options.crop)
@@ -161,22 +185,19 @@ class Codec:
         shown = covering(header, area, factor)
         with using_threads(self.threads), memory_errors():
             decoded = self.decode_pixels(file, shown, options, progress)
-            alpha = None
-            if file.alpha is not None:
-                try:
-                    alpha = read_alpha(file.alpha, header.width, header.height)[shown.within(whole)]
-                    if factor > 1 and not header.lossless:
-                        alpha = averaged(alpha, factor)
-                except FormatError:
-                    if not options.salvage:
-                        raise
-                    lost = (*lost, "ALPHA")
+            planes = StoredPlanes(file, shown, options.salvage)
+            alpha = planes.alpha()
+            samples = planes.samples(decoded, alpha) if file.deep and factor == 1 else None
+            if alpha is not None and factor > 1 and not header.lossless:
+                alpha = averaged(alpha, factor)
             image = to_image(decoded.pixels, header.mode, alpha)
             if factor > 1 and header.lossless:
                 image = image.reduce(factor)
-        report_losses(lost, decoded, header.grid, "damaged" if options.salvage else "missing")
+        if file.deep and factor > 1:
+            log.warning("16-bit samples reduced to 8 bits, as at every reduced scale")
+        report_losses((*lost, *planes.lost), decoded, header.grid, "damaged" if options.salvage else "missing")
         describe(image, file.icc, file.exif, file.xmp, moved=area != whole or factor > 1)
-        return image
+        return DecodedSamples(image, samples)
 
     def decode_pixels(
         self, file: LicFile, area: Rectangle, options: DecodeOptions, progress: Progress | None
@@ -189,6 +210,25 @@ class Codec:
                 progress(area.width * area.height, area.width * area.height)
             return Decoded(pixels[area.within(Rectangle(0, 0, header.width, header.height))], ())
         return load(model_of(header), self.device, self.precision).decode(file, area, options, progress)
+
+
+def read_source_picture(picture: PictureSource, options: EncodeOptions) -> Picture:
+    """The picture of whatever holds it, as it is to be encoded; raises as `Codec.encode_file` does."""
+    if isinstance(picture, np.ndarray) and picture.dtype == np.uint16:
+        return resized(picture_of(picture.astype(np.uint16, copy=False), options), options.resize)
+    image = image_of(picture, options.max_pixels)
+    read = to_picture(image, options.frame, options.max_pixels, deep=options.lossless)
+    return resized(read, options.resize)
+
+
+def read_file(source: Source, options: DecodeOptions) -> Recovered:
+    """Read a file as far as it is to be; raises as `Codec.decode` does."""
+    if not isinstance(options, DecodeOptions):
+        raise TypeError(f"the options are to be DecodeOptions(...), not {type(options).__name__}")
+    data, limit = read_source(source), options.max_pixels
+    if options.salvage:
+        return recover(data, limit)
+    return Recovered(read_prefix(data, limit) if options.partial else container.read(data, limit), ())
 
 
 def report_losses(sections: tuple[str, ...], decoded: Decoded, grid: Grid, reason: str) -> None:

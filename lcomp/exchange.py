@@ -13,6 +13,7 @@ from lcomp.files import Source, read_source
 from lcomp.options import MAX_PIXELS
 from lcomp.pictures.arrays import array_of_image, image_of_array
 from lcomp.pictures.reading import open_image
+from lcomp.types import Samples16
 
 PictureSource = Image.Image | Source | NDArray[np.generic] | Tensor
 """A Pillow image, an array, a tensor, or a picture file: its path, its bytes, or the open file."""
@@ -20,7 +21,7 @@ PictureSource = Image.Image | Source | NDArray[np.generic] | Tensor
 Output = Literal["pil", "numpy", "torch"]
 """What a decoded picture is wanted as."""
 
-DecodedPicture = Image.Image | NDArray[np.uint8] | Tensor
+DecodedPicture = Image.Image | NDArray[np.uint8] | Samples16 | Tensor
 
 SLACK = 0.5
 """How far floats may lie outside 0 .. 1, as those of a network may, before they are taken for another range."""
@@ -88,15 +89,15 @@ def check_output(output: str) -> None:
         raise LcompError(f"unknown output '{output}': use {', '.join(get_args(Output))}")
 
 
-def as_output(image: Image.Image, output: Output) -> DecodedPicture:
-    """A decoded picture as a Pillow image, an array ([H, W] or [H, W, C]) or a tensor [C, H, W], both of uint8.
+def as_output(picture: Image.Image | NDArray[np.uint8] | Samples16, output: Output) -> DecodedPicture:
+    """A decoded picture as it is, or as an array ([H, W] or [H, W, C]) or a tensor [C, H, W].
 
     >>> tuple(as_output(Image.new("RGBA", (5, 2)), "torch").shape)
     (4, 2, 5)
     """
     if output == "pil":
-        return image
-    array = array_of_image(image)
+        return picture
+    array = array_of_image(picture) if isinstance(picture, Image.Image) else picture
     if output == "numpy":
         return array
     planes = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)

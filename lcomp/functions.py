@@ -23,7 +23,7 @@ from lcomp.options import (
     sufficient_scale,
 )
 from lcomp.pictures.description import describe
-from lcomp.types import Progress
+from lcomp.types import Progress, Samples16
 
 
 def encode(
@@ -107,7 +107,7 @@ def decode(
     partial: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> NDArray[np.uint8]: ...
+) -> NDArray[np.uint8] | Samples16: ...
 
 
 @overload
@@ -143,7 +143,9 @@ def decode(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> DecodedPicture:
-    """Decode a `.lic` file as a Pillow image, or as `output` says an array [H, W, C] or a tensor [C, H, W] of uint8.
+    """Decode a `.lic` file as a Pillow image, or as `output` says an array [H, W, C] or a tensor [C, H, W].
+
+    Both are of uint8, or uint16 where the file has 16 bits per sample.
 
     Options and errors are those of `DecodeOptions` and `Codec.decode`. Models stay loaded between calls.
 
@@ -155,7 +157,10 @@ def decode(
     """
     check_output(output)
     options = DecodeOptions(decoder, realism, crop, salvage, max_pixels, scale, partial)
-    return as_output(Codec(device=device, threads=threads).decode(source, options, progress), output)
+    codec = Codec(device=device, threads=threads)
+    if output == "pil":
+        return codec.decode(source, options, progress)
+    return as_output(codec.decode_array(source, options, progress), output)
 
 
 def thumbnail(source: Source, size: tuple[int, int], device: str = "auto") -> Image.Image:

@@ -11,6 +11,9 @@ Pixels = NDArray[np.uint8]
 Plane = NDArray[np.uint8]
 """Alpha [H, W], 0 transparent .. 255 opaque."""
 
+Samples16 = NDArray[np.uint16]
+"""A picture of 16 bits per sample: grey [H, W], grey and alpha [H, W, 2], RGB [H, W, 3] or RGBA [H, W, 4]."""
+
 Progress = Callable[[int, int], None]
 """Callback with the number of pixels done and in total."""
 

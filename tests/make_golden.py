@@ -8,14 +8,20 @@ is the picture's.
 import json
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from PIL.ExifTags import Base
 
 import lcomp
 from helpers.coded import coded
+from helpers.deep import deep_samples
 from helpers.golden import METADATA, colours_psnr, latents_sha256
 from helpers.lossless import coded_losslessly
 from helpers.paths import DATA, GOLDEN
+from helpers.profiles import SRGB
+from lcomp.pictures.deep_arrays import DecodedSamples
+from lcomp.pictures.deep_writing import save_picture
+from lcomp.pictures.reading import open_image
 
 LONG = 16400
 
@@ -34,6 +40,18 @@ def store(name: str, original: str, image: Image.Image) -> None:
 def code(name: str, original: str, image: Image.Image) -> None:
     """One golden file that is coded losslessly, and its description."""
     keep(name, original, image, coded_losslessly(image).data, {"model": "lossless"})
+
+
+def deepen(name: str, original: str, samples: NDArray[np.uint16], info: dict[str, bytes]) -> None:
+    """One golden file of 16 bits per sample, its original and its description."""
+    high = Image.fromarray((samples >> 8).astype(np.uint8))
+    high.info |= info
+    with (GOLDEN / original).open("wb") as stream:
+        save_picture(DecodedSamples(high, samples), stream, "PNG")
+    image = open_image((GOLDEN / original).read_bytes())
+    (GOLDEN / f"{name}.lic").write_bytes(lcomp.encode(image, device="cpu", lossless=True))
+    description = {"original": original, "metadata": {name: payload.hex() for name, payload in info.items()}}
+    (GOLDEN / f"{name}.json").write_text(json.dumps(description, indent=1) + "\n")
 
 
 def keep(name: str, original: str, image: Image.Image, data: bytes, more: dict[str, str]) -> None:
@@ -99,6 +117,11 @@ def main() -> None:
     fitted = Image.open(DATA / "kodim23.png").convert("L").crop((300, 100, 484, 280))
     fitted.save(GOLDEN / "fitted.png")
     code("lossless_grey", "fitted.png", fitted)
+    deepen("lossless_deep_rgba", "deep_rgba.png", deep_samples(60, 41, 4), {"icc_profile": SRGB})
+    twelve = deep_samples(96, 64, 1) & 0xFFF0  # of 12 bits, as many cameras have
+    deepen("lossless_deep_grey", "deep_grey.png", twelve, {"exif": exif.tobytes()})
+    widened = 257 * np.asarray(few.convert("LA")).astype(np.uint16)
+    deepen("lossless_deep_widened", "deep_widened.png", widened, {})
     colour.crop((0, 0, 1, 1)).save(GOLDEN / "dot.png")
     write("dot", "dot.png", colour.crop((0, 0, 1, 1)), 5.0, "constriction")
 

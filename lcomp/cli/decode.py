@@ -43,7 +43,8 @@ from lcomp.format import container
 from lcomp.format.binary import Reader
 from lcomp.format.container import MAGIC
 from lcomp.options import MAX_PIXELS, SCALES, DecodeOptions
-from lcomp.pictures.writing import FORMATS, LOSSY, quality_of, save_image
+from lcomp.pictures.deep_writing import save_picture
+from lcomp.pictures.writing import FORMATS, LOSSY, quality_of
 from lcomp.types import Progress
 
 logger = logging.getLogger("lcomp")
@@ -133,10 +134,10 @@ class DecodeWork:
 
         logger.debug("  loading torch %.3f s", time.perf_counter() - started)
         codec = Codec(device=self.device, precision=self.precision, threads=self.threads)
-        image = codec.decode(data, self.options, progress)
+        picture = codec.decode_picture(data, self.options, progress)
         kind = output_format(destination.name, self.format, FORMATS)
         buffer = io.BytesIO()
-        lost = save_image(image, buffer, kind, self.output_quality)
+        lost = save_picture(picture, buffer, kind, self.output_quality)
         if lost:
             logger.warning("%s cannot keep %s", kind, ", ".join(lost))
         self.placing.write(destination, buffer.getvalue())
@@ -145,8 +146,8 @@ class DecodeWork:
             output=str(destination),
             input_bytes=len(data),
             output_bytes=buffer.tell(),
-            width=image.width,
-            height=image.height,
+            width=picture.image.width,
+            height=picture.image.height,
             format=kind,
             output_quality=quality_of(kind, self.output_quality),
             device=str(codec.device),

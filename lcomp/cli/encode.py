@@ -149,7 +149,7 @@ def encode(
         bool,
         typer.Option(
             "--lossless",
-            help="Keep every pixel exactly: 8-bit grey or RGB, with or without alpha.",
+            help="Keep every pixel exactly: grey or RGB of 8 or 16 bits, with or without alpha.",
             rich_help_panel=HOW_WELL,
         ),
     ] = False,

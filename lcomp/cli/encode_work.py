@@ -35,7 +35,7 @@ class EncodeWork:
         started = time.perf_counter()  # reading is not timed: a pipe may be slow
         with libraries_muted():
             image = open_image(picture, self.options.max_pixels)
-            decode_pixels(image, self.options.frame, self.options.max_pixels)
+            decode_pixels(image, self.options.frame, self.options.max_pixels, self.options.lossless)
         logger.debug("  reading the picture %.3f s", time.perf_counter() - started)
         importing = time.perf_counter()
         from lcomp import Codec  # torch, for nothing but pictures that can be read
@@ -47,7 +47,7 @@ class EncodeWork:
         header, options = file.header, self.options
         seconds = time.perf_counter() - started
         pixels = header.width * header.height
-        samples = pixels * ((1 if header.mode is Mode.L else 3) + (file.alpha is not None))
+        samples = pixels * ((1 if header.mode is Mode.L else 3) + (file.alpha is not None)) * (2 if file.deep else 1)
         known = options.has_target and not header.lossless
         return EncodeReport(
             input="stdin" if source == STREAM else source,

@@ -42,6 +42,7 @@ class Facts:
     width: int
     height: int
     mode: str
+    bits: int  # per sample, 8 or 16
     bpp: float
     quality: float | None  # None where there is none, as in a lossless file
     max_error: int | None  # largest error of a sample: 0 where it is lossless, None where it is unknown
@@ -61,6 +62,7 @@ class Facts:
     latents_bytes: int
     stored_bytes: int  # of a picture stored losslessly
     alpha_bytes: int
+    low_bytes: int  # of the low bytes of 16-bit samples, alpha's among them
     icc_bytes: int
     exif_bytes: int
     xmp_bytes: int
@@ -98,6 +100,7 @@ def read_facts(name: str) -> Facts:
         width=header.width,
         height=header.height,
         mode=header.mode.name + ("A" if file.alpha is not None else ""),
+        bits=16 if file.deep else 8,
         bpp=round(8 * len(data) / (header.width * header.height), 4),
         quality=header.quality / QUALITY_STEPS if not header.lossless and (not model or model.has_quality) else None,
         max_error=header.max_error if header.lossless else None,
@@ -121,6 +124,7 @@ def read_facts(name: str) -> Facts:
         latents_bytes=sum(len(tile.stream) for tile in file.tiles if tile),
         stored_bytes=len(file.stored or b""),
         alpha_bytes=len(file.alpha or b""),
+        low_bytes=len(file.low or b"") + len(file.low_alpha or b""),
         icc_bytes=len(file.icc or b""),
         exif_bytes=len(file.exif or b""),
         xmp_bytes=len(file.xmp or b""),

@@ -1,10 +1,13 @@
 """Files that store a picture losslessly by a library (`lcomp.pictures.stored`), and how large they may get."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from lcomp.errors import UnsupportedError
 from lcomp.format.container import Header, LicFile, Mode
+from lcomp.pictures.planes import write_low
 from lcomp.pictures.reading import Picture
 from lcomp.pictures.stored import WEBP_SIDE, write_quickly, write_stored
 from lcomp.types import Pixels
@@ -39,12 +42,22 @@ def stored_file(picture: Picture, alpha: bytes | None, strip: bool) -> LicFile:
     return LicFile(header, None, (), picture.icc, exif, xmp, alpha, stored)
 
 
+def with_low_bytes(file: LicFile, picture: Picture) -> LicFile:
+    """The lossless file of a picture, with the low bytes of 16-bit samples beside the high ones."""
+    if picture.low is not None:
+        file = replace(file, low=write_low(picture.low, stored_pixels(picture)))
+    if picture.alpha is not None and picture.low_alpha is not None:
+        file = replace(file, low_alpha=write_low(picture.low_alpha, picture.alpha))
+    return file
+
+
 def check_exact(picture: Picture) -> None:
     """Raise UnsupportedError for a picture whose pixels are not those of its source."""
     if picture.losses:
         reason = ", ".join(picture.losses)
         raise UnsupportedError(
-            f"only 8-bit grey and RGB pictures can be kept losslessly ({reason}): convert it, or encode it with losses"
+            f"only grey and RGB pictures of 8 or 16 bits can be kept losslessly ({reason}): "
+            "convert it, to PNG for example, or encode it with losses"
         )
 
 

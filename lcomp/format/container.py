@@ -9,11 +9,12 @@ import struct
 import zlib
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 from lcomp.errors import FormatError, LimitError, TruncatedError, UnsupportedError
 from lcomp.format.binary import Reader, write_varint
+from lcomp.format.sections import CHECKSUM, Section, read_section, write_section
 from lcomp.format.tiles import Grid
 from lcomp.options import MOST_ERROR, check_pixels
 from lcomp.types import QUALITY_STEPS
@@ -23,9 +24,6 @@ VERSION_MAJOR, VERSION_MINOR = 0, 1
 MAX_SIDE = 2**24
 MAX_METADATA = 2**26
 """Largest ICC, EXIF or XMP payload in bytes."""
-
-CHECKSUM = 4
-"""Bytes of a CRC-32."""
 
 CRITICAL = 0x80
 """Bit of a section tag: a reader that does not know the section must refuse the file."""
@@ -57,9 +55,12 @@ class Tag(IntEnum):
     XMP = 18
     ALPHA = CRITICAL | 19
     STORED = CRITICAL | 20
+    LOW = CRITICAL | 21
+    LOW_ALPHA = CRITICAL | 22
 
 
 METADATA = (Tag.ICC, Tag.EXIF, Tag.XMP)
+LOW_TAGS = (Tag.LOW, Tag.LOW_ALPHA)
 LATENTS_TAGS = {coder.value: coder for coder in Coder}
 KNOWN_TAGS = frozenset(LATENTS_TAGS) | frozenset(int(tag) for tag in Tag)
 
@@ -109,6 +110,13 @@ class LicFile:
     xmp: bytes | None = None
     alpha: bytes | None = None
     stored: bytes | None = None  # the picture itself, where the header says so
+    low: bytes | None = None  # low bytes of 16-bit samples; all else is as in the file of the high bytes
+    low_alpha: bytes | None = None
+
+    @property
+    def deep(self) -> bool:
+        """Whether samples have 16 bits. Where one of the low planes is missing, it repeats the high bytes."""
+        return self.low is not None or self.low_alpha is not None
 
     @property
     def grid(self) -> Grid:
@@ -125,33 +133,10 @@ class LicFile:
         return len(self.data)
 
 
-class Section(NamedTuple):
-    """An intact section."""
-
-    tag: int
-    payload: bytes
-
-
 def check_metadata(payload: bytes) -> None:
     """Raise LimitError for an ICC, EXIF or XMP payload beyond the limit."""
     if len(payload) > MAX_METADATA:
         raise LimitError(f"metadata of {len(payload)} bytes (limit {MAX_METADATA})")
-
-
-def write_section(tag: int, payload: bytes) -> bytes:
-    """A section with its checksum."""
-    body = bytes([tag]) + write_varint(len(payload)) + payload
-    return body + struct.pack("<I", zlib.crc32(body))
-
-
-def read_section(reader: Reader, tile: str = "section") -> Section:
-    """The next section; raises TruncatedError, ChecksumError or FormatError, which call that of a tile `tile`."""
-    start = reader.position
-    tag = reader.take(1, "section header")[0]
-    what = tile if tag in LATENTS_TAGS else "section"
-    payload = reader.take(reader.varint("section header"), what)
-    reader.check(start, what)
-    return Section(tag, payload)
 
 
 def write(file: LicFile) -> bytes:
@@ -172,7 +157,7 @@ def write(file: LicFile) -> bytes:
     parts = [head, struct.pack("<I", zlib.crc32(head))]
     once = (
         *((Tag.ICC, file.icc), (Tag.EXIF, file.exif), (Tag.XMP, file.xmp)),
-        *((Tag.ALPHA, file.alpha), (Tag.STORED, file.stored)),
+        *((Tag.ALPHA, file.alpha), (Tag.STORED, file.stored), (Tag.LOW, file.low), (Tag.LOW_ALPHA, file.low_alpha)),
     )
     for tag, payload in once:
         if payload is not None:
@@ -218,6 +203,11 @@ def read_header(reader: Reader, max_pixels: int | None = None) -> Header:
     if quality > 8 * QUALITY_STEPS:
         raise FormatError(f"impossible quality {quality / QUALITY_STEPS}")
     return Header(width, height, Mode(kind & 1), quality, model, fingerprint, half)
+
+
+def called(tag: int, tile: str) -> str:
+    """What errors call a section of a tag: `tile`, where it is that of one."""
+    return tile if tag in LATENTS_TAGS else "section"
 
 
 def counts(section: Section) -> bool:
@@ -273,6 +263,8 @@ def build(header: Header, sections: list[Section | None]) -> LicFile:
         raise FormatError("no tile is left")
     if header.lossless and Coder.TORCHAC in coders:
         raise FormatError("tiles of a lossless picture that were coded by torchac")
+    if not header.lossless and not once.keys().isdisjoint(LOW_TAGS):
+        raise FormatError("low bytes of a picture that is not lossless")
     return LicFile(
         header,
         coders.pop() if coders else None,
@@ -282,6 +274,8 @@ def build(header: Header, sections: list[Section | None]) -> LicFile:
         xmp=once.get(Tag.XMP),
         alpha=once.get(Tag.ALPHA),
         stored=once.get(Tag.STORED),
+        low=once.get(Tag.LOW),
+        low_alpha=once.get(Tag.LOW_ALPHA),
     )
 
 
@@ -297,8 +291,11 @@ def read(data: bytes, max_pixels: int | None = None) -> LicFile:
     most, number, grid = most_sections(header), 0, header.grid
     while reader.left and len(sections) <= most:
         tile = f"section of the tile at {grid.rectangle(number)}" if number < grid.count else "section"
-        section = read_section(reader, tile)
+        section = read_section(reader, partial(called, tile=tile))
         number += section.tag in LATENTS_TAGS
         if counts(section):
             sections.append(section)
-    return build(header, sections)
+    file = build(header, sections)
+    if file.low_alpha is not None and file.alpha is None:
+        raise FormatError("low bytes of an alpha plane that is not there")
+    return file

@@ -6,15 +6,14 @@ from typing import BinaryIO, NamedTuple
 from lcomp.errors import LimitError, TruncatedError
 from lcomp.format.binary import Reader
 from lcomp.format.container import (
-    CHECKSUM,
     MAX_METADATA,
     METADATA,
     Header,
     Tag,
     most_sections,
     read_header,
-    read_section,
 )
+from lcomp.format.sections import CHECKSUM, read_section
 
 HEADER, SECTION_HEADER = 64, 6
 """Bytes that are enough for a header, and for the tag and the length of a section."""

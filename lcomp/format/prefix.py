@@ -6,17 +6,15 @@ from typing import NamedTuple
 from lcomp.errors import FormatError, TruncatedError
 from lcomp.format.binary import Reader
 from lcomp.format.container import (
-    CHECKSUM,
     LATENTS_TAGS,
     Header,
     LicFile,
-    Section,
     build,
     counts,
     most_sections,
     read_header,
-    read_section,
 )
+from lcomp.format.sections import CHECKSUM, Section, read_section
 
 
 class CutSection(NamedTuple):

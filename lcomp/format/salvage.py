@@ -9,15 +9,14 @@ from lcomp.format.container import (
     KNOWN_TAGS,
     LATENTS_TAGS,
     LicFile,
-    Section,
     Tag,
     build,
     counts,
     most_sections,
     read_header,
-    read_section,
 )
 from lcomp.format.prefix import build_cut, cut_section
+from lcomp.format.sections import Section, read_section
 
 TAGS = re.compile(b"[" + b"".join(re.escape(bytes([tag])) for tag in sorted(KNOWN_TAGS)) + b"]")
 ONCE = {int(tag): tag.name for tag in Tag}

@@ -19,7 +19,7 @@ def image_of_array(array: NDArray[np.generic]) -> Image.Image:
     'RGBA'
     """
     if array.dtype == np.uint16:
-        raise UnsupportedError("arrays of uint16 are not coded yet: scale them to 0 .. 255 and convert to uint8")
+        raise UnsupportedError("arrays of uint16 are coded losslessly only: scale to 0 .. 255, and convert to uint8")
     if array.dtype != np.uint8:
         raise UnsupportedError(f"an array of uint8 is needed, not {array.dtype}: scale it to 0 .. 255 and convert it")
     if array.ndim == 3 and array.shape[2] == 1:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lcomp.errors import UnsupportedError
+from lcomp.pictures.grey_alpha import GreyAlphaTiff
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -35,6 +36,7 @@ class Samples(NamedTuple):
     top: int  # the largest value of samples in a 16-bit mode
     negative: bool  # whether 0 is white in a 16-bit mode
     stretch: int  # factor that Pillow applies to grey PNG samples of 2 or 4 bits, but not to the transparent one
+    exact: bool  # whether Pillow keeps grey samples of 16 bits as they are in the file
 
 
 def modes_of(image: Image.Image) -> list[str]:
@@ -62,12 +64,17 @@ def read_samples(image: Image.Image) -> Samples:
         largest = tile.args[-1] if isinstance(tile.args, tuple) else tile.args
         of_ppm = tile.codec_name in ("ppm", "ppm_plain")
         reduced |= tile.codec_name == "SGI16" or (of_ppm and isinstance(largest, int) and largest > 255)
+    reduced |= isinstance(image, GreyAlphaTiff) and image.splits
     tags = getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
+    top = 4095 if tags.get(BITS) == TWELVE else FULL
+    exact = image.mode.startswith("I;16") and image.format in (None, "PNG", "TIFF") and top == FULL
+    exact |= image.format == "PPM" and image.mode == "I" and modes_of(image) == ["I;16B"]
     return Samples(
         reduced and not image.mode.startswith("I"),
-        4095 if tags.get(BITS) == TWELVE else FULL,
+        top,
         tags.get(PHOTOMETRIC) == WHITE_IS_ZERO,
         max(STRETCH.get(mode, 1) for mode in ("", *modes_of(image))) if image.format == "PNG" else 1,
+        exact,
     )
 
 

@@ -12,6 +12,7 @@ from PIL.IcoImagePlugin import IcoFile, IcoImageFile
 from lcomp.errors import LimitError, UnsupportedError
 from lcomp.options import check_pixels
 from lcomp.pictures.directories import HEIGHT, WIDTH
+from lcomp.pictures.grey_alpha import open_grey_alpha
 
 PROGRAMS = ("EPS", "WMF")
 """Formats that Pillow has Ghostscript or Windows draw, whatever the suffix: those may do and print anything."""
@@ -140,7 +141,7 @@ def open_with_pillow(data: bytes, max_pixels: int) -> Image.Image | None:
     check_webp(data, max_pixels)
     check_icon(data, max_pixels)
     with bomb_errors():
-        image = identify(data)
+        image = identify(data) or open_grey_alpha(data)
     if image is not None:
         check_pixels(image.width, image.height, max_pixels)
         return best_of_icon(image)

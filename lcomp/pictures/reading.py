@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from lcomp.errors import UNREADABLE, FrameError, ImageError, LcompError, UnsupportedError
@@ -21,10 +23,11 @@ from lcomp.pictures.depth import Samples, samples_of
 from lcomp.pictures.extras import extras_of
 from lcomp.pictures.frames import is_animated, open_file, seek
 from lcomp.pictures.kept import Described, keep
+from lcomp.pictures.low_bytes import low_bytes_of, name_planes, split_ppm
 from lcomp.pictures.opening import bomb_errors, make_room, open_with_pillow
-from lcomp.pictures.orientation import Upright, as_bytes, icc_of, turned_upright
+from lcomp.pictures.orientation import TURNS, Upright, as_bytes, icc_of, turned_upright
 from lcomp.pictures.partial import refuse_partial
-from lcomp.pictures.pixels import convert
+from lcomp.pictures.pixels import convert, converted_16, samples_16
 from lcomp.pictures.png import mended
 from lcomp.types import Pixels, Plane
 
@@ -42,8 +45,15 @@ class Picture:
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    low: NDArray[np.uint8] | None = None  # low bytes of 16-bit samples, whose high ones `pixels` are: [H, W] for Mode.L
+    low_alpha: Plane | None = None  # those of alpha
     notes: tuple[str, ...] = field(default=())  # what was converted on the way in
     losses: tuple[str, ...] = field(default=())  # how the pixels differ from those of the source
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether samples have 16 bits."""
+        return self.low is not None or self.low_alpha is not None
 
 
 def pictures_below(folder: Path) -> list[Path]:
@@ -65,6 +75,7 @@ class Loaded(NamedTuple):
     described: Described
     samples: Samples
     notes: list[str]
+    low: Image.Image | None  # as `low_bytes_of` has it, upright
 
 
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -166,8 +177,8 @@ def texts_like_metadata(image: Image.Image) -> list[str]:
     return [name for name in names if isinstance(image.info.get(name), str)]
 
 
-def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
-    """Decode a picture and turn it upright, with notes on what that lost.
+def load(image: Image.Image, frame: int | None, max_pixels: int, deep: bool) -> Loaded:
+    """Decode a picture and turn it upright, with notes on what that lost; with `deep`, its low bytes too.
 
     Raises ImageError, UnsupportedError, LcompError for a frame that does not exist, or LimitError beyond `max_pixels`.
     """
@@ -177,9 +188,13 @@ def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
     check_tiles(image, max_pixels)
     if min(image.size) < 1:
         raise ImageError("picture has no pixels")
+    name_planes(image)
+    if deep:
+        split_ppm(image)
     samples, extras = samples_of(image), extras_of(image)
     make_room(image)
     with bomb_errors():
+        low = low_bytes_of(image) if deep and samples.reduced else None
         image.load()
     check_pixels(image.width, image.height, max_pixels)  # some formats reveal their size only now
     source, notes = image, []
@@ -195,13 +210,15 @@ def load(image: Image.Image, frame: int | None, max_pixels: int) -> Loaded:
     described = Described(source, extras, turned.orientation, icc_of(image), turned.exif, turned.xmp)
     if not described.has_only_a_gain_map:
         notes += views
-    return Loaded(turned, described, samples, notes)
+    if low is not None and turned.orientation in TURNS:
+        low = low.transpose(TURNS[turned.orientation])
+    return Loaded(turned, described, samples, notes, low)
 
 
-def decode_pixels(image: Image.Image, frame: int | None, max_pixels: int) -> None:
+def decode_pixels(image: Image.Image, frame: int | None, max_pixels: int, deep: bool = False) -> None:
     """Decode a picture, or its frame `frame`, so that `to_picture` has it decoded already; raises as that does."""
     try:
-        load(image, frame, max_pixels)
+        load(image, frame, max_pixels, deep)
     except UNREADABLE as error:
         raise ImageError(f"damaged picture: {error}") from error
 
@@ -220,8 +237,12 @@ def is_closed(image: Image.Image) -> bool:
     return False
 
 
-def to_picture(image: Image.Image, frame: int | None = None, max_pixels: int = MAX_PIXELS) -> Picture:
+def to_picture(
+    image: Image.Image, frame: int | None = None, max_pixels: int = MAX_PIXELS, deep: bool = False
+) -> Picture:
     """Pixels and metadata of a Pillow image, of its frame `frame` (counted from 0) where it has several.
+
+    With `deep`, samples of 16 bits are kept where that is possible, and else reduced to 8 as without.
 
     Raises ImageError for damaged pictures, LimitError for those of more than `max_pixels` pixels, UnsupportedError for
     those that cannot be coded, LcompError for a frame that does not exist and for an image that is closed, and
@@ -232,8 +253,12 @@ def to_picture(image: Image.Image, frame: int | None = None, max_pixels: int = M
     if is_closed(image):
         raise LcompError("the image is closed: its file must stay open until it is encoded")
     try:
-        loaded = load(image, frame, max_pixels)
-        converted = convert(loaded.upright.image, loaded.described.source.format, loaded.samples)
+        loaded = load(image, frame, max_pixels, deep)
+        samples = samples_16(loaded.upright.image, loaded.low, loaded.samples) if deep else None
+        if samples is None:
+            converted = convert(loaded.upright.image, loaded.described.source.format, loaded.samples)
+        else:
+            converted = converted_16(samples)
         kept = keep(loaded.described, loaded.upright.image.size, converted.mode, converted.keeps_profile)
     except UNREADABLE as error:
         raise ImageError(f"damaged picture: {error}") from error
@@ -244,6 +269,8 @@ def to_picture(image: Image.Image, frame: int | None = None, max_pixels: int = M
         icc=kept.icc,
         exif=kept.exif,
         xmp=kept.xmp,
+        low=converted.low,
+        low_alpha=converted.low_alpha,
         notes=(*loaded.notes, *converted.notes, *kept.notes),
         losses=converted.losses,
     )

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
+from lcomp.errors import UnsupportedError
 from lcomp.format.container import Mode
 from lcomp.pictures.reading import Picture
 from lcomp.pictures.tags import exif_of_size
@@ -27,6 +28,8 @@ def resized(picture: Picture, box: tuple[int, int] | None) -> Picture:
     height, width = picture.pixels.shape[:2]
     if box is None or fitting(width, height, box) == (width, height):
         return picture
+    if picture.is_deep:
+        raise UnsupportedError("pictures of 16 bits are not resized: leave --resize or --lossless out")
     size = fitting(width, height, box)
     # Pillow weights colours by alpha where an image has it
     image = to_image(picture.pixels, picture.mode, picture.alpha).resize(size, Image.Resampling.LANCZOS)

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import imagecodecs
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -15,10 +17,32 @@ from helpers.paths import GOLDEN
 from lcomp.format import container
 from lcomp.format.container import Coder, Mode
 from lcomp.model.loaded import LoadedModel
+from lcomp.pictures.planes import Form
 from lcomp.zoo.registry import all_models, model_by_name
 
+DEEP = sorted(GOLDEN.glob("lossless_deep_*.lic"))
 
-@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.lic")), ids=lambda path: path.stem)
+
+@pytest.mark.parametrize("path", DEEP, ids=lambda path: path.stem)
+def test_golden_files_of_16_bits_decode_to_their_samples(path: Path) -> None:
+    expected = json.loads(path.with_suffix(".json").read_text())
+    decoded = lcomp.Codec(device="cpu").decode_picture(path)
+    original = imagecodecs.png_decode(path.with_name(expected["original"]).read_bytes())
+    assert decoded.samples is not None
+    assert np.array_equal(decoded.samples, original)
+    info = decoded.image.info
+    assert {name: info[name].hex() for name in METADATA if name in info} == expected["metadata"]
+
+
+def test_golden_files_of_16_bits_have_every_form() -> None:
+    files = [container.read(path.read_bytes()) for path in DEEP]
+    assert {low[0] for file in files for low in (file.low, file.low_alpha) if low} == set(Form)
+    assert {file.header.mode for file in files} == set(Mode)
+    assert {file.header.stored for file in files} == {False, True}
+    assert {file.alpha is None for file in files} == {False, True}
+
+
+@pytest.mark.parametrize("path", sorted(set(GOLDEN.glob("*.lic")) - set(DEEP)), ids=lambda path: path.stem)
 def test_golden_files_decode_to_their_latents_and_pixels(path: Path) -> None:
     expected = json.loads(path.with_suffix(".json").read_text())
     data = path.read_bytes()

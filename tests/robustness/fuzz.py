@@ -29,6 +29,7 @@ import torch
 import lcomp
 from attacks.mutations import LARGEST, MAX_PIXELS, mutated, valid_files
 from lcomp.errors import LcompError
+from lcomp.options import DecodeOptions
 
 CRASHERS = Path(__file__).parent / "attacks" / "crashers"
 SECONDS = 5.0
@@ -66,8 +67,8 @@ def place_of(error: Exception) -> str:
 def attempt(data: bytes, salvage: bool) -> Outcome:
     """Decode a file, and ask for its header."""
     started = time.process_time()  # a busy machine is no crasher
-    outcome = Outcome("decoded")
-    for action in (lcomp.info, lambda data: lcomp.decode(data, "cpu", salvage=salvage, max_pixels=MAX_PIXELS)):
+    outcome, options = Outcome("decoded"), DecodeOptions(salvage=salvage, max_pixels=MAX_PIXELS)
+    for action in (lcomp.info, lambda data: lcomp.Codec(device="cpu").decode_array(data, options)):
         try:
             action(data)
         except LcompError as error:

@@ -31,6 +31,7 @@ from lcomp.errors import LcompError, UnsupportedError
 from lcomp.format.container import Coder
 from lcomp.format.tiles import Grid
 from lcomp.model.loaded import LoadedModel
+from lcomp.options import DecodeOptions
 from lcomp.pictures.reading import open_image
 from lcomp.pictures.writing import FORMATS, save_image
 from lcomp.zoo.registry import ModelInfo
@@ -55,7 +56,7 @@ def quickly() -> Iterator[None]:
 
 def decode(data: bytes, **options: object) -> Image.Image:
     try:
-        return lcomp.decode(data, "cpu", **options)
+        return lcomp.Codec(device="cpu").decode_picture(data, DecodeOptions(**options)).image
     except UnsupportedError as error:
         if "torchac" in str(error):
             pytest.skip(str(error))
@@ -67,7 +68,7 @@ def loaded() -> None:
     """The models are loaded, and torchac compiled, before anything is timed."""
     for data in bases().values():
         with suppress(UnsupportedError):
-            lcomp.decode(data, "cpu")
+            lcomp.Codec(device="cpu").decode_array(data)
 
 
 @pytest.mark.timing
@@ -124,7 +125,7 @@ def peak():
 
 def run(name, crop):
     with contextlib.suppress(Exception):
-        lcomp.decode(Path(name).read_bytes(), "cpu", crop=crop)
+        lcomp.Codec(device="cpu").decode_array(Path(name).read_bytes(), lcomp.DecodeOptions(crop=crop))
     return peak()
 
 ordinary, malicious = json.load(sys.stdin)

@@ -4,7 +4,8 @@ from dataclasses import replace
 from functools import partial
 
 from lcomp.decoding.area import Decoded
-from lcomp.encoding.stored import stored_file, stored_pixels
+from lcomp.encoding.stored import stored_file, stored_pixels, with_low_bytes
+from lcomp.errors import UnsupportedError
 from lcomp.families.family import PictureCodec
 from lcomp.families.lossless.description import LosslessInfo
 from lcomp.families.lossless.tile import LosslessCodec
@@ -28,11 +29,14 @@ class LosslessFiles(PictureCodec):
     ) -> LicFile:
         """The smallest file of exactly this picture, or of one that is off by no more than the options allow.
 
-        Photographs are smaller when coded; screenshots, drawings and noise are often smaller as WebP.
+        Photographs are smaller when coded; screenshots, drawings and noise are often smaller as WebP. Low bytes of
+        16-bit samples are stored beside either.
         """
+        if picture.is_deep and options.max_error:
+            raise UnsupportedError("a largest error is for pictures of 8 bits: this one has 16")
         alpha = None if picture.alpha is None else write_stored(picture.alpha)
         stored = stored_file(picture, alpha, options.strip)
-        return min(stored, self.coded(stored, picture, options, progress), key=len)
+        return with_low_bytes(min(stored, self.coded(stored, picture, options, progress), key=len), picture)
 
     def coded(
         self, stored: LicFile, picture: Picture, options: EncodeOptions, progress: Progress | None = None

@@ -5,9 +5,10 @@ README.md lists them. Checksums are right unless a wrong one is the attempt, so 
 
 from attacks.alphas import ALPHA
 from attacks.headers import HEADER
+from attacks.low import LOW
 from attacks.metadata import METADATA
 from attacks.sections import SECTIONS
 from attacks.stored import STORED
 from attacks.streams import STREAMS
 
-ATTACKS = [*HEADER, *SECTIONS, *METADATA, *ALPHA, *STORED, *STREAMS]
+ATTACKS = [*HEADER, *SECTIONS, *METADATA, *ALPHA, *STORED, *LOW, *STREAMS]

@@ -147,6 +147,14 @@ def restore(random: Random, parts: Parts) -> Parts:
     return replace(parts, sections=(*others, Section(Tag.STORED, plane(random, parts))))
 
 
+def deepen(random: Random, parts: Parts) -> Parts:
+    """Other low bytes of 16-bit samples."""
+    tag = random.choice((Tag.LOW, Tag.LOW, Tag.LOW_ALPHA))
+    others = (section for section in parts.sections if section.tag != tag)
+    payload = random.choice(([0], [1], [1], [2], [3]))
+    return replace(parts, sections=(*others, Section(tag, bytes(payload) + plane(random, parts))))
+
+
 def recode(random: Random, parts: Parts) -> Parts:
     """Other symbols: few or many of them, small or as large as they can be."""
     share, seed = random.choice((0.001, 0.1, 1.0)), random.randrange(2**32)
@@ -185,7 +193,7 @@ def plane(random: Random, parts: Parts) -> bytes:
 
 CHANGES: tuple[Callable[[Random, Parts], Parts], ...] = (
     *(resize, turn_bits, rename, reversion, retag, rearrange, borrow, recode),
-    *(edit, edit, edit, veil, veil, veil, restore),
+    *(edit, edit, edit, veil, veil, veil, restore, deepen),
 )
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 import lcomp
 from attacks.tools import split
 from helpers.coded import coded
+from helpers.deep import deep_samples
 from helpers.profiles import SRGB
 from lcomp.errors import LcompError
 from lcomp.format.container import CHECKSUM, Section, Tag
@@ -52,6 +53,7 @@ def bases() -> dict[str, bytes]:
     described.info |= {"icc_profile": SRGB, "exif": exif.tobytes(), "xmp": b"<x:xmpmeta/>"}
     files["metadata"] = encode(described, "autoregressive")
     files["stored"] = lcomp.encode(described, lossless=True)
+    files["deep"] = lcomp.encode(deep_samples(24, 16, 2), lossless=True)
     files["stored-grey"] = lcomp.encode(described.convert("L"), lossless=True)
     return files
 

@@ -1,0 +1,33 @@
+"""Sections of a `.lic` file, each with its checksum: `tag | varint length | payload | CRC-32`."""
+
+import struct
+import zlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+from lcomp.format.binary import Reader, write_varint
+
+CHECKSUM = 4
+"""Bytes of a CRC-32."""
+
+
+class Section(NamedTuple):
+    """An intact section."""
+
+    tag: int
+    payload: bytes
+
+
+def write_section(tag: int, payload: bytes) -> bytes:
+    """A section with its checksum."""
+    body = bytes([tag]) + write_varint(len(payload)) + payload
+    return body + struct.pack("<I", zlib.crc32(body))
+
+
+def read_section(reader: Reader, what: Callable[[int], str] = lambda tag: "section") -> Section:
+    """The next section; raises TruncatedError, ChecksumError or FormatError, which call one of a tag `what(tag)`."""
+    start = reader.position
+    tag = reader.take(1, "section header")[0]
+    payload = reader.take(reader.varint("section header"), what(tag))
+    reader.check(start, what(tag))
+    return Section(tag, payload)
