@@ -46,6 +46,7 @@ def main() -> None:
         with Image.open(path) as opened:
             image = opened.convert("RGB")
         image = image.crop((0, 0, min(image.width, LARGEST), min(image.height, LARGEST)))
+        image.info.clear()  # what stands before the tiles
         data = lcomp.encode(image, arguments.quality, arguments.model)
         whole = lcomp.decode(data)
         for scale in SCALES[1:]:
