@@ -11,7 +11,7 @@ import lcomp.families
 from lcomp.errors import FormatError, ModelError
 from lcomp.families.family import Family, PictureCodec
 from lcomp.format.container import Header
-from lcomp.zoo.description import Description, data_folder, installed_tables, read_table
+from lcomp.zoo.description import Description, data_folder, installed_tables
 
 if TYPE_CHECKING:
     import torch
@@ -31,12 +31,6 @@ def told_family(path: Path, table: dict[str, Any]) -> Family[Any]:
         return claiming[0]
     known = ", ".join(f"[{name}]" for family in claiming or families() for name in family.tables)
     raise ModelError(f"{path}: {'several tables tell' if claiming else 'no table tells'} its family: {known}")
-
-
-def read_any(path: Path) -> Description:
-    """Parse the TOML of a model of any family; raises ModelError where it is missing, malformed or incomplete."""
-    table = read_table(path)
-    return told_family(path, table).read(path, table)
 
 
 @cache

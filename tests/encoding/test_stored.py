@@ -190,8 +190,7 @@ def test_a_crop_of_a_stored_picture_and_options_that_mean_nothing_to_it(halftone
 
 def test_it_needs_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     data = lcomp.encode(ramp("RGB"), lossless=True)
-    monkeypatch.setattr("lcomp.api.load_model", None)
-    monkeypatch.setattr("lcomp.api.load_decoder", None)
+    monkeypatch.setattr("lcomp.families.hyperprior.codec.load_model", None)
     assert lcomp.decode(data).tobytes() == ramp("RGB").tobytes()
     assert lcomp.encode(ramp("RGB"), lossless=True) == data
 

@@ -112,6 +112,8 @@ class FamilyChecks:
             for options in (EncodeOptions(3.0), EncodeOptions(psnr=30.0)):
                 with pytest.raises(LcompError, match=r"has no quality|lossless excludes"):
                     codec.encode(Image.new("RGB", (8, 8)), options)
+            refused = CliRunner().invoke(app, ["encode", "-m", self.model, "-q", "3", "a.png"])
+            assert refused.exit_code == 2
 
     def test_the_command_line(self, file: LicFile, wide: Image.Image, tmp_path: Path) -> None:
         source, coded, target = (tmp_path / name for name in ("a.png", "a.lic", "b.png"))

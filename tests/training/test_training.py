@@ -28,7 +28,7 @@ from lcomp.networks.hyperprior import Hyperprior
 from lcomp.networks.rates import gaussian_bits
 from lcomp.pictures.reading import to_picture
 from lcomp.training import soap
-from lcomp.training.backbone import BackboneRun, trained_family
+from lcomp.training.backbone import BackboneRun, trained_backbone
 from lcomp.training.cost import REFERENCE_COST, tamed
 from lcomp.training.data import Pool, find_pictures
 from lcomp.training.decoder import ERROR_FLOOR, DecoderRun
@@ -211,7 +211,7 @@ def test_a_context_model_and_a_decoder_train_beside_their_backbone(
     assert result.exit_code == 0, result.output
     info = read_model(context_file)
     beside = LoadedModel(info, torch.device("cpu"))
-    family = trained_family(tmp_path / "both")
+    family = trained_backbone(tmp_path / "both")
     assert family.context is not None
     # the exported network is the one that was trained
     bias = family.context.get_submodule("enter").bias
@@ -303,7 +303,7 @@ def test_checkpoints_of_other_models_are_errors(model_file: Path, pictures: Path
     config, run = read_model(model_file).architecture, tmp_path / "run"
     setting = Setting(read_recipe(model_file), pictures, run, CPU, compiled=False)
     BackboneRun(config, None, None, "mse", setting).save()
-    assert trained_family(run).backbone.config == config
+    assert trained_backbone(run).backbone.config == config
     other = dataclasses.replace(config, latents=32)
     with pytest.raises(LcompError, match="not of this model"):
         BackboneRun(other, None, None, "mse", setting)
@@ -311,12 +311,12 @@ def test_checkpoints_of_other_models_are_errors(model_file: Path, pictures: Path
     for damaged in (state | {"architecture": {"patents": 3}}, state | {"average": {}}, {}):
         torch.save(damaged, checkpoint_file(run))
         with pytest.raises(LcompError, match="not of a backbone"):
-            trained_family(run)
+            trained_backbone(run)
     checkpoint_file(run).write_bytes(b"not a checkpoint")
     with pytest.raises(LcompError, match="can be read"):
-        trained_family(run)
+        trained_backbone(run)
     with pytest.raises(LcompError, match="holds no"):
-        trained_family(tmp_path)
+        trained_backbone(tmp_path)
 
 
 @pytest.mark.slow

@@ -3,18 +3,24 @@
 import re
 import shutil
 import sys
+import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+import lcomp
 import lcomp.families
 from families.common import FamilyChecks
 from helpers.paths import ROOT
+from helpers.pictures import noise_image
 from lcomp.cli.app import app
-from lcomp.errors import ModelError
+from lcomp.errors import FormatError, ModelError
 from lcomp.families import registry
+from lcomp.format.container import Encoded
+from lcomp.training.trainer import trainer_of
 from lcomp.zoo import description
 from lcomp.zoo import registry as hyperprior
 
@@ -75,7 +81,25 @@ def test_a_toml_is_of_one_family(tmp_path: Path) -> None:
     ):
         path.write_text(text)
         with pytest.raises(ModelError, match=problem):
-            registry.read_any(path)
+            registry.told_family(path, table := description.read_table(path)).read(path, table)
+
+
+def test_files_of_a_kind_that_it_does_not_write_are_refused() -> None:
+    file = lcomp.Codec("flat", "cpu").encode_file(noise_image(40, 30))
+    for change, error in (({"half": True}, FormatError), ({"fingerprint": 1}, ModelError)):
+        with pytest.raises(error):
+            lcomp.decode(replace(file, header=replace(file.header, **change)).data)
+    stream = zlib.compress(b"\xff" * 60)
+    crc = zlib.crc32(b"\xff" * 60, 0)
+    for tile in (Encoded(stream, crc), Encoded(zlib.compress(bytes(10**6)), 0)):
+        with pytest.raises(FormatError, match="does not hold its blocks"):
+            lcomp.decode(replace(file, tiles=(tile,)).data)
+
+
+def test_a_family_need_not_have_a_trainer(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModelError, match=r"flat\.toml: models of its family are not trained"):
+        trainer_of(root / "models" / "flat.toml")
 
 
 def test_no_two_families_share_a_table() -> None:
