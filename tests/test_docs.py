@@ -25,7 +25,9 @@ def test_the_format_names_its_constants() -> None:
     assert f"version {container.VERSION_MAJOR}.{container.VERSION_MINOR}" in text
     assert f"{SCALE_MIN} * 2^(i/{STEPS_PER_OCTAVE})" in text
     assert f"ceil(size / {TILE})" in text
-    for tag, name in zip(container.Tag, ("ICC profile", "EXIF", "XMP", "alpha", "stored picture"), strict=True):
+    low = ("low bytes of samples of 16 bits", "low bytes of alpha of 16 bits")
+    names = ("ICC profile", "EXIF", "XMP", "alpha", "stored picture", *low)
+    for tag, name in zip(container.Tag, names, strict=True):
         assert f"| {tag.value} | {name} |" in text
     for coder in container.Coder:
         assert f"| {coder.value} | latents of a tile, coded by {coder.name.lower()}" in text

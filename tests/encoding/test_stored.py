@@ -110,13 +110,11 @@ def test_metadata_is_kept_with_it_or_stripped() -> None:
 
 
 def test_what_cannot_be_exact_is_refused() -> None:
-    deep = Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30) * 100)
     for image in (
         *(ramp("RGB").convert(mode) for mode in ("CMYK", "YCbCr", "HSV", "F", "I")),
-        *(deep, reopened(deep), reopened(deep, "TIFF")),
         *(alpha_ramp("RGB").convert("RGBa"), alpha_ramp("L").convert("La")),
     ):
-        with pytest.raises(UnsupportedError, match="only 8-bit grey and RGB pictures can be kept losslessly"):
+        with pytest.raises(UnsupportedError, match="only grey and RGB pictures of 8 or 16 bits can be kept losslessly"):
             lcomp.encode(image, lossless=True)
 
 
@@ -226,7 +224,7 @@ def test_the_command_line(tmp_path: Path, halftone: Image.Image) -> None:
     assert (tmp_path / "a.lic").read_bytes() == (tmp_path / "b.lic").read_bytes()
     refused = run("encode", tmp_path / "cmyk.jpg", "--lossless")
     assert refused.returncode == 3
-    assert "only 8-bit grey and RGB" in one_line(refused)
+    assert "only grey and RGB pictures of 8 or 16 bits" in one_line(refused)
     for wrong in (["-q", "4"], ["--size", "9kB"], ["--bpp", "1"], ["--psnr", "40"], ["--ssimulacra2", "70"]):
         result = run("encode", tmp_path / "a.png", "--lossless", *wrong, "-o", tmp_path / "c.lic")
         assert result.returncode == 2
