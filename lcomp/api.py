@@ -195,7 +195,7 @@ class Codec:
                 image = image.reduce(factor)
         if file.deep and factor > 1:
             log.warning("16-bit samples reduced to 8 bits, as at every reduced scale")
-        report_losses((*lost, *planes.lost), decoded, header.grid, "damaged" if options.salvage else "missing")
+        report_losses((*lost, *planes.lost), decoded, header.grid, options.salvage)
         describe(image, file.icc, file.exif, file.xmp, moved=area != whole or factor > 1)
         return DecodedSamples(image, samples)
 
@@ -231,15 +231,17 @@ def read_file(source: Source, options: DecodeOptions) -> Recovered:
     return Recovered(read_prefix(data, limit) if options.partial else container.read(data, limit), ())
 
 
-def report_losses(sections: tuple[str, ...], decoded: Decoded, grid: Grid, reason: str) -> None:
-    """Log the sections and the tiles that are lost or shown in part, in one line each."""
+def report_losses(sections: tuple[str, ...], decoded: Decoded, grid: Grid, salvage: bool) -> None:
+    """Log the sections and the tiles that are lost or shown in part, in one line each.
+
+    What `salvage` could not recover is an error; what has not arrived yet is none.
+    """
+    say, reason = (log.error, "damaged") if salvage else (log.warning, "missing")
     if sections:
-        log.error("damaged and left out: %s", ", ".join(sections))
+        say("damaged and left out: %s", ", ".join(sections))
     if decoded.lost:
         places = " ".join(map(str, decoded.lost))
-        log.error(
-            "%d of %d tiles %s and filled in, at x,y,width,height: %s", len(decoded.lost), grid.count, reason, places
-        )
+        say("%d of %d tiles %s and filled in, at x,y,width,height: %s", len(decoded.lost), grid.count, reason, places)
     for tile in decoded.cut:
         place = f"one of {grid.count} tiles, at x,y,width,height: {tile}," if grid.count > 1 else "the picture"
-        log.error("%s is cut off and shown as far as it goes", place)
+        say("%s is cut off and shown as far as it goes", place)

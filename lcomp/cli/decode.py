@@ -128,7 +128,7 @@ class DecodeWork:
         destination = self.placing.destination(output, source)
         data = read_input(source, self.options.max_pixels, MAGIC)
         started = time.perf_counter()  # reading is not timed: a pipe may be slow
-        if not self.options.salvage:
+        if not (self.options.salvage or self.options.partial):
             check(data, self.options.max_pixels)
         from lcomp import Codec  # torch, for nothing but files that are whole
 

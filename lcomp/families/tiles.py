@@ -51,7 +51,7 @@ def decode_tilewise(
         shared = tile.shared(area)
         assert shared is not None
         try:
-            if encoded is None:
+            if encoded is None or encoded.cut:
                 lost.append(tile)
             else:
                 pixels[shared.within(area)] = read_tile(encoded, tile, number)[shared.within(tile)]

@@ -44,7 +44,7 @@ class DecodedSamples:
     @property
     def array(self) -> NDArray[np.uint8] | Samples16:
         """The samples as an array: [H, W], or [H, W, 2, 3 or 4]."""
-        return np.asarray(self.image) if self.samples is None else self.samples
+        return np.array(self.image) if self.samples is None else self.samples
 
     def pillow_image(self) -> Image.Image:
         """The picture as a Pillow image; raises UnsupportedError for 16 bits, unless it is grey without alpha."""

@@ -57,5 +57,8 @@ def open_grey_alpha(data: bytes) -> GreyAlphaTiff | None:
     """Open such a TIFF; None for others. Raises what plugins raise."""
     if not data.startswith(MAGIC_NUMBERS):
         return None
-    image = GreyAlphaTiff(io.BytesIO(data), "")
+    try:
+        image = GreyAlphaTiff(io.BytesIO(data), "")
+    except SyntaxError:  # as Pillow has it of a file of another format
+        return None
     return image if image.splits else None

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from helpers.lossless import random_codec
+from helpers.lossless import lossless_model, random_codec
 from lcomp.entropy.latents import MAX_SYMBOL
 from lcomp.errors import ChecksumError, FormatError
 from lcomp.families.lossless import passes
@@ -25,7 +25,6 @@ from lcomp.families.lossless.tile import LosslessCodec
 from lcomp.families.lossless.writer import TileWriter, choices_of
 from lcomp.format.container import Encoded
 from lcomp.options import MOST_EFFORT, MOST_ERROR
-from lcomp.zoo.registry import lossless_model
 
 Pixels = NDArray[np.uint8]
 
