@@ -210,8 +210,14 @@ def publish(results: Results, root: Path) -> None:
     """Write everything that is published below `root`; raises LcompError for results that may not be."""
     if results.dataset != KODAK or results.common != results.pictures:
         raise LcompError("only complete evaluations of Kodak are published")
-    main = main_figures(results)
     readme, page = root / "README.md", root / "docs" / "results.md"
+    if results.lossless and not results.lossy:
+        page_text = with_section(
+            page.read_text(encoding="utf-8"), lossless_section(results), BEGIN_LOSSLESS, END_LOSSLESS
+        )
+        page.write_bytes(page_text.encode())
+        return
+    main = main_figures(results)
     page_text = with_section(page.read_text(encoding="utf-8"), docs_section(main))
     if main.lossless:
         page_text = with_section(page_text, lossless_section(main), BEGIN_LOSSLESS, END_LOSSLESS)

@@ -9,7 +9,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from functools import cached_property, partial
+from functools import cached_property
 from typing import NamedTuple
 
 from lcomp.errors import FormatError, LimitError, TruncatedError, UnsupportedError
@@ -205,11 +205,6 @@ def read_header(reader: Reader, max_pixels: int | None = None) -> Header:
     return Header(width, height, Mode(kind & 1), quality, model, fingerprint, half)
 
 
-def called(tag: int, tile: str) -> str:
-    """What errors call a section of a tag: `tile`, where it is that of one."""
-    return tile if tag in LATENTS_TAGS else "section"
-
-
 def counts(section: Section) -> bool:
     """Whether a section counts: known and critical ones do, other unknown ones are skipped."""
     return section.tag in KNOWN_TAGS or bool(section.tag & CRITICAL)
@@ -291,7 +286,7 @@ def read(data: bytes, max_pixels: int | None = None) -> LicFile:
     most, number, grid = most_sections(header), 0, header.grid
     while reader.left and len(sections) <= most:
         tile = f"section of the tile at {grid.rectangle(number)}" if number < grid.count else "section"
-        section = read_section(reader, partial(called, tile=tile))
+        section = read_section(reader, dict.fromkeys(LATENTS_TAGS, tile))
         number += section.tag in LATENTS_TAGS
         if counts(section):
             sections.append(section)

@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from lcomp.format.binary import Reader, write_varint
@@ -24,10 +24,11 @@ def write_section(tag: int, payload: bytes) -> bytes:
     return body + struct.pack("<I", zlib.crc32(body))
 
 
-def read_section(reader: Reader, what: Callable[[int], str] = lambda tag: "section") -> Section:
-    """The next section; raises TruncatedError, ChecksumError or FormatError, which call one of a tag `what(tag)`."""
+def read_section(reader: Reader, names: Mapping[int, str] | None = None) -> Section:
+    """The next section; raises TruncatedError, ChecksumError or FormatError, which call it by its tag's name."""
     start = reader.position
     tag = reader.take(1, "section header")[0]
-    payload = reader.take(reader.varint("section header"), what(tag))
-    reader.check(start, what(tag))
+    what = (names or {}).get(tag, "section")
+    payload = reader.take(reader.varint("section header"), what)
+    reader.check(start, what)
     return Section(tag, payload)
