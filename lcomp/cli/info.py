@@ -143,7 +143,8 @@ def as_text(facts: Facts) -> str:
 
 def columns(facts: Facts) -> list[str]:
     """The facts that fit into a line."""
-    how = f"-q {facts.quality:g}" if facts.quality is not None else facts.coder if facts.stored_bytes else "lossless"
+    exactly = f"off by {facts.max_error} at most" if facts.max_error else "lossless"
+    how = f"-q {facts.quality:g}" if facts.quality is not None else facts.coder if facts.stored_bytes else exactly
     return [
         printable(facts.file),
         f"{facts.width}x{facts.height}",

@@ -228,6 +228,7 @@ def test_near_lossless_files_keep_their_bound(tmp_path: Path, photo: Image.Image
     assert ", off by 2 at most" in made.stderr.decode()
     assert (tmp_path / "a.lic").stat().st_size == sizes[2]
     assert json.loads(run("info", "--json", tmp_path / "a.lic").stdout)["max_error"] == 2
+    assert b"off by 2 at most" in run("info", tmp_path / "a.lic").stdout
     for options in (("-q", "4"), ("--psnr", "40")):
         refused = run("encode", tmp_path / "a.png", "--max-error", "2", *options, "-o", tmp_path / "b.lic")
         assert refused.returncode == 2
