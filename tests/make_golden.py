@@ -117,7 +117,8 @@ def main() -> None:
     fitted = Image.open(DATA / "kodim23.png").convert("L").crop((300, 100, 484, 280))
     fitted.save(GOLDEN / "fitted.png")
     code("lossless_grey", "fitted.png", fitted)
-    deepen("lossless_deep_rgba", "deep_rgba.png", deep_samples(60, 41, 4), {"icc_profile": SRGB})
+    repeated = deep_samples(60, 41, 4) >> 4
+    deepen("lossless_deep_rgba", "deep_rgba.png", repeated << 4 | repeated >> 8, {"icc_profile": SRGB})
     twelve = deep_samples(96, 64, 1) & 0xFFF0  # of 12 bits, as many cameras have
     deepen("lossless_deep_grey", "deep_grey.png", twelve, {"exif": exif.tobytes()})
     widened = 257 * np.asarray(few.convert("LA")).astype(np.uint16)

@@ -1,4 +1,4 @@
-"""Boxes of AVIF, HEIC and JPEG 2000 files (ISO BMFF): the colours of the picture, and what else is in the file."""
+"""Boxes of AVIF, HEIC and JPEG 2000 files (ISO BMFF): colours and depth of the picture, what else is in the file."""
 
 import struct
 from collections.abc import Iterator
@@ -11,6 +11,9 @@ MOST_BOXES = 4096
 """Limit on the boxes that are looked at in one box."""
 
 BRANDED, JPEG2000 = b"ftyp", b"\0\0\0\x0cjP  \r\n\x87\n"
+
+CODESTREAM, FIRST_DEPTH = b"\xff\x4f\xff\x51", 42
+"""How JPEG 2000 without boxes begins, and where it has the depth of its first component, minus one."""
 
 VIDEO = b"mpvd"
 """Box of the video of a motion photo."""
@@ -33,6 +36,7 @@ class Boxes:
 
     cicp: Cicp | None = None
     profile: bytes | None = None
+    bits: int = 8  # of samples
     has_video: bool = False
     has_gain_map: bool = False
 
@@ -104,27 +108,32 @@ def of_items(data: bytes, meta: Box, has_video: bool) -> Boxes:
             if version >= 2:
                 at = entry.begin + (8 if version == 2 else 10)
                 kinds.add(data[at : at + 4])
-    colours: list[Box] = []
+    described: list[Box] = []
     for holder in children(data, meta, b"iprp", 4):
         for store in children(data, holder, b"ipco"):
             stored = list(boxes(data, store.begin, store.end))
             for table in children(data, holder, b"ipma"):
                 numbers = properties_of(data, table, item)
-                colours += [stored[number - 1] for number in numbers if 0 < number <= len(stored)]
-    cicp, profile = colours_of(data, [box for box in colours if box.kind == b"colr"])
-    return Boxes(cicp, profile, has_video, bool(kinds & GAIN_MAPS))
+                described += [stored[number - 1] for number in numbers if 0 < number <= len(stored)]
+    cicp, profile = colours_of(data, [box for box in described if box.kind == b"colr"])
+    bits = max((integer(data, box, 5, 1) for box in described if box.kind == b"pixi"), default=8)
+    return Boxes(cicp, profile, bits, has_video, bool(kinds & GAIN_MAPS))
 
 
 def of_jpeg2000(data: bytes, header: Box) -> Boxes:
-    """What the `jp2h` box of JPEG 2000 says: an ICC profile, which is either restricted or any."""
+    """What the `jp2h` box of JPEG 2000 says: the depth, and an ICC profile, which is either restricted or any."""
+    # the highest bit is for signed samples, and all of them where components differ
+    bits = max((1 + (integer(data, box, 10, 1) & 127) for box in children(data, header, b"ihdr")), default=8)
     for box in children(data, header, b"colr"):
         if integer(data, box, 0, 1) in (2, 3):
-            return Boxes(profile=data[box.begin + 3 : box.end])
-    return Boxes()
+            return Boxes(profile=data[box.begin + 3 : box.end], bits=bits)
+    return Boxes(bits=bits)
 
 
 def read_boxes(data: bytes) -> Boxes:
     """What the boxes of a file say; nothing where it has none, or they are damaged."""
+    if data.startswith(CODESTREAM) and len(data) > FIRST_DEPTH:
+        return Boxes(bits=1 + (data[FIRST_DEPTH] & 127))
     if data[4:8] != BRANDED and not data.startswith(JPEG2000):
         return Boxes()
     found = {box.kind: box for box in boxes(data, 0, len(data))}

@@ -20,15 +20,16 @@ NO_MODE = (
 def picture_of(samples: Samples16, options: EncodeOptions) -> Picture:
     """A picture to encode, made of an array.
 
-    Raises UnsupportedError for arrays that are not `Samples16` and unless they are to be encoded losslessly, and
-    LimitError beyond `max_pixels`.
+    Raises TypeError for other types of samples, UnsupportedError for other shapes and unless it is to be encoded
+    losslessly, and LimitError beyond `max_pixels`.
     """
+    if samples.dtype != np.uint16:
+        raise TypeError(f"a Pillow image is needed, or an array of uint16, not ndarray of {samples.dtype}")
     if not options.lossless:
         raise UnsupportedError("arrays of 16 bits per sample are encoded with lossless=True only")
     shape = samples.shape
-    if samples.dtype != np.uint16 or len(shape) < 2 or shape[2:] not in ((), (2,), (3,), (4,)) or 0 in shape:
-        text = f"{samples.dtype} of shape {shape}"
-        raise UnsupportedError(f"an array is to be uint16 of shape [H, W] or [H, W, 2, 3 or 4], not {text}")
+    if len(shape) < 2 or shape[2:] not in ((), (2,), (3,), (4,)) or 0 in shape:
+        raise UnsupportedError(f"an array is to be of shape [H, W] or [H, W, 2, 3 or 4], not {shape}")
     check_pixels(shape[1], shape[0], options.max_pixels)
     made = converted_16(samples)
     return Picture(made.pixels, made.mode, made.alpha, low=made.low, low_alpha=made.low_alpha, notes=made.notes)

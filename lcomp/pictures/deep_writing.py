@@ -7,15 +7,16 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from lcomp.errors import ImageError
 from lcomp.pictures.deep_arrays import DecodedSamples
-from lcomp.pictures.metadata import HEADER, PROFILE, as_tiff
+from lcomp.pictures.metadata import HEADER, as_tiff
 from lcomp.pictures.png import SIGNATURE, chunks
 from lcomp.pictures.writing import METADATA, fits, save_image
 from lcomp.types import Samples16
@@ -28,6 +29,9 @@ BLOCK = 2**22
 
 LARGEST_TIFF = 2**32 - 2**20
 """Bytes that offsets of 32 bits reach, with some to spare for tags."""
+
+DEFLATE, DIFFERENCES, BLACK_IS_ZERO, RGB, STRAIGHT_ALPHA = 8, 2, 1, 2, 2
+"""Values of tags of TIFF: of the compression, the predictor, the colours and the extra sample."""
 
 REDUCED = "16 bits per sample (reduced to 8)"
 
@@ -111,24 +115,34 @@ def save_tiff(picture: DecodedSamples, samples: Samples16, stream: BinaryIO) -> 
     info = picture.image.info
     there = {name: info[name] for name in METADATA if info.get(name)}
     kept = {name: payload for name, payload in there.items() if fits(name, payload, "TIFF", picture.image.mode)}
-    tags = as_tiff(kept.get("exif"), kept.get("xmp"))
-    tags.endian = tags.endian or "<"
     height, width = samples.shape[:2]
     deep = samples.reshape(height, width, -1)
     channels = deep.shape[2]
+    tags = as_tiff(kept.get("exif"), kept.get("xmp"))
+    tags.bigtiff, tags.endian = False, tags.endian or "<"
     strips = [tiff_strip(deep[rows], tags.endian) for rows in blocks(deep)]
     lengths = [len(strip) for strip in strips]
     if sum(lengths) > LARGEST_TIFF:
         raise ImageError(f"cannot be saved as TIFF: {sum(lengths)} bytes, which is beyond offsets of 32 bits")
-    layout = {256: width, 257: height, 258: (16,) * channels, 259: 8, 262: 2 if channels > 2 else 1}
-    layout |= {277: channels, 278: min(next(blocks(deep)).stop, height), 284: 1, 317: 2, 339: (1,) * channels}
-    layout |= {338: (2,)} if channels in (2, 4) else {}
+    layout: dict[int, object] = {
+        TiffImagePlugin.IMAGEWIDTH: width,
+        TiffImagePlugin.IMAGELENGTH: height,
+        TiffImagePlugin.BITSPERSAMPLE: (16,) * channels,
+        TiffImagePlugin.COMPRESSION: DEFLATE,
+        TiffImagePlugin.PHOTOMETRIC_INTERPRETATION: RGB if channels > 2 else BLACK_IS_ZERO,
+        TiffImagePlugin.STRIPOFFSETS: tuple(accumulate([0, *lengths[:-1]])),  # Pillow adds where the tags end
+        TiffImagePlugin.SAMPLESPERPIXEL: channels,
+        TiffImagePlugin.ROWSPERSTRIP: min(next(blocks(deep)).stop, height),
+        TiffImagePlugin.STRIPBYTECOUNTS: tuple(lengths),
+        TiffImagePlugin.PLANAR_CONFIGURATION: 1,
+        TiffImagePlugin.PREDICTOR: DIFFERENCES,
+    }
+    if channels in (2, 4):
+        layout[TiffImagePlugin.EXTRASAMPLES] = (STRAIGHT_ALPHA,)
+    if "icc_profile" in kept:
+        layout[TiffImagePlugin.ICCPROFILE] = kept["icc_profile"]
     for tag, value in layout.items():
         tags[tag] = value
-    # Pillow adds where the tags end
-    tags[273], tags[279] = tuple(np.cumsum([0, *lengths[:-1]]).tolist()), tuple(lengths)
-    if "icc_profile" in kept:
-        tags[PROFILE] = kept["icc_profile"]
     stream.write(tags.tobytes().removeprefix(HEADER))
     stream.writelines(strips)
     return [name.removesuffix("_profile").upper() for name in there if name not in kept]

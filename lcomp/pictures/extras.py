@@ -39,6 +39,7 @@ class Extras:
     was_read: bool = False
     has_gain_map: bool = False
     has_video: bool = False
+    deep: bool = False  # whether samples have more than 8 bits, of which Pillow does not tell
     trailer: int = 0  # bytes behind the end of a JPEG, padding not counted
 
     @property
@@ -79,7 +80,10 @@ def read_extras(data: bytes, kind: str | None) -> Extras:
     if kind in ("JPEG", "MPO"):
         return of_jpeg(data)
     found = read_boxes(data)
-    return Extras(found.cicp, found.profile, False, bool(data), found.has_gain_map, found.has_video)
+    return Extras(
+        *(found.cicp, found.profile, False, bool(data), found.has_gain_map, found.has_video),
+        deep=found.bits > 8,
+    )
 
 
 def of_png(data: bytes) -> Extras:

@@ -1,6 +1,8 @@
 """TIFF of grey and alpha of 16 bits each, which Pillow does not know, although it can take it apart into bytes."""
 
+import contextlib
 import io
+import struct
 import sys
 
 from PIL import Image
@@ -54,11 +56,10 @@ class GreyAlphaTiff(TiffImageFile):
 
 
 def open_grey_alpha(data: bytes) -> GreyAlphaTiff | None:
-    """Open such a TIFF; None for others. Raises what plugins raise."""
+    """Open such a TIFF; None for others. Raises what plugins raise for damaged pictures."""
     if not data.startswith(MAGIC_NUMBERS):
         return None
-    try:
+    with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):
         image = GreyAlphaTiff(io.BytesIO(data), "")
-    except SyntaxError:  # as Pillow has it of a file of another format
-        return None
-    return image if image.splits else None
+        return image if image.splits else None
+    return None

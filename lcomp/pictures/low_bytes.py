@@ -8,6 +8,9 @@ import sys
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
+from PIL.PpmImagePlugin import PpmImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from lcomp.pictures.depth import FULL
 from lcomp.pictures.frames import open_file
@@ -36,21 +39,19 @@ BITS, SIXTEEN = 258, {16}
 
 def split_ppm(image: Image.Image) -> None:
     """Have Pillow read the high bytes of a binary PPM of 16 bits, which it would round to 8."""
-    tiles = getattr(image, "tile", [])
-    if image.format == "PPM" and [tile[::3] for tile in tiles] == [("ppm", ("RGB", FULL))]:
-        image.tile = [tiles[0]._replace(codec_name="raw", args=("RGB;16B", 0, 1))]  # type: ignore[attr-defined]
+    if isinstance(image, PpmImageFile) and [tile[::3] for tile in image.tile] == [("ppm", ("RGB", FULL))]:
+        image.tile = [image.tile[0]._replace(codec_name="raw", args=("RGB;16B", 0, 1))]
 
 
 def name_planes(image: Image.Image) -> None:
     """Tell Pillow the depth of planes of 16 bits in a TIFF, which it reads as of 8 where they are not compressed."""
-    if image.format != "TIFF" or set(image.tag_v2.get(BITS, ())) != SIXTEEN:  # type: ignore[attr-defined]
+    if not isinstance(image, TiffImageFile) or set(image.tag_v2.get(BITS, ())) != SIXTEEN:
         return
-    order = "B" if image.tag_v2.prefix == b"MM" else "L"  # type: ignore[attr-defined]
-    named = {f"{plane[0]}": f"{plane}{order}" for plane in PLANES}
-    image.tile = [  # type: ignore[attr-defined]
-        tile._replace(args=(named.get(tile.args[0], tile.args[0]), *tile.args[1:]))
-        for tile in image.tile  # type: ignore[attr-defined]
-    ]
+    order = "B" if image.tag_v2.prefix == b"MM" else "L"
+    named = {plane[0]: f"{plane}{order}" for plane in PLANES}
+    for number, tile in enumerate(image.tile):
+        if isinstance(tile.args, tuple) and tile.args[0] in named:
+            image.tile[number] = tile._replace(args=(named[tile.args[0]], *tile.args[1:]))
 
 
 def other_order(mode: str) -> str | None:
@@ -63,26 +64,29 @@ def other_order(mode: str) -> str | None:
 def read_low_bytes(image: Image.Image) -> Image.Image | None:
     """The low bytes of a picture that is not decoded yet, as `low_bytes_of` has them; raises what plugins raise."""
     file = open_file(image, "PNG", "TIFF", "PPM")
+    if file is None or not isinstance(image, PngImageFile | TiffImageFile | PpmImageFile):
+        return None
     splits = isinstance(image, GreyAlphaTiff) and image.splits
     tiles = []
-    for tile in getattr(image, "tile", []):
+    for tile in image.tile:
         arguments = tile.args if isinstance(tile.args, tuple) else (tile.args,)
         other = "RGBA" if splits else other_order(str(arguments[0]))
         if other is None:
             return None
         tiles.append(tile._replace(args=(other, *arguments[1:]) if isinstance(tile.args, tuple) else other))
-    if file is None or not tiles or (image.format == "PNG" and getattr(image, "is_animated", False)):
+    if not tiles or (isinstance(image, PngImageFile) and image.is_animated):
         return None
-    # libtiff's planes are unpacked as Pillow likes
-    if tiles[0].codec_name == "libtiff" and image.tag_v2.get(SEPARATE) == PLANAR:  # type: ignore[attr-defined]
+    # planes that libtiff decodes are unpacked without asking for the raw mode
+    separate = isinstance(image, TiffImageFile) and image.tag_v2.get(SEPARATE) == PLANAR
+    if separate and tiles[0].codec_name == "libtiff":
         return None
     place = file.tell()
     file.seek(0)
-    again: Image.Image = type(image)(io.BytesIO(file.read()), "")  # type: ignore[call-arg]
+    again = type(image)(io.BytesIO(file.read()), "")
     file.seek(place)
     if image.tell():
         again.seek(image.tell())
-    again.tile = tiles  # type: ignore[attr-defined]
+    again.tile = tiles
     if isinstance(again, GreyAlphaTiff):
         again.takes_low = True
     make_room(again)

@@ -1,27 +1,23 @@
 """Pictures of 16 bits per sample as two of 8: the high bytes, which are coded as any picture is, and the low ones.
 
-The low bytes are stored as `lcomp.pictures.stored` does it, as they are or minus the high ones, whichever is smaller.
+The low bytes are stored as `lcomp.pictures.stored` does it, minus the high ones shifted right. Samples of n bits are
+usually widened by repeating their bits; shifted by n - 8, the high bytes predict all that is repeated.
 """
-
-from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lcomp.errors import FormatError
-from lcomp.pictures.stored import WEBP_SIDE, read_stored, write_quickly, write_stored
+from lcomp.pictures.stored import read_stored, write_quickly, write_stored
 from lcomp.types import Samples16
 
 SAMPLE_ROWS = 64
 """Rows from the top, middle and bottom of a picture that decide how its low bytes are stored."""
 
+SAMPLE_COLUMNS = 4096
 
-class Form(IntEnum):
-    """What low bytes are stored as: the first byte of their section."""
-
-    PLAIN = 0
-    MINUS_HIGH = 1  # modulo 256
-    REPEATED = 2  # equal to the high ones, as in 8-bit pictures that were widened: nothing follows
+MOST_SHIFT = 8
+"""The largest shift, with which low bytes are stored as they are."""
 
 
 def high_bytes(samples: Samples16) -> NDArray[np.uint8]:
@@ -39,24 +35,31 @@ def joined(high: NDArray[np.uint8], low: NDArray[np.uint8]) -> Samples16:
     return high.astype(np.uint16) << np.uint16(8) | low
 
 
-def sampled_rows(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def sampled(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Some rows of a plane or picture, one above the other; all of a small one."""
     if len(plane) <= 3 * SAMPLE_ROWS:
-        return plane[:, :WEBP_SIDE]
+        return plane[:, :SAMPLE_COLUMNS]
     middle = (len(plane) - SAMPLE_ROWS) // 2
     rows = (plane[:SAMPLE_ROWS], plane[middle : middle + SAMPLE_ROWS], plane[-SAMPLE_ROWS:])
-    return np.concatenate(rows)[:, :WEBP_SIDE]
+    return np.concatenate(rows)[:, :SAMPLE_COLUMNS]
+
+
+def shifted(high: NDArray[np.uint8], shift: int) -> NDArray[np.uint8]:
+    """High bytes shifted right by 0 to 8 bits."""
+    return (high.astype(np.uint16) >> np.uint16(shift)).astype(np.uint8)
+
+
+def residual(low: NDArray[np.uint8], high: NDArray[np.uint8], shift: int) -> NDArray[np.uint8]:
+    """What a shift leaves of the low bytes, modulo 256."""
+    return np.ascontiguousarray(low - shifted(high, shift))
 
 
 def write_low(low: NDArray[np.uint8], high: NDArray[np.uint8]) -> bytes:
     """The payload of a section of low bytes, a plane [H, W] or RGB [H, W, 3], over the high bytes of that shape."""
-    difference = low - high
-    if not difference.any():
-        return bytes([Form.REPEATED])
-    # noise takes the same either way, and is left as it is
-    quick = {Form.PLAIN: low, Form.MINUS_HIGH: difference}
-    form = min(quick, key=lambda form: len(write_quickly(np.ascontiguousarray(sampled_rows(quick[form])))))
-    return bytes([form]) + write_stored(np.ascontiguousarray(quick[form]))
+    some_low, some_high = sampled(low), sampled(high)
+    shift = min(range(MOST_SHIFT + 1), key=lambda shift: len(write_quickly(residual(some_low, some_high, shift))))
+    left = residual(low, high, shift)
+    return bytes([shift]) + (write_stored(left) if left.any() else b"")
 
 
 def read_low(
@@ -66,10 +69,9 @@ def read_low(
 
     Raises FormatError about `what` for anything else.
     """
-    form, stored = payload[:1], payload[1:]
-    if form == bytes([Form.REPEATED]) and not stored:
-        return high.copy()
-    if form not in (bytes([Form.PLAIN]), bytes([Form.MINUS_HIGH])):
-        raise FormatError(f"{what} of unknown form")
-    low = read_stored(stored, *size, 1 if high.ndim == 2 else 3, what)[place]
-    return low + high if form[0] == Form.MINUS_HIGH else low
+    if not payload or payload[0] > MOST_SHIFT:
+        raise FormatError(f"{what} of an impossible shift")
+    predicted = shifted(high, payload[0])
+    if len(payload) == 1:
+        return predicted
+    return predicted + read_stored(payload[1:], *size, 1 if high.ndim == 2 else 3, what)[place]

@@ -192,6 +192,7 @@ def load(image: Image.Image, frame: int | None, max_pixels: int, deep: bool) -> 
     if deep:
         split_ppm(image)
     samples, extras = samples_of(image), extras_of(image)
+    samples = samples._replace(reduced=samples.reduced or (extras.deep and not image.mode.startswith("I")))
     make_room(image)
     with bomb_errors():
         low = low_bytes_of(image) if deep and samples.reduced else None

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, features
 
 from helpers.deep import CHANNELS, deep_samples, deep_tiff
 from helpers.pictures import grey_tiff
@@ -22,7 +22,7 @@ from lcomp.options import EncodeOptions
 from lcomp.pictures.deep_arrays import DecodedSamples, picture_of
 from lcomp.pictures.deep_writing import png_chunk, save_picture
 from lcomp.pictures.depth import DEEP
-from lcomp.pictures.planes import Form, joined, read_low, write_low
+from lcomp.pictures.planes import high_bytes, joined, low_bytes, read_low, write_low
 from lcomp.pictures.png import SIGNATURE
 from lcomp.pictures.reading import Picture, decode_pixels, open_image, to_picture
 from lcomp.pictures.writing import FORMATS
@@ -124,11 +124,14 @@ def test_arrays_and_images_in_memory_are_taken() -> None:
     assert np.array_equal(samples_of(to_picture(Image.fromarray(grey), deep=True)), grey)
     with pytest.raises(LimitError):
         picture_of(grey, EncodeOptions(lossless=True, max_pixels=62))
-    for wrong in (grey[0], grey.astype(np.uint8), grey[:0], np.zeros((2, 2, 5), np.uint16), grey[..., None]):
-        with pytest.raises(UnsupportedError, match=r"an array is to be uint16 of shape \[H, W\]"):
+    for wrong in (grey[0], grey[:0], np.zeros((2, 2, 5), np.uint16), grey[..., None]):
+        with pytest.raises(UnsupportedError, match=r"an array is to be of shape \[H, W\]"):
             picture_of(wrong, options)
     with pytest.raises(UnsupportedError, match="with lossless=True only"):
         picture_of(grey, EncodeOptions())
+    for kind in (np.uint8, np.float32, np.int32):
+        with pytest.raises(TypeError, match="or an array of uint16"):
+            picture_of(grey.astype(kind), options)
 
 
 def test_what_is_decoded_already_keeps_its_low_bytes() -> None:
@@ -217,6 +220,19 @@ def test_other_depths_are_left_as_they_are() -> None:
         assert read(data).losses
 
 
+@pytest.mark.parametrize("bits", [8, 10, 12])
+def test_depths_of_which_pillow_does_not_tell_are_found(bits: int) -> None:
+    samples = deep_samples(40, 30, 3) >> (16 - bits)
+    samples = samples.astype(np.uint8) if bits == 8 else samples
+    files = [imagecodecs.jpeg2k_encode(samples, bitspersample=bits, codecformat=kind) for kind in ("jp2", "j2k")]
+    if features.check("avif"):
+        files.append(imagecodecs.avif_encode(samples, bitspersample=bits))
+    for data in files:
+        expected = () if bits == 8 else (DEEP,)
+        assert read(data).losses == expected
+        assert (DEEP in to_picture(open_image(data)).notes) == (bits > 8)
+
+
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 @given(st.integers(1, 40), st.integers(1, 40), st.sampled_from(CHANNELS), st.integers(0, 3))
 def test_what_is_written_is_what_other_libraries_read(
@@ -283,25 +299,30 @@ def test_other_formats_get_8_bits_and_say_so(kind: str) -> None:
     )
 
 
-def test_low_bytes_are_stored_in_the_form_that_is_smaller() -> None:
-    rows, columns = np.mgrid[:64, :80]
+@pytest.mark.parametrize("bits", range(8, 17))
+def test_low_bytes_that_repeat_high_ones_cost_nothing(bits: int) -> None:
     whole, size = (slice(0, 64), slice(0, 80)), (80, 64)
+    samples = deep_samples(80, 64, 3) >> (16 - bits)
+    samples = samples << (16 - bits) | samples >> (2 * bits - 16)
+    high, low = high_bytes(samples), low_bytes(samples)
+    for part, above in ((low, high), (low[..., 0], high[..., 0])):
+        payload = write_low(part, above)
+        assert len(payload) < 1.02 * part.size * (bits - 8) / 8 + 200  # what is new in them is noise
+        assert (len(payload) == 1) == (bits == 8)
+        assert bits > 14 or payload[0] == bits - 8
+        assert np.array_equal(read_low(payload, above, size, whole, "low plane"), part)
+        crop = slice(3, 9), slice(60, 80)
+        assert np.array_equal(read_low(payload, above[crop], size, crop, "low plane"), part[crop])
+
+
+def test_low_bytes_that_are_zero_cost_nothing() -> None:
     high = np.random.default_rng(0).integers(0, 256, (64, 80, 3), np.uint8)
-    for low, form in (
-        ((rows + columns).astype(np.uint8)[..., None].repeat(3, 2), Form.PLAIN),
-        (high + (rows > 3).astype(np.uint8)[..., None], Form.MINUS_HIGH),
-        (high.copy(), Form.REPEATED),
-    ):
-        for part, above in ((low, high), (low[..., 0], high[..., 0])):
-            payload = write_low(part, above)
-            assert payload[0] == form
-            assert (len(payload) == 1) == (form is Form.REPEATED)
-            assert np.array_equal(read_low(payload, above, size, whole, "low plane"), part)
-            crop = slice(3, 9), slice(60, 80)
-            assert np.array_equal(read_low(payload, above[crop], size, crop, "low plane"), part[crop])
+    assert write_low(np.zeros_like(high), high) == b"\x08"
+    rows = np.arange(64, dtype=np.uint8)[:, None, None]
+    assert write_low(rows + np.zeros_like(high), high)[0] == 8
 
 
-@pytest.mark.parametrize("payload", [b"", b"\3", b"\2a", b"\0", b"\1RIFF"])
+@pytest.mark.parametrize("payload", [b"", b"\x09", b"\xff", b"\0a", b"\x08RIFF"])
 def test_other_low_bytes_are_format_errors(payload: bytes) -> None:
     with pytest.raises(FormatError, match="low plane"):
         read_low(payload, np.zeros((2, 3), np.uint8), (3, 2), (slice(0, 2), slice(0, 3)), "low plane")

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import torch
@@ -32,6 +33,9 @@ from lcomp.format.container import Coder
 from lcomp.format.tiles import Grid
 from lcomp.model.loaded import LoadedModel
 from lcomp.options import DecodeOptions
+from lcomp.pictures.arrays import DecodedPicture
+from lcomp.pictures.deep_writing import save_picture
+from lcomp.pictures.metadata import DESCRIPTIVE_TAGS, DIRECTORIES
 from lcomp.pictures.reading import open_image
 from lcomp.pictures.writing import FORMATS, save_image
 from lcomp.zoo.registry import ModelInfo
@@ -40,6 +44,8 @@ from lcomp.zoo.weights import load_weights, read_own_tensors
 HERE = Path(__file__).parent
 CPU = torch.device("cpu")
 SECONDS = 5.0
+NAMES = ("icc_profile", "exif", "xmp")
+READERS = {"PNG": imagecodecs.png_decode, "TIFF": imagecodecs.tiff_decode}
 MEGABYTES = 300
 """What a malicious file may take on top of an ordinary one."""
 
@@ -113,6 +119,24 @@ def test_odd_metadata_is_saved_or_lost_with_a_note(attack: Attack, kind: str) ->
     assert saved.size == image.size
     if image.info.get("icc_profile") and "ICC" not in lost:
         assert saved.info["icc_profile"] == image.info["icc_profile"]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize("attack", METADATA, ids=lambda attack: attack.name)
+def test_odd_metadata_is_saved_with_16_bits_too(attack: Attack, kind: str) -> None:
+    image, buffer, small = decode(attack.file()), io.BytesIO(), io.BytesIO()
+    samples = np.asarray(image).astype(np.uint16) * 255
+    with quickly():
+        lost = save_picture(DecodedPicture(image, samples), buffer, kind)
+    assert lost == save_image(image, small, kind)
+    assert np.array_equal(READERS[kind](buffer.getvalue()), samples)
+    saved, like = open_image(buffer.getvalue()), open_image(small.getvalue())
+    assert [saved.info.get(name) for name in NAMES] == [like.info.get(name) for name in NAMES]
+    if kind == "TIFF":
+        one, other = saved.getexif(), like.getexif()  # of any byte order
+        assert [one.get(tag) for tag in DESCRIPTIVE_TAGS] == [other.get(tag) for tag in DESCRIPTIVE_TAGS]
+        assert [one.get_ifd(tag) for tag in DIRECTORIES] == [other.get_ifd(tag) for tag in DIRECTORIES]
 
 
 MEASURE = """

@@ -10,9 +10,9 @@ from lcomp.format.container import Section, Tag
 
 NO_PLANE = "low plane is not an image of the picture's size"
 DAMAGED_PLANE = "damaged low plane"
-FORM = "plane of unknown form"
+SHIFT = "plane of an impossible shift"
 SIZE = 24, 16
-PLAIN, MINUS_HIGH, REPEATED = b"\0", b"\1", b"\2"
+PLAIN, MINUS_HIGH, REPEATED = b"\x08", b"\0", b"\0"
 
 
 def low(payload: bytes, tag: Tag = Tag.LOW) -> Build:
@@ -28,9 +28,9 @@ def attempt(
 
 
 LOW = [
-    attempt("low-none", "low bytes of no bytes", low(b""), FORM),
-    attempt("low-form", "low bytes of an unknown form", low(b"\3" + png(*SIZE)), FORM),
-    attempt("low-more", "repeated bytes with a picture after them", low(REPEATED + png(*SIZE)), FORM),
+    attempt("low-none", "low bytes of no bytes", low(b""), SHIFT),
+    attempt("low-shift", "low bytes of an impossible shift", low(b"\x09" + png(*SIZE)), SHIFT),
+    attempt("low-all", "low bytes that are all repeated", low(REPEATED)),
     attempt("low-random", "random low bytes", low(PLAIN + noise(99)), NO_PLANE),
     attempt("low-gif", "low bytes in another format", low(MINUS_HIGH + saved("GIF")), NO_PLANE),
     attempt("low-png", "low bytes as a PNG", low(MINUS_HIGH + png(*SIZE))),
@@ -69,7 +69,7 @@ LOW = [
         base="q1",
     ),
     attempt("low-stored", "low bytes for a picture of 8 bits", more(Section(Tag.LOW, REPEATED)), base="stored"),
-    attempt("low-alpha-none", "low bytes of alpha of no bytes", low(b"", Tag.LOW_ALPHA), FORM),
+    attempt("low-alpha-none", "low bytes of alpha of no bytes", low(b"", Tag.LOW_ALPHA), SHIFT),
     attempt(
         "low-alpha-cut",
         "the same that end early",

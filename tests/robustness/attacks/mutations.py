@@ -151,7 +151,7 @@ def deepen(random: Random, parts: Parts) -> Parts:
     """Other low bytes of 16-bit samples."""
     tag = random.choice((Tag.LOW, Tag.LOW, Tag.LOW_ALPHA))
     others = (section for section in parts.sections if section.tag != tag)
-    payload = random.choice(([0], [1], [1], [2], [3]))
+    payload = random.choice(([0], [2], [4], [8], [9]))
     return replace(parts, sections=(*others, Section(tag, bytes(payload) + plane(random, parts))))
 
 
