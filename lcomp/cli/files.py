@@ -98,6 +98,8 @@ def set_up_messages(verbose: bool, quiet: bool, handler: logging.Handler | None 
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     warnings.showwarning = lambda message, *_: logger.warning("%s", message)
     logger = logging.getLogger("lcomp")
+    for earlier in [known for known in logger.handlers if isinstance(known, Messages)]:
+        logger.removeHandler(earlier)  # of a command that ran in this process before: nothing is said twice
     logger.addHandler(handler or Messages())
     logger.propagate = False
     logger.setLevel(logging.ERROR if quiet else logging.DEBUG if verbose else logging.WARNING)
