@@ -15,7 +15,7 @@ from lcomp.errors import LcompError
 from lcomp.exchange import DecodedPicture, Output, PictureSource, as_output, check_output, image_of
 from lcomp.files import Source, read_source
 from lcomp.options import AUTO, DecodeOptions, EncodeOptions
-from lcomp.types import Progress
+from lcomp.types import Progress, Samples16
 from lcomp.workers import side_by_side
 
 Made = TypeVar("Made")
@@ -73,10 +73,12 @@ class DecodeOne:
 
     setting: CodecSetting
     options: DecodeOptions
+    as_array: bool  # which may hold samples that no Pillow image does
 
-    def __call__(self, given: Source) -> Image.Image:
+    def __call__(self, given: Source) -> Image.Image | NDArray[np.uint8] | Samples16:
         """The picture of a `.lic` file."""
-        return self.setting.codec().decode(given, self.options)
+        codec = self.setting.codec()
+        return codec.decode_array(given, self.options) if self.as_array else codec.decode(given, self.options)
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,7 @@ def decode_many(
     workers: int = 1,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Iterator[NDArray[np.uint8]]: ...
+) -> Iterator[NDArray[np.uint8] | Samples16]: ...
 
 
 @overload
@@ -238,4 +240,5 @@ def decode_many(
     check_many(files, workers)
     setting = CodecSetting(None, device, threads)
     setting.codec()
-    return (as_output(image, output) for image in mapped(DecodeOne(setting, options), files, workers, progress))
+    decoded = mapped(DecodeOne(setting, options, as_array=output != "pil"), files, workers, progress)
+    return (as_output(picture, output) for picture in decoded)
