@@ -10,11 +10,17 @@ from helpers.lossless import random_codec
 from lcomp.entropy.tables import PRECISION, Table, pack_tables, unpack_tables
 from lcomp.families.lossless.exact import EXACT_LIMIT
 from lcomp.families.lossless.features import ENTRIES, FRACTION, Compander, companding_table
-from lcomp.families.lossless.likelihood import bits
+from lcomp.families.lossless.likelihood import TAIL_OFFSET, bits
 from lcomp.families.lossless.mode import STEP_LOG2
 from lcomp.families.lossless.parameters import (
+    FINE_SCALES,
+    LEAST_SCALE_LOG2,
     OUTPUT_BITS,
+    PHASES,
+    SCALES,
+    SCALES_PER_OCTAVE,
     TABLES,
+    TAILS,
     CodingParameters,
     Strip,
     coding_parameters,
@@ -24,7 +30,7 @@ from lcomp.families.lossless.prediction import predict, weights_of
 from lcomp.families.lossless.scratch import Scratch
 from lcomp.families.lossless.surroundings import mean_around
 from lcomp.families.lossless.symbols import BASE_TABLE, COEFFICIENT_TABLE, MOST_OFFSET, NUMBER_TABLE
-from lcomp.families.lossless.tables import residual_tables
+from lcomp.families.lossless.tables import MOST, TAIL_LOGITS, all_masses, residual_tables
 from lcomp.options import MOST_ERROR
 
 outputs = st.integers(-(2**13), 2**13) | st.integers(-EXACT_LIMIT, EXACT_LIMIT)
@@ -76,31 +82,32 @@ def test_every_table_can_be_chosen() -> None:
     assert found.tables.unique().tolist() == list(range(1, TABLES))
 
 
-@given(
-    st.integers(-3 << OUTPUT_BITS, 3 << OUTPUT_BITS),
-    st.integers(-3 << OUTPUT_BITS, 6 << OUTPUT_BITS),
-    st.integers(-2 << OUTPUT_BITS, 2 << OUTPUT_BITS),
-    predictions,
-)
-def test_bits_in_training_are_those_of_the_tables(shift: int, logarithm: int, tail: int, prediction: int) -> None:
-    [centre], [sign], [number] = (tensor.tolist() for tensor in parameters(shift, logarithm, tail, prediction))
-    table = random_codec().coder.tables[number]
-    reach = np.arange(-min(table.radius, 40), min(table.radius, 40) + 1)
-    frequencies = table.frequencies[reach + table.radius]
-    values = torch.from_numpy(centre + sign * reach).float()
-    said = torch.tensor([[shift, logarithm, tail]]).float() / 2**OUTPUT_BITS
-    expected = bits(
-        said.expand(len(values), 3),
-        values,
-        torch.full((len(values),), float(prediction)),
-        torch.zeros(len(values)),
-        -(2**15),
-        2**15,
-    ).numpy()
-    # of the samples that such a distribution has, by the mean; classes are coarse
-    masses = frequencies / frequencies.sum()
-    coded = (masses * -np.log2(frequencies / 2**PRECISION)).sum()
-    assert (masses * expected).sum() == pytest.approx(coded, abs=0.25)
+def test_bits_in_training_are_those_of_the_tables() -> None:
+    """Of every class, where a network says exactly what it stands for."""
+    said, predictions = [], []
+    for scale in range(SCALES):
+        for tail in range(TAILS):
+            for phase in range(PHASES if scale < FINE_SCALES else 1):
+                logarithm = LEAST_SCALE_LOG2 + 1 + scale / SCALES_PER_OCTAVE
+                said.append((0.0, logarithm, TAIL_LOGITS[tail] - TAIL_OFFSET))
+                predictions.append(2.0 * phase)
+    for numbers, prediction, masses in zip(said, predictions, all_masses(), strict=True):
+        values = torch.arange(-MOST, MOST + 1).float()
+        outputs = torch.tensor([numbers]).expand(len(values), 3)
+        unbounded = -(2**15), 2**15
+        found = bits(outputs, values, torch.full_like(values, prediction), torch.zeros_like(values), *unbounded).numpy()
+        likely = masses > 2.0**-12
+        assert np.abs(found + np.log2(masses, where=likely, out=-found))[likely].max() < 0.01
+
+
+@given(st.integers(-4 << OUTPUT_BITS, 7 << OUTPUT_BITS), st.integers(-2880, 2880))
+def test_classes_are_the_nearest(logarithm: int, tail: int) -> None:
+    [number] = parameters(0, logarithm, tail, 0).tables.tolist()
+    group = (number - 1) // PHASES if number <= FINE_SCALES * TAILS * PHASES else number - 1 - FINE_SCALES * TAILS * 4
+    scale, wide = divmod(group, TAILS)
+    octaves = LEAST_SCALE_LOG2 + 1 + scale / SCALES_PER_OCTAVE
+    assert abs(logarithm / 2**OUTPUT_BITS - octaves) <= 0.5 / SCALES_PER_OCTAVE
+    assert abs(tail / 2**OUTPUT_BITS + TAIL_OFFSET - TAIL_LOGITS[wide]) <= 0.75
 
 
 @given(outputs, outputs, outputs, st.integers(0, 255 << FRACTION), st.integers(0, 255))
