@@ -1,5 +1,6 @@
 """Golden files decode to the latents, pixels and metadata that they were made with."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -57,7 +58,11 @@ def test_golden_files_decode_to_their_latents_and_pixels(path: Path) -> None:
     with Image.open(path.with_name(expected["original"])) as image:
         assert (decoded.mode, decoded.size) == (image.mode, image.size)
         assert colours_psnr(decoded, image) == pytest.approx(expected["psnr"], abs=0.02)
-        if file.header.lossless:
+        if file.header.max_error:
+            assert hashlib.sha256(decoded.tobytes()).hexdigest() == expected["pixels_sha256"]
+            difference = np.abs(np.asarray(decoded).astype(int) - np.asarray(image))
+            assert difference.max() == file.header.max_error
+        elif file.header.lossless:
             assert decoded.tobytes() == image.tobytes()
         if decoded.mode == "RGBA":
             assert decoded.getchannel("A").tobytes() == image.getchannel("A").tobytes()
@@ -72,6 +77,7 @@ def test_there_are_golden_files() -> None:
     if lossless:  # they are made when the weights are
         assert {file.header.mode for file in lossless} == set(Mode)
         assert any(len(file.tiles) > 1 and file.alpha for file in lossless)
+        assert {file.header.mode for file in lossless if file.header.max_error} == set(Mode)
     assert {file.coder for file in files} == {None, *Coder}
     assert {file.header.mode for file in files} == {file.header.mode for file in files if file.stored} == set(Mode)
     for start in (b"RIFF", b"\x89PNG"):

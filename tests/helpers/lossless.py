@@ -57,10 +57,12 @@ def random_codec() -> LosslessCodec:
     return exact_codec(random_tensors(), torch.device("cpu"))
 
 
-def coded_losslessly(image: Image.Image) -> LicFile:
+def coded_losslessly(image: Image.Image, max_error: int = 0) -> LicFile:
     """The file of a picture that the installed model codes, even where storing it takes less."""
     picture = to_picture(image)
     alpha = None if picture.alpha is None else write_stored(picture.alpha)
     model = lossless_model()
     codec = LosslessFiles(model, load_lossless(model, torch.device("cpu")))
-    return codec.coded(stored_file(picture, alpha, strip=False), picture, EncodeOptions(lossless=True))
+    return codec.coded(
+        stored_file(picture, alpha, strip=False), picture, EncodeOptions(lossless=True, max_error=max_error)
+    )

@@ -33,7 +33,7 @@ from lcomp.format.container import Coder
 from lcomp.format.tiles import Grid
 from lcomp.model.loaded import LoadedModel
 from lcomp.options import DecodeOptions
-from lcomp.pictures.arrays import DecodedPicture
+from lcomp.pictures.deep_arrays import DecodedSamples
 from lcomp.pictures.deep_writing import save_picture
 from lcomp.pictures.metadata import DESCRIPTIVE_TAGS, DIRECTORIES
 from lcomp.pictures.reading import open_image
@@ -128,7 +128,7 @@ def test_odd_metadata_is_saved_with_16_bits_too(attack: Attack, kind: str) -> No
     image, buffer, small = decode(attack.file()), io.BytesIO(), io.BytesIO()
     samples = np.asarray(image).astype(np.uint16) * 255
     with quickly():
-        lost = save_picture(DecodedPicture(image, samples), buffer, kind)
+        lost = save_picture(DecodedSamples(image, samples), buffer, kind)
     assert lost == save_image(image, small, kind)
     assert np.array_equal(READERS[kind](buffer.getvalue()), samples)
     saved, like = open_image(buffer.getvalue()), open_image(small.getvalue())
