@@ -30,10 +30,13 @@ class Written(NamedTuple):
 
 
 def possible_modes(pixels: Tensor, max_error: int) -> list[CodingMode]:
-    """How a tile may be coded: YCoCg-R cannot bound the errors of R, G and B, and grey has no colours."""
-    if pixels.ndim == 2:
-        return [CodingMode(Colours.YCOCG, max_error)]
-    return [CodingMode(colours, max_error) for colours in ([Colours.GREEN] if max_error else Colours)]
+    """How a tile may be coded: YCoCg-R cannot bound the errors of R, G and B, and grey is coded as either's first plane.
+
+    Networks have learned of errors with differences from green alone.
+    """
+    if max_error:
+        return [CodingMode(Colours.GREEN, max_error)]
+    return [CodingMode(colours, 0) for colours in Colours] if pixels.ndim == 3 else [CodingMode(Colours.YCOCG, 0)]
 
 
 def middle_of(pixels: Tensor, side: int) -> Tensor:
