@@ -26,6 +26,9 @@ NEAREST = 4
 LEAST_LEFT = 2.0
 """Added to what a fit leaves of samples, in grey levels, so that none weighs too much in the next."""
 
+LIMB_BITS = 7
+"""Bits of the lower limb of a weight."""
+
 EXACT_LIMIT = 2**23
 """Sums in float32 stay below this, so that rounding can add one half exactly."""
 
@@ -69,14 +72,29 @@ def weights_of(coefficients: Tensor) -> Tensor:
     return found
 
 
-def predict(values: Tensor, weights: Tensor, plane: int) -> Tensor:
-    """Predictions (float32 [h, w]: integers, FRACTION fractional bits) from samples [K, h, w] by weights (int32 [K]).
+def limbs_of(weights: Tensor) -> Tensor:
+    """Weights (int32 [K]) in two limbs (float32 [2, K]): the first counts 2^LIMB_BITS, the second has as many bits."""
+    high = (weights + (1 << (LIMB_BITS - 1))) >> LIMB_BITS
+    return torch.stack([high, weights - (high << LIMB_BITS)]).float()
 
-    Sums are exact: in float32 where they stay below 2^23, otherwise in float64.
+
+def weighted_sum(values: Tensor, weights: Tensor) -> Tensor:
+    """Exact sums (float32 or float64 [h, w]) of samples [K, h, w] by weights (int32 [K]).
+
+    In float32 where all sums stay below 2^23, and factors have the 8 bits that every precision of torch's products
+    keeps (`torch.set_float32_matmul_precision`); otherwise in float64.
     """
+    limbs, highest = limbs_of(weights), RANGES[0][1]
+    if int(weights.abs().sum()) * highest >= EXACT_LIMIT or limbs.abs().max() > highest:
+        return torch.tensordot(weights.double(), values.double(), 1)
+    high, low = torch.tensordot(limbs, values, 1)
+    return high.mul_(2.0**LIMB_BITS).add_(low)
+
+
+def predict(values: Tensor, weights: Tensor, plane: int) -> Tensor:
+    """Predictions (float32 [h, w]: integers of FRACTION fractional bits): samples [K, h, w] by weights (int32 [K])."""
     lowest, highest = RANGES[plane]
-    exact = torch.float32 if int(weights.abs().sum()) * highest < EXACT_LIMIT else torch.float64
-    total = torch.tensordot(weights.to(exact), values.to(exact), 1)
+    total = weighted_sum(values, weights)
     scaled = total.mul_(2.0 ** (FRACTION - 2 - COEFFICIENT_BITS)).add_(0.5).floor_()
     return scaled.clamp_(lowest << FRACTION, highest << FRACTION).float()
 

@@ -30,7 +30,7 @@ class Written(NamedTuple):
 
 
 def possible_modes(pixels: Tensor, max_error: int) -> list[CodingMode]:
-    """How a tile may be coded: YCoCg-R cannot bound the errors of R, G and B, and grey is coded as either's first plane.
+    """How a tile may be coded: YCoCg-R cannot bound errors of R, G and B, and grey is coded as either's first plane.
 
     Networks have learned of errors with differences from green alone.
     """

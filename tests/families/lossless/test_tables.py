@@ -26,7 +26,7 @@ from lcomp.families.lossless.parameters import (
     coding_parameters,
     scale_table,
 )
-from lcomp.families.lossless.prediction import predict, weights_of
+from lcomp.families.lossless.prediction import limbs_of, predict, weights_of
 from lcomp.families.lossless.scratch import Scratch
 from lcomp.families.lossless.surroundings import mean_around
 from lcomp.families.lossless.symbols import BASE_TABLE, COEFFICIENT_TABLE, MOST_OFFSET, NUMBER_TABLE
@@ -178,7 +178,13 @@ def test_predictions_of_the_largest_coefficients_are_exact() -> None:
         coefficients = torch.randint(-limit, limit + 1, (26,), dtype=torch.int16)
         total = (coefficients.long()[:, None, None] * torch.cat(taps)).sum(0) + (own[:4].sum(0) << 8)
         expected = ((total + 32) >> 6).clamp(0, 255 << FRACTION)
-        assert torch.equal(predict(values.float(), weights_of(coefficients), 0).long(), expected)
+        weights = weights_of(coefficients)
+        assert torch.equal(predict(values.float(), weights, 0).long(), expected)
+        # factors lose nothing where products are in bf16, as torch may be told
+        limbs = limbs_of(weights)
+        assert torch.equal((128 * limbs[0] + limbs[1]).int(), weights)
+        assert limit > 40 or torch.equal(limbs.bfloat16().float(), limbs)
+    assert torch.equal(values.bfloat16().int(), values)
 
 
 def test_the_model_holds_the_tables(tables: tuple[Table, ...]) -> None:
