@@ -63,6 +63,5 @@ def coded_losslessly(image: Image.Image, max_error: int = 0) -> LicFile:
     alpha = None if picture.alpha is None else write_stored(picture.alpha)
     model = lossless_model()
     codec = LosslessFiles(model, load_lossless(model, torch.device("cpu")))
-    return codec.coded(
-        stored_file(picture, alpha, strip=False), picture, EncodeOptions(lossless=True, max_error=max_error)
-    )
+    options = EncodeOptions(lossless=True, max_error=max_error)
+    return codec.coded(stored_file(picture, alpha, strip=False), codec.tiles(picture, options), options)

@@ -8,7 +8,7 @@ from lcomp.entropy.tables import ESCAPE_BITS, PRECISION, Table
 from lcomp.families.lossless.parameters import CodingParameters, Distributions
 from lcomp.families.lossless.tables import MOST
 
-LOOKED_AT = 2**14
+LOOKED_AT = 2**12
 """Samples of a pass, at most, whose cost decides its offset."""
 
 STRIDES = (4, 2, 1)

@@ -1,5 +1,6 @@
 """Lossless files: coded by the lossless model or stored by a library (`lcomp.pictures.stored`), the smaller of both."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -10,8 +11,8 @@ from lcomp.families.family import PictureCodec
 from lcomp.families.lossless.description import LosslessInfo
 from lcomp.families.lossless.tile import LosslessCodec
 from lcomp.families.tiles import decode_tilewise, encode_tilewise
-from lcomp.format.container import Coder, LicFile, Mode
-from lcomp.format.tiles import Rectangle
+from lcomp.format.container import Coder, Encoded, LicFile, Mode
+from lcomp.format.tiles import Grid, Rectangle
 from lcomp.options import DecodeOptions, EncodeOptions
 from lcomp.pictures.reading import Picture
 from lcomp.pictures.stored import write_stored
@@ -35,15 +36,21 @@ class LosslessFiles(PictureCodec):
         if picture.is_deep and options.max_error:
             raise UnsupportedError("a largest error is for pictures of 8 bits: this one has 16")
         alpha = None if picture.alpha is None else write_stored(picture.alpha)
-        stored = stored_file(picture, alpha, options.strip)
-        return with_low_bytes(min(stored, self.coded(stored, picture, options, progress), key=len), picture)
+        # libwebp lets go of Python's lock
+        with ThreadPoolExecutor(1) as beside:
+            storing = beside.submit(stored_file, picture, alpha, options.strip)
+            tiles = self.tiles(picture, options, progress)
+        stored = storing.result()
+        return with_low_bytes(min(stored, self.coded(stored, tiles, options), key=len), picture)
 
-    def coded(
-        self, stored: LicFile, picture: Picture, options: EncodeOptions, progress: Progress | None = None
-    ) -> LicFile:
-        """The file that holds a picture as the model codes it; all else is that of the `stored` file."""
+    def tiles(self, picture: Picture, options: EncodeOptions, progress: Progress | None = None) -> tuple[Encoded, ...]:
+        """The tiles of a picture as the model codes them."""
+        height, width = picture.pixels.shape[:2]
         encode_tile = partial(self.codec.encode, max_error=options.max_error, effort=options.effort)
-        tiles = encode_tilewise(encode_tile, stored_pixels(picture), stored.grid, progress)
+        return encode_tilewise(encode_tile, stored_pixels(picture), Grid(width, height), progress)
+
+    def coded(self, stored: LicFile, tiles: tuple[Encoded, ...], options: EncodeOptions) -> LicFile:
+        """The file of coded tiles; all else is that of the `stored` file."""
         mark, number, max_error = self.info.fingerprint, self.info.number, options.max_error
         header = replace(stored.header, model=number, fingerprint=mark, max_error=max_error)
         return replace(stored, header=header, coder=Coder.CONSTRICTION, tiles=tiles, stored=None)

@@ -32,7 +32,7 @@ LIMB_BITS = 7
 EXACT_LIMIT = 2**23
 """Sums in float32 stay below this, so that rounding can add one half exactly."""
 
-FITTED_SAMPLES = 40000
+FITTED_SAMPLES = 20000
 """Samples that coefficients are fitted to, at most."""
 
 

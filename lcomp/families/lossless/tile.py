@@ -29,20 +29,16 @@ class Written(NamedTuple):
     mode: CodingMode
 
 
-def possible_modes(pixels: Tensor, max_error: int) -> list[CodingMode]:
-    """How a tile may be coded: YCoCg-R cannot bound errors of R, G and B, and grey is coded as either's first plane.
+def modes_of(pixels: Tensor, max_error: int, tries_colours: bool) -> list[CodingMode]:
+    """How a tile is coded, of which the smallest is kept: with differences from green, which do mostly best.
 
-    Networks have learned of errors with differences from green alone.
+    YCoCg-R cannot bound errors of R, G and B. Grey is coded as the first plane of either transform, with the one under
+    which networks have learned of errors.
     """
-    if max_error:
-        return [CodingMode(Colours.GREEN, max_error)]
-    return [CodingMode(colours, 0) for colours in Colours] if pixels.ndim == 3 else [CodingMode(Colours.YCOCG, 0)]
-
-
-def middle_of(pixels: Tensor, side: int) -> Tensor:
-    """A square in the middle of pixels, or as much of it as there is."""
-    top, left = (max(0, (size - side) // 2) for size in pixels.shape[:2])
-    return pixels[top : top + side, left : left + side]
+    if pixels.ndim == 2:
+        return [CodingMode(Colours.GREEN if max_error else Colours.YCOCG, max_error)]
+    tried = Colours if tries_colours and not max_error else (Colours.GREEN,)
+    return [CodingMode(colours, max_error) for colours in tried]
 
 
 class LosslessCodec:
@@ -58,19 +54,10 @@ class LosslessCodec:
     ) -> Encoded:
         """The stream of a tile's pixels, [H, W] or [H, W, 3], of which none is decoded off by more than `max_error`."""
         source, choices = torch.from_numpy(pixels.copy()).to(self.device), choices_of(effort)
-        modes = possible_modes(source, max_error)
-        sample = middle_of(source, choices.colour_side)
-        if not choices.colour_side:
-            modes = modes[-1:]
-        elif sample.shape != source.shape and len(modes) > 1:
-            modes = [self.smallest(sample, modes, choices).mode]
-        written = self.smallest(source, modes, choices)
+        modes = modes_of(source, max_error, choices.tries_colours)
+        written = min((self.write(source, mode, choices) for mode in modes), key=lambda written: len(written.stream))
         found = pixels_of(written.planes, written.mode.colours).cpu().numpy() if max_error else pixels
         return Encoded(written.stream, pixels_crc(found, number))
-
-    def smallest(self, pixels: Tensor, modes: list[CodingMode], choices: Choices) -> Written:
-        """A tile in the mode that makes it smallest."""
-        return min((self.write(pixels, mode, choices) for mode in modes), key=lambda written: len(written.stream))
 
     def write(self, pixels: Tensor, mode: CodingMode, choices: Choices) -> Written:
         """A tile in one mode."""

@@ -24,7 +24,7 @@ THOROUGH = 3
 class Choices:
     """How long the encoder looks for a smaller tile."""
 
-    colour_side: int  # side of the square in the middle that is coded with all colours, to choose; 0 does not look
+    tries_colours: bool  # whether tiles are coded with every colour transform, for the smallest
     adapts: bool  # whether scales are adapted to the tile
     refits: int  # how often coefficients are fitted again, to what they have left
 
@@ -32,10 +32,10 @@ class Choices:
 def choices_of(effort: int) -> Choices:
     """What an effort (0 .. 9) does."""
     if effort == 0:
-        return Choices(colour_side=0, adapts=False, refits=0)
+        return Choices(tries_colours=False, adapts=False, refits=0)
     if effort < THOROUGH:
-        return Choices(colour_side=192, adapts=True, refits=0)
-    return Choices(colour_side=1024, adapts=True, refits=1)
+        return Choices(tries_colours=False, adapts=True, refits=0)
+    return Choices(tries_colours=True, adapts=True, refits=1)
 
 
 class TileWriter:
