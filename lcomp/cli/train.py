@@ -1,5 +1,6 @@
 """`lcomp train`."""
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 def watch(trainer: "TrainingRun[Any]", name: str, every: float, console: "Console") -> None:
     """Train to the end, with a bar and reports on stderr and in the run's log; an interrupt saves a checkpoint."""
     from lcomp.cli.bars import training_bar
+    from lcomp.training.processes import LostProcessError
 
     with training_bar(console) as bar:
         task = bar.add_task(name, total=trainer.recipe.minutes)
@@ -36,8 +38,12 @@ def watch(trainer: "TrainingRun[Any]", name: str, every: float, console: "Consol
 
         try:
             trainer.run(report, every)
-        except (KeyboardInterrupt, SystemExit):
-            trainer.save()
+        except (KeyboardInterrupt, SystemExit, LostProcessError):
+            if trainer.processes.leads:
+                # torchrun sends every process a second signal
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                trainer.save()
             raise
 
 
@@ -71,12 +77,14 @@ def train(
     """Train a model and export its weights.
 
     An interrupted run resumes from its checkpoint.
+    Under torchrun its processes share the pictures and every batch.
     At the end the averaged weights go to the weights/ folder beside that of the TOML, whose digest is updated.
     So do the weights of models trained jointly with a backbone.
     """
     set_up_messages(verbose=False, quiet=False)
     give_way()
     try:
+        from lcomp.training.processes import joined_processes
         from lcomp.training.run import checkpoint_file
         from lcomp.training.task import export_trained, make_run, read_task, setting_of
     except ModuleNotFoundError as error:
@@ -88,14 +96,17 @@ def train(
     folder = run or Path("runs") / task.info.name
     if export_only and not checkpoint_file(folder).is_file():
         raise LcompError(f"{folder} holds no checkpoint")
-    console = Console(stderr=True)
-    with console.status("reading the training pictures"):
-        trainer = make_run(task, setting_of(task, data, folder, device, compiled), start)
-    if trainer.step:
-        spent = f"{trainer.minutes:.1f} of {task.recipe.minutes:g} minutes"
-        say(f"going on from {checkpoint_file(folder)}: {spent}")
-    if not export_only:
-        watch(trainer, task.info.name, every, console)
+    with joined_processes() as processes:
+        console = Console(stderr=True, quiet=not processes.leads)
+        with console.status("reading the training pictures"):
+            trainer = make_run(task, setting_of(task, data, folder, device, compiled, processes), start)
+        if trainer.step and processes.leads:
+            spent = f"{trainer.minutes:.1f} of {task.recipe.minutes:g} minutes"
+            say(f"going on from {checkpoint_file(folder)}: {spent}")
+        if not export_only:
+            watch(trainer, task.info.name, every, console)
+    if not processes.leads:
+        return
     with console.status("exporting") as status:
         weights = export_trained(task, trainer, status.update)
     for path in weights:

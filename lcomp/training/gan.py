@@ -98,6 +98,7 @@ class GanRun(TrainingRun[DecoderModel]):
         self.log: dict[str, list[Tensor]] = {}
         self.latest: list[Figures] = []
         super().__init__(model, setting)
+        self.processes.agree_on_weights(self.discriminator)
 
         def store(side: int, range_: tuple[float, float], half: bool, rounds: int) -> Store:
             return Store(self.pool, lambda: self.codec, self.random, stage.batch, side, range_, half, rounds)
@@ -141,6 +142,7 @@ class GanRun(TrainingRun[DecoderModel]):
         loss = F.relu(1 - real).mean() + F.relu(1 + false).mean()
         self.opponent.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
+        self.processes.average_gradients(self.discriminator.parameters())
         self.opponent.step()
 
         self.discriminator.requires_grad_(False)
@@ -163,7 +165,7 @@ class GanRun(TrainingRun[DecoderModel]):
             "opponent": loss,
             "right": ((real > 0).float().mean() + (false < 0).float().mean()) / 2,
         }
-        for name, value in parts.items():
+        for name, value in parts.items() if self.processes.leads else ():
             self.log.setdefault(name, []).append(value.detach())
         ramp = min(self.step / 500, 1.0)
         weights = self.adversarial

@@ -3,11 +3,11 @@
 import math
 import re
 import tomllib
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_args, get_origin
+from typing import Any, Self, TypeVar, cast, get_args, get_origin
 
-from lcomp.errors import ModelError
+from lcomp.errors import LcompError, ModelError
 from lcomp.networks.roles import Role
 from lcomp.zoo.description import Description
 from lcomp.zoo.registry import ModelInfo, read_model
@@ -140,6 +140,15 @@ class Recipe:
     def stage(self, progress: float) -> Stage:
         """The stage in force at a fraction of the time."""
         return [stage for stage in self.stages if stage.start <= progress][-1]
+
+    def divided(self, processes: int) -> Self:
+        """The recipe of each of so many processes, whose batches together are those of this one.
+
+        Raises LcompError where they cannot be divided evenly.
+        """
+        if uneven := [stage.batch for stage in self.stages if stage.batch % processes]:
+            raise LcompError(f"batches of {uneven[0]} cannot be divided among {processes} processes")
+        return replace(self, stages=tuple(replace(stage, batch=stage.batch // processes) for stage in self.stages))
 
     def rate_of(self, role: Role) -> float:
         """The learning rate at the plateau of parameters of a role."""

@@ -21,6 +21,7 @@ from lcomp.model.devices import first_line, memory_errors
 from lcomp.model.precision import prefers_bf16
 from lcomp.networks.roles import Role, role_of
 from lcomp.training.data import Pool, find_pictures
+from lcomp.training.processes import ALONE, Processes
 from lcomp.training.recipe import Recipe
 from lcomp.training.soap import Soap
 
@@ -56,12 +57,16 @@ class Setting:
     folder: Path  # of the checkpoint
     device: torch.device
     compiled: bool  # whether steps are compiled, which needs a C++ compiler
+    processes: Processes = ALONE
 
     def start(self) -> Pools:
-        """Seed the random numbers of torch and read the pictures."""
-        torch.manual_seed(self.recipe.seed)
+        """Seed the random numbers of torch and read the pictures: of those to train on, this process's part."""
+        torch.manual_seed(self.recipe.seed + self.processes.rank)
         split = find_pictures(self.data)
-        return Pools(Pool(split.train, self.device), Pool(split.validation, self.device))
+        mine = self.processes.part(split.train)
+        if not mine:
+            raise LcompError(f"{self.data}: fewer training pictures than processes")
+        return Pools(Pool(mine, self.device), Pool(split.validation, self.device))
 
 
 def parameter_group(parameters: Sequence[nn.Parameter], rate: float) -> ParameterGroup:
@@ -106,15 +111,17 @@ class TrainingRun(ABC, Generic[Model]):
 
     def __init__(self, model: Model, setting: Setting) -> None:
         self.recipe, self.folder, self.device = setting.recipe, setting.folder, setting.device
+        self.processes = setting.processes
         self.folder.mkdir(parents=True, exist_ok=True)
         self.bf16 = prefers_bf16(self.device)
+        self.processes.agree_on_weights(model)
         self.model = model
         self.optimizers = make_optimizers(model, self.recipe)
         self.average = copy.deepcopy(model).eval()
         self.step, self.minutes = 0, 0.0
         if checkpoint_file(self.folder).is_file():
             self.load()
-        self.random = np.random.default_rng([self.recipe.seed, self.step])
+        self.random = np.random.default_rng([self.recipe.seed, self.step, self.processes.rank])
 
     @abstractmethod
     def train_cost(self) -> Tensor:
@@ -139,6 +146,7 @@ class TrainingRun(ABC, Generic[Model]):
         loss = self.train_cost()
         self.model.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
+        self.processes.average_gradients(self.model.parameters())
         self.step += 1
         groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
         # gradient clipping; without empty groups, whose norm would be on the CPU wherever the others are
@@ -165,20 +173,23 @@ class TrainingRun(ABC, Generic[Model]):
             inner = getattr(error, "inner_exception", None)
             cause = f"{type(inner).__name__}: {first_line(inner)}" if inner else first_line(error)
             raise LcompError(f"the step cannot be compiled ({cause}): use --no-compile") from error
-        last, start, spent = time.monotonic(), time.monotonic(), self.minutes
+        last, start, spent = 0.0, time.monotonic(), self.minutes
         while self.progress < 1:
             losses.append(self.train_step())
+            elapsed = self.processes.agree(time.monotonic() - start)  # so that all stop at one step
             if self.step % 8 == 0:
-                self.minutes = spent + (time.monotonic() - start) / 60
-            if time.monotonic() - last > every * 60 or self.progress >= 1:
+                self.minutes = spent + elapsed / 60
+            if elapsed - last > every * 60 or self.progress >= 1:
                 costs = torch.stack(losses)
                 costs = costs[costs.isfinite()]  # the other steps were skipped
                 if 2 * len(costs) < len(losses):
                     raise LcompError(f"training diverged at step {self.step}")
-                cost = costs.mean().item()
-                self.save()
-                self.report(report, cost)
-                last, losses = time.monotonic(), []
+                cost = self.processes.mean(costs.mean()).item()
+                if self.processes.leads:
+                    self.save()
+                    self.report(report, cost)
+                self.processes.agree_on_weights(self.model)
+                last, losses = self.processes.agree(time.monotonic() - start), []
 
     def report(self, report: Callable[[Report], None], cost: float) -> None:
         """Validate, tell `report`, and add a line to the run's `metrics.jsonl`."""

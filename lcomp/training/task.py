@@ -10,6 +10,7 @@ from typing import Any
 from lcomp.errors import LcompError
 from lcomp.model.devices import choose_device, memory_errors
 from lcomp.training.export import replace_files
+from lcomp.training.processes import ALONE, Processes
 from lcomp.training.recipe import Task
 from lcomp.training.run import Setting, TrainingRun
 from lcomp.training.trainer import trainer_of
@@ -22,9 +23,15 @@ def read_task(path: Path) -> Task:
     return task
 
 
-def setting_of(task: Task, data: Path, folder: Path, device: str, compiled: bool) -> Setting:
-    """The setting of a task's run; raises LcompError for a device that cannot be used."""
-    return Setting(task.recipe, data, folder, choose_device(device), compiled)
+def setting_of(
+    task: Task, data: Path, folder: Path, device: str, compiled: bool, processes: Processes = ALONE
+) -> Setting:
+    """The setting of a task's run in one of its processes; raises LcompError for a device that cannot be used.
+
+    Raises LcompError too for batches that cannot be divided among the processes.
+    """
+    chosen = choose_device(processes.device(device))
+    return Setting(task.recipe.divided(processes.count), data, folder, chosen, compiled, processes)
 
 
 @memory_errors("training")
