@@ -9,6 +9,7 @@ import typer
 from lcomp.cli.files import say, set_up_messages
 from lcomp.cli.options import Device, a_number
 from lcomp.errors import LcompError
+from lcomp.options import parse_size
 from lcomp.workers import give_way
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ def watch(trainer: "TrainingRun[Any]", name: str, every: float, console: "Consol
 
 def train(
     model: Annotated[Path, typer.Argument(metavar="MODEL.toml", help="Model description.", show_default=False)],
-    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder of training pictures.")],
+    data: Annotated[
+        Path, typer.Option("--data", metavar="DIR", help="Folder of training pictures, or of tar files of them.")
+    ],
     run: Annotated[
         Path | None,
         typer.Option("--run", metavar="DIR", help="Folder of the checkpoint.", show_default="runs/MODEL"),
@@ -63,6 +66,9 @@ def train(
             "that invents detail); they may be smaller.",
         ),
     ] = None,
+    memory: Annotated[
+        str, typer.Option("--memory", metavar="SIZE", help="Of the pictures in tar files, hold so many bytes at once.")
+    ] = "4GB",
     device: Device = "auto",
     every: Annotated[
         float, typer.Option("--every", min=0, callback=a_number, help="Minutes between checkpoints.")
@@ -99,7 +105,9 @@ def train(
     with joined_processes() as processes:
         console = Console(stderr=True, quiet=not processes.leads)
         with console.status("reading the training pictures"):
-            trainer = make_run(task, setting_of(task, data, folder, device, compiled, processes), start)
+            trainer = make_run(
+                task, setting_of(task, data, folder, device, compiled, parse_size(memory), processes), start
+            )
         if trainer.step and processes.leads:
             spent = f"{trainer.minutes:.1f} of {task.recipe.minutes:g} minutes"
             say(f"going on from {checkpoint_file(folder)}: {spent}")

@@ -1,10 +1,10 @@
-"""Training pictures: one flat pool of bytes on the training device, crops cut out of it."""
+"""Training pictures: a pool of them on the training device, crops cut out of it."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ VALIDATION_SHARE = 33
 
 
 class Split(NamedTuple):
-    """Files of a data set."""
+    """Files of a data set, pictures or shards of them."""
 
     train: list[Path]
     validation: list[Path]
@@ -61,29 +61,37 @@ def find_pictures(folder: Path) -> Split:
     return split
 
 
-def read_tensor(path: Path) -> Tensor:
-    """Picture as uint8 [3, H, W]; raises LcompError, with its name, where it cannot be read."""
+def tensor_of(data: bytes, name: str) -> Tensor:
+    """The picture in a file's bytes as uint8 [3, H, W]; raises LcompError, with its name, where it cannot be read."""
     try:
-        pixels = to_picture(open_image(path.read_bytes())).pixels
+        pixels = to_picture(open_image(data)).pixels
     except LcompError as error:
-        raise type(error)(f"{path}: {error}") from error
+        raise type(error)(f"{name}: {error}") from error
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1).contiguous()
 
 
+def read_tensor(path: Path) -> Tensor:
+    """Picture as uint8 [3, H, W]; raises LcompError, with its name, where it cannot be read."""
+    return tensor_of(path.read_bytes(), str(path))
+
+
 class Pool:
-    """All pictures as one uint8 tensor on a device."""
+    """Pictures (uint8 [3, H, W]) on a device."""
 
-    def __init__(self, files: list[Path], device: torch.device) -> None:
+    def __init__(self, pictures: Iterable[Tensor], device: torch.device) -> None:
+        self.device = device
+        self.pictures = [picture.to(device) for picture in pictures]
+
+    @classmethod
+    def read(cls, files: list[Path], device: torch.device) -> Self:
+        """All pictures of some files; raises LcompError, with its name, for one that cannot be read."""
         with ThreadPoolExecutor() as executor:
-            pictures = list(executor.map(read_tensor, files))
-        self.sizes = [(picture.shape[1], picture.shape[2]) for picture in pictures]
-        self.starts = np.cumsum([0] + [picture.numel() for picture in pictures], dtype=np.int64)
-        self.pixels = torch.cat([picture.flatten() for picture in pictures]).to(device)
+            return cls(executor.map(read_tensor, files), device)
 
-    def picture(self, index: int) -> Tensor:
-        """Picture number `index`, uint8 [3, H, W]."""
-        height, width = self.sizes[index]
-        return self.pixels[self.starts[index] : self.starts[index + 1]].view(3, height, width)
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """Height and width of each picture."""
+        return [(picture.shape[1], picture.shape[2]) for picture in self.pictures]
 
     def crops(self, batch: int, side: int, random: np.random.Generator) -> Tensor:
         """Random crops, uint8 [batch, 3, side, side], mirrored at random; pictures are drawn in proportion to area.
@@ -95,11 +103,18 @@ class Pool:
             raise LcompError(f"no training picture is {side} pixels wide and high")
         cuts = []
         for index in random.choice(len(weights), batch, p=weights / weights.sum()):
-            height, width = self.sizes[index]
-            top, left = random.integers(height - side + 1), random.integers(width - side + 1)
-            cut = self.picture(index)[:, top : top + side, left : left + side]
+            picture = self.pictures[index]
+            top, left = (random.integers(length - side + 1) for length in picture.shape[1:])
+            cut = picture[:, top : top + side, left : left + side]
             cuts.append(cut.flip(-1) if random.random() < 0.5 else cut)
         return torch.stack(cuts)
+
+
+class Pools(NamedTuple):
+    """Pictures of a run."""
+
+    train: Pool
+    validation: Pool
 
 
 def stratified_qualities(batch: int, random: np.random.Generator) -> Tensor:
@@ -122,7 +137,7 @@ def centres(pool: Pool, most: int, multiple: int) -> list[Tensor]:
         side = min(most, height // multiple * multiple, width // multiple * multiple)
         top, left = (height - side) // 2, (width - side) // 2
         if side:
-            found.append(pool.picture(index)[None, :, top : top + side, left : left + side])
+            found.append(pool.pictures[index][None, :, top : top + side, left : left + side])
     if not found:
         raise LcompError(f"no validation picture is {multiple} pixels wide and high")
     return found

@@ -60,7 +60,7 @@ class Processes:
         with lost_processes():
             distributed.all_reduce(flat)
         flat /= self.count
-        means = flat.split([gradient.numel() for gradient in gradients])
+        means = torch.split(flat, [gradient.numel() for gradient in gradients])
         for gradient, mean in zip(gradients, means, strict=True):
             gradient.copy_(mean.view(gradient.shape))
 

@@ -20,9 +20,10 @@ from lcomp.files import replacing
 from lcomp.model.devices import first_line, memory_errors
 from lcomp.model.precision import prefers_bf16
 from lcomp.networks.roles import Role, role_of
-from lcomp.training.data import Pool, find_pictures
+from lcomp.training.data import Pool, Pools, find_pictures
 from lcomp.training.processes import ALONE, Processes
 from lcomp.training.recipe import Recipe
+from lcomp.training.shards import MEMORY, StreamedPool, find_shards, validation_pool
 from lcomp.training.soap import Soap
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -41,32 +42,32 @@ class Report(NamedTuple):
     notes: str = ""  # what else there is to know
 
 
-class Pools(NamedTuple):
-    """Pictures of a run."""
-
-    train: Pool
-    validation: Pool
-
-
 @dataclass(frozen=True)
 class Setting:
     """What a run works with, whatever it trains."""
 
     recipe: Recipe
-    data: Path  # folder of pictures
+    data: Path  # folder of pictures, or of shards
     folder: Path  # of the checkpoint
     device: torch.device
     compiled: bool  # whether steps are compiled, which needs a C++ compiler
     processes: Processes = ALONE
+    memory: int = MEMORY  # bytes of pictures of shards that are held at once
 
     def start(self) -> Pools:
         """Seed the random numbers of torch and read the pictures: of those to train on, this process's part."""
         torch.manual_seed(self.recipe.seed + self.processes.rank)
-        split = find_pictures(self.data)
+        shards = find_shards(self.data)
+        split = shards or find_pictures(self.data)
         mine = self.processes.part(split.train)
         if not mine:
-            raise LcompError(f"{self.data}: fewer training pictures than processes")
-        return Pools(Pool(mine, self.device), Pool(split.validation, self.device))
+            raise LcompError(f"{self.data}: fewer training {'shards' if shards else 'pictures'} than processes")
+        if shards:
+            random = np.random.default_rng([self.recipe.seed, self.processes.rank])
+            return Pools(
+                StreamedPool(mine, self.device, self.memory, random), validation_pool(split.validation, self.device)
+            )
+        return Pools(Pool.read(mine, self.device), Pool.read(split.validation, self.device))
 
 
 def parameter_group(parameters: Sequence[nn.Parameter], rate: float) -> ParameterGroup:

@@ -31,7 +31,7 @@ def copy_weights(model: nn.Module, known: nn.Module) -> None:
 @torch.no_grad()
 def start_from_components(model: Hyperprior, pool: Pool, random: np.random.Generator) -> None:
     """Initialise linear paths, the spread of the latents, the gains and the prior of z from the training pictures."""
-    moment = torch.zeros(3 * STRIDE**2, 3 * STRIDE**2, dtype=torch.float64, device=pool.pixels.device)
+    moment = torch.zeros(3 * STRIDE**2, 3 * STRIDE**2, dtype=torch.float64, device=pool.device)
     side, batch = 16 * STRIDE, 25
     for _ in range(BLOCKS // (batch * 256)):
         crops = to_signal(pool.crops(batch, side, random))

@@ -76,11 +76,11 @@ def test_folders_that_cannot_be_read_are_errors(pictures: Path, monkeypatch: pyt
 def test_validation_pictures_may_be_small_but_not_all(tmp_path: Path) -> None:
     for name, size in (("small", (60, 200)), ("wide", (300, 70)), ("large", (400, 300))):
         noise_image(*size).save(tmp_path / f"{name}.png")
-    pool = Pool([tmp_path / f"{name}.png" for name in ("small", "wide", "large")], CPU)
+    pool = Pool.read([tmp_path / f"{name}.png" for name in ("small", "wide", "large")], CPU)
     assert [crop.shape for crop in centres(pool, 256, 64)] == [(1, 3, 64, 64), (1, 3, 256, 256)]
-    assert torch.equal(centres(pool, 256, 64)[0][0], pool.picture(1)[:, 3:67, 118:182])
+    assert torch.equal(centres(pool, 256, 64)[0][0], pool.pictures[1][:, 3:67, 118:182])
     with pytest.raises(LcompError, match="no validation picture is 128 pixels"):
-        centres(Pool([tmp_path / "small.png", tmp_path / "wide.png"], CPU), 256, 128)
+        centres(Pool.read([tmp_path / "small.png", tmp_path / "wide.png"], CPU), 256, 128)
 
 
 def test_a_backbone_without_validation_pictures_is_not_trained(model_file: Path, tmp_path: Path) -> None:

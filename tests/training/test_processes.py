@@ -45,7 +45,7 @@ def test_processes_share_pictures_and_batches(model_file: Path, pictures: Path, 
     assert [stage.batch for stage in recipe.divided(2).stages] == [1]
     with pytest.raises(LcompError, match="batches of 2 cannot be divided among 3 processes"):
         recipe.divided(3)
-    setting = setting_of(read_task(model_file), pictures, tmp_path, "cpu", False, Processes(1, 2))
+    setting = setting_of(read_task(model_file), pictures, tmp_path, "cpu", False, 10**6, Processes(1, 2))
     assert [stage.batch for stage in setting.recipe.stages] == [1]
     pools = setting.start()
     assert len(pools.train.sizes) == len(pools.validation.sizes) == 2

@@ -62,15 +62,15 @@ def test_odd_folders_of_pictures_are_one_error(pictures: Path, tmp_path: Path) -
     (folder / "index.csv").unlink()
     (folder / "damaged.jpg").write_bytes(b"no picture")
     with pytest.raises(LcompError, match=r"damaged\.jpg: "):
-        Pool([folder / "damaged.jpg"], CPU)
+        Pool.read([folder / "damaged.jpg"], CPU)
 
 
 def test_crops_come_from_the_pictures(pictures: Path) -> None:
-    pool = Pool(find_pictures(pictures).train, torch.device("cpu"))
+    pool = Pool.read(find_pictures(pictures).train, torch.device("cpu"))
     crops = pool.crops(5, 64, np.random.default_rng(0))
     assert crops.shape == (5, 3, 64, 64)
     assert crops.dtype == torch.uint8
-    assert torch.equal(pool.picture(1), Pool(find_pictures(pictures).train[1:2], torch.device("cpu")).picture(0))
+    assert torch.equal(pool.pictures[1], Pool.read(find_pictures(pictures).train[1:2], torch.device("cpu")).pictures[0])
 
 
 def test_schedule_warms_up_holds_and_decays() -> None:
@@ -151,7 +151,7 @@ def test_energy_features_see_only_what_exceeds_the_step(model_file: Path) -> Non
 @pytest.mark.slow
 def test_training_starts_as_a_transform_codec(model_file: Path, pictures: Path) -> None:
     model = Hyperprior(read_model(model_file).architecture)
-    pool = Pool(find_pictures(pictures).train, torch.device("cpu"))
+    pool = Pool.read(find_pictures(pictures).train, torch.device("cpu"))
     start_from_components(model, pool, np.random.default_rng(0))
     rows = model.g_a.linear.detach().flatten(1)
     assert torch.allclose(rows @ rows.T, torch.eye(len(rows)), atol=1e-4)
@@ -269,7 +269,7 @@ def test_a_decoder_trains_on_frozen_latents(sr_info: ModelInfo, pictures: Path, 
 
 
 def test_stores_cover_the_range_and_renew(sr_info: ModelInfo, pictures: Path) -> None:
-    random, pool = np.random.default_rng(0), Pool(find_pictures(pictures).train, torch.device("cpu"))
+    random, pool = np.random.default_rng(0), Pool.read(find_pictures(pictures).train, torch.device("cpu"))
     codec = LoadedModel(sr_info.coding, torch.device("cpu"))
     store = Store(pool, lambda: codec, random, batch=4, side=128, range_=(0.0, 8.0), half=True, rounds=2)
     for _ in range(3):

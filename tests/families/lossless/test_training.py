@@ -139,13 +139,13 @@ def test_a_lossless_recipe_needs_samples(source: Path, pictures: Path, tmp_path:
 def test_pictures_that_are_too_small_and_shares_of_nothing_are_errors(pictures: Path, tmp_path: Path) -> None:
     noise_image(60, 70).save(tmp_path / "a.png")
     with pytest.raises(LcompError, match="no picture is large enough for scale 4"):
-        gather(Pool([tmp_path / "a.png"], CPU), 1, 1.0, 0)
+        gather(Pool.read([tmp_path / "a.png"], CPU), 1, 1.0, 0)
     with pytest.raises(LcompError, match="too few samples"):
-        gather(Pool(find_pictures(pictures).validation, CPU), 1, 1e-9, 0)
+        gather(Pool.read(find_pictures(pictures).validation, CPU), 1, 1e-9, 0)
 
 
 def test_examples_are_a_share_of_all_samples(pictures: Path) -> None:
-    pool = Pool(find_pictures(pictures).train, CPU)
+    pool = Pool.read(find_pictures(pictures).train, CPU)
     gathered = gather(pool, 2, 0.5, 0)
     assert set(gathered.examples) == set(itertools.product(range(3), range(3)))
     for (_, plane), examples in gathered.examples.items():
@@ -171,7 +171,7 @@ def test_varieties_smooth_colours_and_add_grain() -> None:
 
 
 def test_fitted_tables_code_their_residuals_in_fewer_bits(pictures: Path) -> None:
-    gathered = gather(Pool(find_pictures(pictures).train, CPU), 2, 0.5, 0)
+    gathered = gather(Pool.read(find_pictures(pictures).train, CPU), 2, 0.5, 0)
     networks = random_networks()
     codecs = [
         exact_codec(exact_tensors(networks, gathered.coefficients, tables), CPU)

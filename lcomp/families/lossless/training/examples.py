@@ -161,7 +161,7 @@ def gather(pool: Pool, count: int, share: float, seed: int) -> Gathered:
     }
     sums: dict[PyramidPass, Equations] = {}
     for number, index in enumerate(torch.randperm(len(pool.sizes), generator=generator)[:count].tolist()):
-        pixels = varied(pool.picture(index).cpu(), Variety(number % len(Variety)), generator)
+        pixels = varied(pool.pictures[index].cpu(), Variety(number % len(Variety)), generator)
         mode = MODES[int(torch.randint(len(MODES), (), generator=generator))]
         for step, normal, examples in passes_over(pixels, mode, compander):
             wanted = share * (COARSE_SHARE if step.scale > 1 else 1)
