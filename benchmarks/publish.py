@@ -1,8 +1,9 @@
 """Publish an evaluation on Kodak: benchmarks/kodak.json, docs/kodak.png, docs/results.md, the README and TOMLs.
 
 pip install '.[eval,perceptual,baselines,train]'
-lcomp eval --dataset kodak --models all --codecs all --lossless -o runs/kodak
-python benchmarks/publish.py
+lcomp eval --dataset kodak --models all -q 1,2,3,4,5,6,7,8 --codecs all --lossless --jobs 2 -o runs/kodak
+lcomp eval --dataset path/to/some --models all --codecs all --lossless -o runs/speed   # one process, and nothing else
+python benchmarks/publish.py runs/kodak/results.json --speed runs/speed/results.json
 """
 
 import argparse
@@ -20,7 +21,7 @@ from lcomp.evaluation.plots import plot
 from lcomp.evaluation.published import IN_PLOTS, VTM
 from lcomp.evaluation.results import CodecSummary, Results
 from lcomp.evaluation.standing import columns, families, metrics_of, rate_in, rival, standings
-from lcomp.evaluation.table import interval, number, percent
+from lcomp.evaluation.table import interval, number
 
 ROOT = Path(__file__).parent.parent
 DEFAULT = Path("runs/kodak/results.json")
@@ -79,21 +80,39 @@ def decimals(metric: Metric) -> int:
     return max(metric.decimals - 1, 1)
 
 
-def is_timed(results: Results) -> bool:
-    """Whether every codec was timed."""
-    return all(codec.encode_mp_s is not None for codec in results.codecs)
+def with_speeds(results: Results, timed: Results) -> Results:
+    """Results with the speeds of another run, which measured the same codecs in one process.
+
+    Raises LcompError where it did not.
+    """
+    speeds = {(codec.name, codec.version): codec for codec in timed.codecs}
+    if not timed.timed or any((codec.name, codec.version) not in speeds for codec in results.codecs):
+        raise LcompError("the speeds are not of the same codecs in one process")
+
+    def fast(codec: CodecSummary) -> CodecSummary:
+        its = speeds[codec.name, codec.version]
+        return replace(codec, encode_mp_s=its.encode_mp_s, decode_mp_s=its.decode_mp_s)
+
+    codecs = {codec.name: fast(codec) for codec in results.codecs}
+    lossless = (
+        replace(mean, encode_mp_s=codecs[mean.codec].encode_mp_s, decode_mp_s=codecs[mean.codec].decode_mp_s)
+        for mean in results.lossless
+    )
+    return replace(
+        results, codecs=tuple(codecs.values()), lossless=tuple(lossless), machine=timed.machine, timed=timed.timed
+    )
 
 
 def codec_table(results: Results, chosen: list[CodecSummary]) -> list[str]:
     """BD-rates of codecs with their intervals, and their speed where that was measured."""
     header = ["codec", *(f"{column.metric.title} vs {column.title}" for column in columns(results))]
-    if is_timed(results):
+    if results.timed:
         header += ["encode, MP/s", "decode, MP/s"]
     lines = [row(*header), "|---" * len(header) + "|"]
     for codec in chosen:
         cells = [f"**{codec.title}**" if codec.learned else codec.title]
         cells += [interval(rate_in(results, codec.name, column)) for column in columns(results)]
-        if is_timed(results):
+        if results.timed:
             cells += [number(codec.encode_mp_s, 1), number(codec.decode_mp_s, 1)]
         lines.append(row(*cells))
     return lines
@@ -102,13 +121,16 @@ def codec_table(results: Results, chosen: list[CodecSummary]) -> list[str]:
 def standing_table(results: Results) -> list[str]:
     """The best model in each metric against every family at its best in that metric."""
     found = standings(results)
-    against = [family for family in families(results) if any(each.rival.family == family for each in found)]
-    lines = [row("bits at equal", "lcomp's best model", *against), "|---" * (len(against) + 2) + "|"]
-    for metric in metrics_of(results):
-        its = {each.rival.family: each for each in found if each.metric is metric}
+    metrics = [metric for metric in metrics_of(results) if any(each.metric is metric for each in found)]
+    models = [next(each.model.title for each in found if each.metric is metric) for metric in metrics]
+    titles = (f"{metric.title}, {model}" for metric, model in zip(metrics, models, strict=True))
+    lines = [row("bits at equal", *titles), "|---" * (len(metrics) + 1) + "|"]
+    for family in families(results):
+        its = {each.metric.name: each for each in found if each.rival.family == family}
+        chosen = [its.get(metric.name) for metric in metrics]
+        cells = [f"{interval(each.rate)} ({each.rival.title})" if each else "-" for each in chosen]
         if its:
-            cells = [f"{percent(its[each].rate)} ({its[each].rival.title})" if each in its else "-" for each in against]
-            lines.append(row(metric.title, next(iter(its.values())).model.title, *cells))
+            lines.append(row(family, *cells))
     return lines
 
 
@@ -128,7 +150,7 @@ def summary(results: Results, chosen: list[CodecSummary]) -> list[str]:
     return [
         "BD-rate, the difference in size at equal quality (SSIMULACRA2 from 30 to 90), with its 95 % interval over",
         "pictures. Each metric is compared with the AVIF whose tuning does best in it, and with VTM (published).",
-        *([f"Speed on {results.machine}, one process."] * is_timed(results)),
+        *([f"Speed over {results.timed} of the pictures, one process on {results.machine}."] * bool(results.timed)),
         "",
         *codec_table(results, chosen),
         "",
@@ -165,8 +187,9 @@ def docs_section(results: Results) -> str:
 
 def lossless_section(results: Results) -> str:
     """What stands between the markers of lossless coding in docs/results.md."""
-    timed = f", one process on {results.machine}" if is_timed(results) else ""
-    about = f"Kodak, {results.common} pictures, every byte counted, every file decoded and compared{timed}:"
+    about = f"Kodak, {results.common} pictures, every byte counted, every file decoded and compared."
+    if results.timed:
+        about += f" Speed over {results.timed} of them, one process on {results.machine}."
     return "\n".join([BEGIN_LOSSLESS, about, "", *lossless_table(results), END_LOSSLESS])
 
 
@@ -240,8 +263,11 @@ def publish(results: Results, root: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, nargs="?", default=DEFAULT, help="results.json of lcomp eval")
+    parser.add_argument("--speed", type=Path, help="results.json of a run in one process, on some of the pictures")
+    arguments = parser.parse_args()
     try:
-        publish(read_results(parser.parse_args().results), ROOT)
+        results = read_results(arguments.results)
+        publish(with_speeds(results, read_results(arguments.speed)) if arguments.speed else results, ROOT)
     except LcompError as error:
         parser.exit(1, f"{error}\n")
 

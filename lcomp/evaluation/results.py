@@ -126,6 +126,7 @@ class Results:
     lossless: tuple[LosslessMean, ...]
     rates: tuple[Rate, ...]
     rows: tuple[Row, ...]
+    timed: int = 0  # pictures that speeds are over
 
     @property
     def lossy(self) -> tuple[CodecSummary, ...]:

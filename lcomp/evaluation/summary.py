@@ -193,6 +193,7 @@ def summarise(
         ),
         rates=tuple(rates),
         rows=tuple(rows),
+        timed=len(common) if plan.timed else 0,
     )
 
 

@@ -82,3 +82,21 @@ def test_publishing_writes_everything_and_refuses_other_weights(publish: ModuleT
         publish.publish(replace(results, common=23), tmp_path)
     assert Path(before).is_file()
     assert (tmp_path / "README.md").read_text(encoding="utf-8") == text
+
+
+def test_speeds_are_taken_from_a_run_in_one_process(publish: ModuleType) -> None:
+    results = replace(read_results(ROOT / "benchmarks" / "kodak.json"), timed=0)
+    codecs = tuple(
+        replace(codec, encode_mp_s=1.25 + place, decode_mp_s=2.5 + place) for place, codec in enumerate(results.codecs)
+    )
+    timed = replace(results, codecs=codecs, timed=3, machine="a machine", common=3)
+    published = publish.with_speeds(results, timed)
+    assert published.common == 24
+    section = publish.docs_section(published)
+    assert "Speed over 3 of the pictures, one process on a machine." in section
+    assert "| encode, MP/s | decode, MP/s |" in section
+    assert all(f"| {codec.encode_mp_s:.1f} | {codec.decode_mp_s:.1f} |" in section for codec in codecs)
+    assert "MP/s" not in publish.docs_section(results)
+    for others in (replace(timed, timed=0), replace(timed, codecs=codecs[1:])):
+        with pytest.raises(LcompError, match="the speeds are not of the same codecs in one process"):
+            publish.with_speeds(results, others)
