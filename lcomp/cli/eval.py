@@ -12,6 +12,7 @@ import typer
 import lcomp
 from lcomp.cli.files import common_code, printable, require_stdout, say, set_up_messages
 from lcomp.cli.options import MOST_JOBS, Device, Force, Json, Quiet
+from lcomp.cli.progress_lines import ProgressLines
 from lcomp.errors import InterruptError, LcompError, ModelError
 from lcomp.files import write_atomically
 from lcomp.workers import give_way
@@ -75,21 +76,27 @@ def tell_time(seconds: float) -> None:
 
 
 def measured_rows(
-    dataset: "Dataset", adapters: "list[Adapter]", plan: "Plan", output: Path | None, bar: "Progress"
+    dataset: "Dataset", adapters: "list[Adapter]", plan: "Plan", output: Path | None, bar: "Progress", quiet: bool
 ) -> "list[Row]":
     """All rows, sorted by picture, codec and setting; prints the first error of each picture and codec."""
     from lcomp.evaluation.journal import Journal
     from lcomp.evaluation.measure import measure
 
     each = sum(len(adapter.settings) for adapter in adapters)
-    task = bar.add_task("measuring", total=each * len(dataset.files))
+    total = each * len(dataset.files)
+    task = bar.add_task("measuring", total=total)
     rows: list[Row] = []
+    journal = Journal(output)
+    if journal.rows:
+        say(f"lcomp: going on from {len(journal.rows)} rows in {output}; what they hold is not measured again")
+    lines = ProgressLines(total, min(len(journal.rows), total), quiet)
     failed: set[tuple[str, str]] = set()
     try:
-        with closing(measure(dataset, adapters, plan, Journal(output), tell_time)) as measured:
+        with closing(measure(dataset, adapters, plan, journal, tell_time)) as measured:
             for row in measured:
                 rows.append(row)
                 bar.update(task, advance=1 if row.codec else each, description=printable(row.picture))
+                lines.tell(len(rows))
                 if row.error and (row.picture, row.codec) not in failed:
                     failed.add((row.picture, row.codec))
                     by = f"{row.codec}: " if row.codec else ""
@@ -151,9 +158,15 @@ def print_results(results: "Results", as_json: bool, as_csv: bool) -> None:
 
 
 def evaluate(
+    folder: Annotated[
+        str | None, typer.Argument(metavar="[DIR]", help="A folder of pictures: --dataset DIR.", show_default=False)
+    ] = None,
     dataset: Annotated[
-        str, typer.Option("--dataset", metavar="kodak|DIR", help="The Kodak set, or a folder of pictures.")
-    ] = "kodak",
+        str | None,
+        typer.Option(
+            "--dataset", metavar="kodak|DIR", help="The Kodak set, or a folder of pictures.", show_default="kodak"
+        ),
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option("--data", metavar="DIR", help="Where the Kodak pictures are.", show_default="found or fetched"),
@@ -215,6 +228,8 @@ def evaluate(
     """
     give_way()
     qualities = parsed_qualities(quality)
+    if folder is not None and dataset is not None:
+        raise typer.BadParameter("a folder and --dataset exclude each other")
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")
     set_up_messages(False, quiet)
@@ -252,7 +267,7 @@ def evaluate(
     with counting_bar(quiet) as bar:
         fetching = bar.add_task("fetching Kodak", total=None, visible=False)
         pictures = find_dataset(
-            dataset,
+            folder or dataset or "kodak",
             data,
             output,
             lambda done, total: bar.update(fetching, completed=done, total=total, visible=done < total),
@@ -263,7 +278,7 @@ def evaluate(
         adapters, skipped = chosen_adapters(model_names, codec_names, plan, models is not None)
         if not adapters:
             raise LcompError("no codec can be measured")
-        rows = measured_rows(pictures, adapters, plan, output, bar)
+        rows = measured_rows(pictures, adapters, plan, output, bar, quiet)
     results = summarise(pictures, adapters, skipped, rows, plan, shlex.join(["lcomp", *sys.argv[1:]]))
     if output:
         write_outputs(output, results, pictures, adapters, plan)

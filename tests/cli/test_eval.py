@@ -24,7 +24,7 @@ from lcomp.evaluation.journal import Journal
 @pytest.mark.slow
 def test_the_command_writes_documents_and_goes_on(mixed_folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
-    arguments = ("--dataset", mixed_folder, "--models", "", "--codecs", "jpeg")
+    arguments = (mixed_folder, "--models", "", "--codecs", "jpeg")
     first = lcomp("eval", *arguments, "--json", "-o", output)
     assert first.returncode == 3
     assert "corrupt.png" in one_line(first)
@@ -39,7 +39,10 @@ def test_the_command_writes_documents_and_goes_on(mixed_folder: Path, tmp_path: 
     assert (output / "rows.jsonl").read_bytes() == before
     assert "means over 3 of 4 pictures" in second.stdout.decode()
     assert "JPEG 4:2:0" in second.stdout.decode()
-    assert "lcomp eval --dataset" in document["command"]
+    assert f"lcomp eval {mixed_folder}" in document["command"]
+    count = len(document["rows"]) - 1  # without the error
+    assert f"going on from {count} rows in {output}" in second.stderr.decode()
+    assert "going on" not in one_line(first)
 
     # several processes measure the same, but for the times
     third = lcomp("eval", *arguments, "--jobs", "2", "--csv")
@@ -66,6 +69,7 @@ def test_the_command_writes_documents_and_goes_on(mixed_folder: Path, tmp_path: 
         (["--models", "lossless"], "with --lossless"),
         (["--max-side", "2"], "--max-side"),
         (["--jobs", "0"], "--jobs"),
+        (["pictures"], "a folder and --dataset exclude each other"),
     ],
 )
 def test_wrong_usage_is_2(mixed_folder: Path, arguments: list[str], text: str) -> None:
