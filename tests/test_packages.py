@@ -20,11 +20,13 @@ LARGEST = 100_000_000
 """Limit of the package index on a file, in bytes."""
 IN_SOURCES = {
     ".ci",
+    ".dockerignore",
     ".github",
     ".gitignore",
     ".pre-commit-config.yaml",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "Dockerfile",
     "LICENSE",
     "PKG-INFO",
     "README.md",
