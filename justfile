@@ -22,6 +22,7 @@ lint:
 docs:
     mkdocs build --strict
 
-# the wheel, into dist
-wheel:
-    python -m pip wheel --no-deps --wheel-dir dist .
+# the source distribution and the wheel, into dist (needs `pip install build twine`)
+packages:
+    python -m build --outdir dist .
+    twine check --strict dist/*
