@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from contextlib import contextmanager, suppress
@@ -30,6 +31,9 @@ ATTEMPTS = 3
 
 TIMEOUT = 10.0
 """Seconds that a cluster has to answer."""
+
+STDERR = 2
+"""File descriptor of stderr."""
 
 STORE = 2**27
 """Bytes of the object store of a cluster that is started here: results are small."""
@@ -196,6 +200,21 @@ def check_reachable(address: str) -> None:
 
 
 @contextmanager
+def muted() -> Iterator[None]:
+    """Drop what is written to stderr, by libraries in C as well, and warnings."""
+    kept, nowhere = os.dup(STDERR), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, STDERR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        os.dup2(kept, STDERR)
+        os.close(kept)
+        os.close(nowhere)
+
+
+@contextmanager
 def connected(address: str) -> Iterator[None]:
     """Join a cluster without any of its messages; raises LcompError where it cannot be reached."""
     # neither a report to the makers of Ray, nor a warning about a default of theirs
@@ -208,13 +227,16 @@ def connected(address: str) -> Iterator[None]:
     terminate = signal.getsignal(signal.SIGTERM)
     try:
         check_reachable(address)
-        ray.init(address, log_to_driver=False, logging_level="CRITICAL", **(own if address == HERE else {}))
+        with muted():
+            ray.init(address, log_to_driver=False, logging_level="CRITICAL", **(own if address == HERE else {}))
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else last_line(error)
         raise LcompError(f"the Ray cluster {where} cannot be reached: {reason}") from error
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, terminate)  # Ray sets its own, with an exit code of its own
+    # what dies is told by whoever waits for it; Ray would print its own account on stdout
+    ray._private.worker._worker_logs_enabled = False
     try:
         yield
     finally:
