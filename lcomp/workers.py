@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from threading import Thread
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -98,6 +98,16 @@ class Done(NamedTuple, Generic[Item, Result]):
 
     item: Item
     result: Result | None  # None where the worker died
+    deaths: int = 0  # workers that died on the item, which was then given to another
+
+
+class Engine(Protocol):
+    """What items are worked on with, in several processes: `side_by_side` or the like."""
+
+    def __call__(
+        self, work: Callable[[Item], Result], items: Iterable[Item], jobs: int | None
+    ) -> Generator[Done[Item, Result], None, None]:
+        """Map `work` over items in `jobs` processes, by default as many as there are processors."""
 
 
 def serve(pipe: Connection, work: Callable[[Item], Result], jobs: int) -> None:
@@ -169,14 +179,15 @@ def end(workers: list[Worker[Item, Result]]) -> None:
 
 
 def side_by_side(
-    work: Callable[[Item], Result], items: Iterable[Item], jobs: int
+    work: Callable[[Item], Result], items: Iterable[Item], jobs: int | None
 ) -> Generator[Done[Item, Result], None, None]:
     """Map `work` over items in `jobs` processes; results come as they are ready, items are drawn as they are needed.
 
-    A worker that dies is replaced, and the result of its item is None. `work` and the items must be picklable. Where
-    the results may not all be drawn, close the generator: that ends the processes.
+    Without `jobs` there is one process for each processor. A worker that dies is replaced, and the result of its item
+    is None. `work` and the items must be picklable. Where the results may not all be drawn, close the generator: that
+    ends the processes.
     """
-    waiting = iter(items)
+    waiting, jobs = iter(items), jobs or processors()
     workers: list[Worker[Item, Result]] = []
     try:
         for item in waiting:

@@ -24,7 +24,7 @@ FLOORS = [
     {"encoding"},
     {"families"},
     # the last is lcomp/__init__.py
-    {"about", "api", "exchange", "functions", "many", "pillow_plugin", ""},
+    {"about", "api", "cluster", "exchange", "functions", "many", "pillow_plugin", ""},
     {"training", "evaluation"},
     {"cli"},
     {"__main__"},
@@ -34,7 +34,18 @@ FLOORS = [
 LIGHT = ["format", "pictures", "errors", "files", "log", "options", "types"]
 """What runs without torch."""
 
-OPEN_TO_CLI = {"format", "pictures", "pillow_plugin", "errors", "files", "log", "options", "types", "workers"}
+OPEN_TO_CLI = {
+    "format",
+    "pictures",
+    "cluster",
+    "pillow_plugin",
+    "errors",
+    "files",
+    "log",
+    "options",
+    "types",
+    "workers",
+}
 """What the command line may use beside the public face."""
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
@@ -23,10 +23,10 @@ from lcomp.cli.files import (
 )
 from lcomp.cli.inputs import Job, counted
 from lcomp.cli.placing import is_current
-from lcomp.cli.reports import InputReport, share
+from lcomp.cli.reports import InputReport, WrittenReport, share
 from lcomp.errors import FormatError, LcompError, OutputExistsError
 from lcomp.types import Progress
-from lcomp.workers import give_way, side_by_side
+from lcomp.workers import Done, Engine, give_way, side_by_side
 
 Work = Callable[[str, str, Progress], InputReport]
 """Turns an input into an output and reports on it; must be picklable."""
@@ -42,9 +42,14 @@ class Manner:
     verb: str
     verbose: bool
     quiet: bool
-    jobs: int = 1  # processes
+    jobs: int | None = 1  # processes; None: as many as the engine has
     skip_existing: bool = False  # whether to skip inputs whose output exists
     as_json: bool = False  # whether to print reports as JSON, one line each, instead of lines for people
+    engine: Engine = side_by_side  # what runs several processes
+
+    def several(self, count: int) -> bool:
+        """Whether `count` inputs are worked on in other processes than this one."""
+        return self.engine is not side_by_side or (self.jobs != 1 and count > 1)
 
 
 class Outcome(NamedTuple):
@@ -119,13 +124,22 @@ class KeptAttempt:
         return outcome._replace(messages=lines)
 
 
+def outcome_of(done: Done[Job, Outcome]) -> Outcome:
+    """The outcome of a job in another process, where one may have died between writing the output and saying so."""
+    if done.result is None:
+        return Outcome(done.item, "its process died (out of memory?): use fewer --jobs", 1)
+    if done.deaths and done.result.exists and is_done(done.item):
+        return Outcome(done.item, "", report=WrittenReport.of(done.item.source, done.item.output))
+    return done.result
+
+
 def in_processes(work: Work, jobs: list[Job], manner: Manner, advance: Advance) -> Iterator[Outcome]:
     """Run the jobs in several processes; outcomes come as they are ready."""
-    died = "its process died (out of memory?): use fewer --jobs"
-    processes = min(manner.jobs, len(jobs))
-    for count, done in enumerate(side_by_side(KeptAttempt(work, manner), jobs, processes), 1):
-        yield done.result or Outcome(done.item, died, 1)
-        advance(count)
+    processes = manner.jobs and min(manner.jobs, len(jobs))
+    with closing(manner.engine(KeptAttempt(work, manner), jobs, processes)) as results:
+        for count, done in enumerate(results, 1):
+            yield outcome_of(done)
+            advance(count)
 
 
 def totals(reports: list[InputReport]) -> str:
@@ -162,7 +176,7 @@ def run(work: Work, jobs: list[Job], manner: Manner, left_out: int = 0) -> None:
 
     with bar or nullcontext():
         # a worker cannot read our stdin
-        if manner.jobs > 1 and len(pending) > 1 and all(job.source != STREAM for job in pending):
+        if manner.several(len(pending)) and all(job.source != STREAM for job in pending):
             outcomes = in_processes(work, pending, manner, advance)
         else:
             outcomes = in_a_row(work, pending, advance)

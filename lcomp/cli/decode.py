@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from lcomp.cli.batch import Manner, run
+from lcomp.cli.engines import ALONE, Address, EngineName, chosen_engine
 from lcomp.cli.files import STREAM, printable, read_input, set_up_messages
 from lcomp.cli.inputs import LIC, is_file, is_folder, is_lic, plan, real
 from lcomp.cli.options import (
@@ -228,7 +229,9 @@ def decode(
     recursive: Recursive = False,
     skip_existing: SkipExisting = False,
     preserve: Preserve = False,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
+    engine: EngineName = "local",
+    address: Address = None,
     force: Force = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -278,5 +281,6 @@ def decode(
         )
     placing = Placing(force, skip_existing, preserve)
     work = DecodeWork(device, precision, options, format, placing, verbose, threads, output_quality)
-    manner = Manner("decoding", verbose, quiet, 1 if dry_run else jobs, skip_existing, as_json)
+    workers = ALONE if dry_run else chosen_engine(engine, address, jobs, device, threads, (*inputs, output))
+    manner = Manner("decoding", verbose, quiet, workers.jobs, skip_existing, as_json, workers.engine)
     run(Rehearsal(placing) if dry_run else work, planned.jobs, manner, planned.left_out)

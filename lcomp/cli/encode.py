@@ -9,6 +9,7 @@ import typer
 import lcomp
 from lcomp.cli.batch import Manner, run
 from lcomp.cli.encode_work import EncodeWork
+from lcomp.cli.engines import ALONE, Address, EngineName, chosen_engine
 from lcomp.cli.files import STREAM, printable, set_up_messages
 from lcomp.cli.inputs import LIC, is_folder, plan, real
 from lcomp.cli.options import (
@@ -186,7 +187,9 @@ def encode(
     recursive: Recursive = False,
     skip_existing: SkipExisting = False,
     preserve: Preserve = False,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
+    engine: EngineName = "local",
+    address: Address = None,
     force: Force = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -251,5 +254,6 @@ def encode(
     refuse_json_beside_payload(as_json, [job.output for job in planned.jobs])
     placing = Placing(force, skip_existing, preserve)
     work = EncodeWork(model, device, precision, coder, options, placing, verbose, threads)
-    manner = Manner("encoding", verbose, quiet, 1 if dry_run else jobs, skip_existing, as_json)
+    workers = ALONE if dry_run else chosen_engine(engine, address, jobs, device, threads, (*inputs, output))
+    manner = Manner("encoding", verbose, quiet, workers.jobs, skip_existing, as_json, workers.engine)
     run(Rehearsal(placing) if dry_run else work, planned.jobs, manner, planned.left_out)

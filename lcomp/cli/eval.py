@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import lcomp
+from lcomp.cli.engines import Address, EngineName, chosen_engine
 from lcomp.cli.files import common_code, printable, require_stdout, say, set_up_messages
 from lcomp.cli.options import MOST_JOBS, Device, Force, Json, Quiet
 from lcomp.cli.progress_lines import ProgressLines
@@ -215,8 +216,17 @@ def evaluate(
         ),
     ] = False,
     jobs: Annotated[
-        int, typer.Option("--jobs", min=1, max=MOST_JOBS, help="Processes; with several, nothing is timed.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            "--jobs",
+            min=1,
+            max=MOST_JOBS,
+            help="Processes; with several, nothing is timed.",
+            show_default="1, or as many as a cluster has cores or GPUs",
+        ),
+    ] = None,
+    engine: EngineName = "local",
+    address: Address = None,
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the rows as CSV.")] = False,
     force: Force = False,
@@ -258,12 +268,14 @@ def evaluate(
             raise typer.BadParameter(f"model '{model.name}' has no quality{how}")
     if not (model_names or codec_names or lossless):
         raise typer.BadParameter("there is neither a model nor a codec to measure")
+    workers = chosen_engine(engine, address, jobs, device)
     require_stdout()
 
     for absent in dict.fromkeys(each.needs for each in chosen if not each.available()):
         without = ", ".join(each.title for each in chosen if each.needs == absent)
         say(f"lcomp: there will be no {without} without {absent}: pip install 'lcomp[perceptual]'")
-    plan = Plan(qualities, device, perceptual, jobs, tuple(each.name for each in chosen), max_side)
+    used = tuple(each.name for each in chosen)
+    plan = Plan(qualities, device, perceptual, workers.jobs, used, max_side, workers.engine)
     with counting_bar(quiet) as bar:
         fetching = bar.add_task("fetching Kodak", total=None, visible=False)
         pictures = find_dataset(

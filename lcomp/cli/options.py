@@ -146,7 +146,7 @@ Preserve = Annotated[
     ),
 ]
 Jobs = Annotated[
-    int,
+    int | None,
     typer.Option(
         "-j",
         "--jobs",
@@ -154,6 +154,7 @@ Jobs = Annotated[
         max=MOST_JOBS,
         metavar="N",
         help="Processes that share the work.",
+        show_default="1, or as many as a cluster has cores or GPUs",
         rich_help_panel=MACHINE,
     ),
 ]

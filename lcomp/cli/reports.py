@@ -117,6 +117,26 @@ class RehearsalReport:
 
 
 @dataclass(frozen=True)
+class WrittenReport:
+    """An input that was worked on by a process that died before it could report."""
+
+    input: str
+    output: str
+    input_bytes: int
+    output_bytes: int
+
+    @classmethod
+    def of(cls, source: str, output: str) -> "WrittenReport":
+        """The report, by what lies there."""
+        return cls(source, output, Path(source).stat().st_size, Path(output).stat().st_size)
+
+    @property
+    def line(self) -> str:
+        """The line for people."""
+        return f"{self.input} -> {self.output}: {share(self.output_bytes, self.input_bytes)}, its process died since"
+
+
+@dataclass(frozen=True)
 class Rehearsal:
     """Says what would be written, and refuses what would be refused, without doing it."""
 

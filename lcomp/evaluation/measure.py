@@ -23,7 +23,7 @@ from lcomp.evaluation.metrics.metric import Metric, Pair
 from lcomp.evaluation.metrics.registry import chosen_metrics
 from lcomp.evaluation.originals import open_original
 from lcomp.evaluation.results import Row
-from lcomp.workers import side_by_side
+from lcomp.workers import Engine, side_by_side
 
 WARM_UP = (768, 512)
 """Largest width and height that codecs warm up with, in pixels."""
@@ -36,14 +36,15 @@ class Plan:
     qualities: tuple[float, ...]  # of lcomp's models
     device: str
     perceptual: bool  # the metrics that no model is trained on, and features for the Frechet distance
-    jobs: int
+    jobs: int | None  # processes; None: as many as the engine has
     metrics: tuple[str, ...] = ()  # names of further ones
     max_side: int | None = None  # larger pictures are scaled down
+    engine: Engine = side_by_side  # what runs several processes
 
     @property
     def timed(self) -> bool:
-        """Whether times are meaningful, which they are not where processes compete for the processor."""
-        return self.jobs == 1
+        """Whether times are meaningful: not where processes compete for the processor, or run on other machines."""
+        return self.jobs == 1 and self.engine is side_by_side
 
     @property
     def chosen(self) -> tuple[Metric, ...]:
@@ -183,8 +184,8 @@ def measure(
     """Measure what the journal lacks, picture by picture, and append it there.
 
     Yields every row, those of earlier runs and those of unreadable pictures included. `expecting` is called once, with
-    the seconds that all will take by what the first picture took to warm up. Raises LcompError where a process died.
-    Close the generator where not all rows are drawn: that ends the processes.
+    the seconds that all will take by what the first picture took to warm up, where the number of processes is known.
+    Raises LcompError where a process died. Close the generator where not all rows are drawn: that ends the processes.
     """
     told: list[Row] = []  # known without measuring
     warm: dict[str, float] = {}  # seconds per pixel
@@ -193,8 +194,8 @@ def measure(
         image = open_original(first.path, plan.max_side).image
         for adapter in adapters:
             warm[adapter.name] = warm_up(adapter, image)
-        if expecting:
-            expecting(expected_seconds(dataset, adapters, plan, journal, warm))
+        if expecting and plan.jobs:
+            expecting(expected_seconds(dataset, adapters, plan, journal, warm) / plan.jobs)
 
     def pending() -> Iterator[tuple[Adapter, RowTask]]:
         for path in dataset.files:
@@ -208,8 +209,8 @@ def measure(
         yield from told
         told.clear()
 
-    if plan.jobs > 1:
-        with closing(side_by_side(measure_task, (task for _, task in pending()), plan.jobs)) as finishing:
+    if not plan.timed:
+        with closing(plan.engine(measure_task, (task for _, task in pending()), plan.jobs)) as finishing:
             for done in finishing:
                 yield from tell()
                 if done.result is None:
@@ -225,7 +226,7 @@ def measure(
 def expected_seconds(
     dataset: Dataset, adapters: list[Adapter], plan: Plan, journal: Journal, warm: dict[str, float]
 ) -> float:
-    """Seconds for what is missing, by the speed of the warm-up and of the metrics on noise of its size."""
+    """Seconds of one process for what is missing, by the speed of the warm-up and of metrics on noise of its size."""
     noise = np.random.default_rng(0).integers(0, 256, (WARM_UP[1], WARM_UP[0], 3), np.uint8)
     start = time.perf_counter()
     scored(Row("", ""), Pair(noise, noise[::-1].copy()), plan)
@@ -243,4 +244,4 @@ def expected_seconds(
             wishes = (Row("", digest, adapter.name, adapter.version, setting) for setting in adapter.settings)
             count = sum(finished(wish, adapter, plan, journal) is None for wish in wishes)
             total += count * width * height * scale**2 * (warm[adapter.name] + (not adapter.lossless) * scoring)
-    return total / plan.jobs
+    return total
