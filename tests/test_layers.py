@@ -26,6 +26,7 @@ FLOORS = [
     # the last is lcomp/__init__.py
     {"about", "api", "cluster", "exchange", "functions", "many", "pillow_plugin", ""},
     {"training", "evaluation"},
+    {"viewer"},
     {"cli"},
     {"__main__"},
 ]
@@ -186,15 +187,16 @@ def test_families_know_each_other_by_the_registry_alone() -> None:
 
 
 def test_only_commands_train_and_evaluate() -> None:
-    others = [name for name in MODULES if room(name) not in ("training", "evaluation", "cli")]
+    others = [name for name in MODULES if room(name) not in ("training", "evaluation", "viewer", "cli")]
     check(forbidden(others, {"training", "evaluation"}))
     check(forbidden(modules_of("training"), {"evaluation"}))
     check(forbidden(modules_of("evaluation"), {"training"}))
+    check(forbidden(modules_of("viewer"), {"training", "evaluation.codecs"}))
 
 
 def test_commands_speak_through_the_public_face() -> None:
     closed = {room(name) for name in MODULES} - OPEN_TO_CLI - {"", "cli"}
-    own = {"cli.train": {"training"}, "cli.eval": {"evaluation"}}
+    own = {"cli.train": {"training"}, "cli.eval": {"evaluation"}, "cli.view": {"viewer"}}
     check([found for name in modules_of("cli") for found in forbidden([name], closed - own.get(name, set()))])
 
 

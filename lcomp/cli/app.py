@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from lcomp import __version__
-from lcomp.cli import decode, encode, info, integrate, models, thumbnail, train
+from lcomp.cli import decode, encode, info, integrate, models, thumbnail, train, view
 from lcomp.cli.eval import evaluate
 from lcomp.cli.files import give_up, say, unexpected
 from lcomp.errors import InterruptError, LcompError
@@ -31,6 +31,7 @@ app = typer.Typer(
 )
 app.command("encode", epilog=EPILOG)(encode.encode)
 app.command("decode", epilog=EPILOG)(decode.decode)
+app.command("view", epilog=EPILOG)(view.view)
 app.command("info", epilog=EPILOG)(info.info)
 app.command("models", epilog=EPILOG)(models.models)
 app.command("eval", epilog=EPILOG)(evaluate)

@@ -1,8 +1,6 @@
 """Many inputs in a row or side by side: one bar, one line each, a summary and an exit code."""
 
 import json
-import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
@@ -19,6 +17,7 @@ from lcomp.cli.files import (
     say,
     set_up_messages,
     show,
+    shows_bars,
     unexpected,
 )
 from lcomp.cli.inputs import Job, counted
@@ -160,7 +159,7 @@ def run(work: Work, jobs: list[Job], manner: Manner, left_out: int = 0) -> None:
     reports: list[InputReport] = []
     damaged = 0
     bar = None
-    if sys.stderr.isatty() and not manner.quiet and os.environ.get("TERM") != "dumb":
+    if shows_bars(manner.quiet):
         from lcomp.cli.bars import batch_bar
 
         bar = batch_bar(manner.verb)

@@ -49,18 +49,19 @@ MimeType={MIME};
 
 
 def desktop_entry() -> str:
-    """Entry for "open with": decodes the files beside themselves."""
+    """Entry for "open with": shows the files in a browser."""
     return f"""[Desktop Entry]
 Type=Application
-Name=Decode with lcomp
-Comment=Write a PNG beside each .lic file
+Name=lcomp
+GenericName=View with lcomp
+Comment=Show .lic files in a browser, under every decoder
 TryExec={sys.executable}
-Exec={command_line()} decode %F
+Exec={command_line()} view %F
 Icon=image-x-generic
 Terminal=false
 NoDisplay=true
 MimeType={MIME};
-Categories=Graphics;
+Categories=Graphics;Viewer;
 """
 
 

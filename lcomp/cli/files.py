@@ -79,6 +79,11 @@ def show(text: str) -> None:
         raise LcompError(f"cannot write stdout: {error.strerror}") from error
 
 
+def shows_bars(quiet: bool) -> bool:
+    """Whether progress is shown: on terminals that can go back in a line."""
+    return not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
 class Messages(logging.Handler):
     """Looks `sys.stderr` up for every record: a progress bar replaces it, to print lines above itself."""
 

@@ -1,6 +1,5 @@
 """The report: one self-contained HTML page, made of the files in `page`."""
 
-from importlib.resources import files
 from itertools import groupby
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from lcomp.evaluation.comparisons import Comparison
 from lcomp.evaluation.metrics.metric import Metric
 from lcomp.evaluation.metrics.registry import METRICS
 from lcomp.evaluation.page_data import page_data
+from lcomp.evaluation.page_parts import page_part
 from lcomp.evaluation.published import published_kodak
 from lcomp.evaluation.results import Rate, Results, Row
 from lcomp.evaluation.standing import columns, families, metrics_of, rate_in, sentence, standings
@@ -60,7 +60,6 @@ def render(results: Results, comparisons: list[Comparison]) -> str:
         loader=PackageLoader("lcomp.evaluation", "page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters |= {"number": number, "percent": percent}
-    page = files("lcomp.evaluation").joinpath("page")
     names = list(dict.fromkeys(row.picture for row in results.rows if row.codec and not row.error))
     pictures = list(dict.fromkeys(row.picture for row in results.rows))
     found = standings(results)
@@ -87,6 +86,6 @@ def render(results: Results, comparisons: list[Comparison]) -> str:
         titles={codec.name: codec.title for codec in results.codecs},
         pictures=[PictureRows(name, [row for row in results.rows if row.picture == name]) for name in pictures],
         data=page_data(results, comparisons, names),
-        css=page.joinpath("report.css").read_text(encoding="utf-8"),
-        js=page.joinpath("report.js").read_text(encoding="utf-8"),
+        css=page_part("design.css") + page_part("report.css"),
+        js=page_part("stage.js") + page_part("report.js"),
     )

@@ -74,7 +74,7 @@ def test_files_are_opened_with_it(installed: Path) -> None:
     assert fields["MimeType"] == "image/x-lic;"
     command, option, package, verb, files = shlex.split(fields["Exec"])
     assert Path(command) == Path(fields["TryExec"])
-    assert (option, package, files) == ("-m", "lcomp", "%F")
+    assert (option, package, verb, files) == ("-m", "lcomp", "view", "%F")
     assert verb in {command.name for command in app.registered_commands}
 
 

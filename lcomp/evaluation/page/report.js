@@ -1,4 +1,3 @@
-"use strict";
 const data = JSON.parse(document.getElementById("data").textContent);
 const SVG = "http://www.w3.org/2000/svg";
 const element = (name, attributes, parent) => {
@@ -131,11 +130,14 @@ if (chart) {
 /* ---- pictures side by side ---- */
 for (const box of document.querySelectorAll(".compare")) {
   const find = (selector) => box.querySelector(selector);
-  const stage = find(".stage"), range = find("input"), choice = find(".pick-comparison");
-  const images = { left: find(".left img"), right: find(".right img") }, picks = { left: find(".pick-left"), right: find(".pick-right") };
-  const difference = find(".difference-button"), zoomText = find(".zoom");
-  let zoom = 1, shift = [0, 0], at = 50, other = null;
+  const choice = find(".pick-comparison"), picks = { left: find(".pick-left"), right: find(".pick-right") };
+  let other = null;
   const comparison = () => data.comparisons[choice.value];
+  const original = () => {
+    [picks.left.value, other] = [picks.left.value === "0" ? other ?? picks.left.length - 1 : 0, picks.left.value];
+    show("left");
+  };
+  const { images, reshape } = makeStage(box, { o: original });
   const show = (side) => {
     const chosen = comparison().shown[picks[side].value];
     images[side].src = "data:image/avif;base64," + data.images[chosen.image];
@@ -149,70 +151,11 @@ for (const box of document.querySelectorAll(".compare")) {
       picks[side].value = titles.includes(before) ? titles.indexOf(before) : Math.min(first, titles.length - 1);
       show(side);
     }
-    stage.style.aspectRatio = `${comparison().width} / ${comparison().height}`;
-    find(".frame").style.setProperty("--width", `${Math.max(comparison().width, 480)}px`);
-  };
-  const place = () => {
-    const width = stage.clientWidth, height = stage.clientHeight;
-    shift = [Math.min(0, Math.max(width * (1 - zoom), shift[0])), Math.min(0, Math.max(height * (1 - zoom), shift[1]))];
-    for (const image of Object.values(images)) image.style.transform = `translate(${shift[0]}px, ${shift[1]}px) scale(${zoom})`;
-    stage.classList.toggle("zoomed", zoom > 1);
-    zoomText.textContent = `${zoom}x`;
-  };
-  const move = (percent) => {
-    at = Math.min(100, Math.max(0, percent));
-    range.value = at;
-    stage.style.setProperty("--at", at + "%");
-  };
-  const enlarge = (factor) => {
-    const before = zoom, centre = [stage.clientWidth / 2, stage.clientHeight / 2];
-    zoom = Math.min(8, Math.max(1, zoom * factor));
-    shift = shift.map((each, axis) => centre[axis] - (centre[axis] - each) * zoom / before);
-    place();
-  };
-  const toggle = () => difference.setAttribute("aria-pressed", stage.classList.toggle("difference"));
-  const original = () => {
-    [picks.left.value, other] = [picks.left.value === "0" ? other ?? picks.left.length - 1 : 0, picks.left.value];
-    show("left");
+    reshape(comparison().width, comparison().height);
   };
   for (const side of ["left", "right"]) picks[side].addEventListener("change", () => show(side));
-  choice.addEventListener("change", () => { choose(); place(); });
-  range.addEventListener("input", () => move(+range.value));
-  box.querySelector(".zoom-in").addEventListener("click", () => enlarge(2));
-  box.querySelector(".zoom-out").addEventListener("click", () => enlarge(0.5));
-  difference.addEventListener("click", toggle);
-  let drag = null;
-  stage.addEventListener("pointerdown", (event) => {
-    const bounds = stage.getBoundingClientRect(), percent = 100 * (event.clientX - bounds.left) / bounds.width;
-    const slides = zoom === 1 || Math.abs(percent - at) * bounds.width / 100 < 24;
-    drag = { slides, x: event.clientX, y: event.clientY, shift: [...shift] };
-    stage.setPointerCapture(event.pointerId);
-    if (slides && event.pointerType === "mouse") move(percent);
-  });
-  stage.addEventListener("pointermove", (event) => {
-    if (!drag) return;
-    const bounds = stage.getBoundingClientRect();
-    if (drag.slides) return move(100 * (event.clientX - bounds.left) / bounds.width);
-    shift = [drag.shift[0] + event.clientX - drag.x, drag.shift[1] + event.clientY - drag.y];
-    place();
-  });
-  for (const end of ["pointerup", "pointercancel"]) stage.addEventListener(end, () => { drag = null; });
-  stage.addEventListener("keydown", (event) => {
-    const pan = (x, y) => { shift = [shift[0] + x, shift[1] + y]; place(); };
-    const keys = {
-      ArrowLeft: () => event.shiftKey ? pan(60, 0) : move(at - 2), ArrowRight: () => event.shiftKey ? pan(-60, 0) : move(at + 2),
-      ArrowUp: () => event.shiftKey && pan(0, 60), ArrowDown: () => event.shiftKey && pan(0, -60),
-      "+": () => enlarge(2), "=": () => enlarge(2), "-": () => enlarge(0.5), d: toggle, o: original, Home: () => move(0), End: () => move(100),
-    };
-    if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (["ArrowUp", "ArrowDown"].includes(event.key) && !event.shiftKey) return;
-    event.preventDefault();
-    keys[event.key]();
-  });
-  addEventListener("resize", place);
+  choice.addEventListener("change", choose);
   choose();
-  move(50);
-  place();
 }
 
 /* ---- tables to files ---- */
