@@ -25,6 +25,7 @@ from lcomp.pictures.deep_writing import save_picture
 from lcomp.pictures.reading import open_image
 
 LONG = 16400
+XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>" + 9 * b"<rdf:li>words that come again</rdf:li>" + b"</x:xmpmeta>"
 
 
 def write(name: str, original: str, image: Image.Image, quality: float, coder: str, model: str = "hyperprior") -> None:
@@ -134,6 +135,11 @@ def main() -> None:
     deepen("lossless_deep_grey", "deep_grey.png", twelve, {"exif": exif.tobytes()})
     widened = 257 * np.asarray(few.convert("LA")).astype(np.uint16)
     deepen("lossless_deep_widened", "deep_widened.png", widened, {})
+    described = colour.crop((0, 0, 40, 24))
+    described.save(GOLDEN / "described.png")
+    exif[Base.ImageDescription] = "deflated, where that is smaller: " + 20 * "again "
+    described.info = {"icc_profile": SRGB, "exif": exif.tobytes(), "xmp": XMP}
+    write("deflated", "described.png", described, 4.0, "constriction")
     colour.crop((0, 0, 1, 1)).save(GOLDEN / "dot.png")
     write("dot", "dot.png", colour.crop((0, 0, 1, 1)), 5.0, "constriction")
 

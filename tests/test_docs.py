@@ -26,7 +26,8 @@ def test_the_format_names_its_constants() -> None:
     assert f"{SCALE_MIN} * 2^(i/{STEPS_PER_OCTAVE})" in text
     assert f"ceil(size / {TILE})" in text
     low = ("low bytes of samples of 16 bits", "low bytes of alpha of 16 bits")
-    names = ("ICC profile", "EXIF", "XMP", "alpha", "stored picture", *low)
+    deflated = ("ICC profile, deflated", "EXIF, deflated", "XMP, deflated")
+    names = ("ICC profile", "EXIF", "XMP", "alpha", "stored picture", *low, *deflated)
     for tag, name in zip(container.Tag, names, strict=True):
         assert f"| {tag.value} | {name} |" in text
     for coder in container.Coder:

@@ -16,6 +16,8 @@ from lcomp.errors import LcompError, ModelError
 from lcomp.files import walk
 from lcomp.format import container
 from lcomp.format.container import Coder, LicFile
+from lcomp.format.metadata import kind_of
+from lcomp.format.sections import Tag
 from lcomp.options import MAX_PIXELS
 from lcomp.pictures.stored import stored_format
 from lcomp.types import QUALITY_STEPS
@@ -63,9 +65,12 @@ class Facts:
     stored_bytes: int  # of a picture stored losslessly
     alpha_bytes: int
     low_bytes: int  # of the low bytes of 16-bit samples, alpha's among them
-    icc_bytes: int
+    icc_bytes: int  # as it takes them in the file, where it may be deflated
     exif_bytes: int
     xmp_bytes: int
+    icc_original_bytes: int
+    exif_original_bytes: int
+    xmp_original_bytes: int
 
 
 def obstacle(file: LicFile, model: KnownModel | None) -> str | None:
@@ -86,6 +91,7 @@ def read_facts(name: str) -> Facts:
     try:
         data = read_input(name, MAX_PIXELS, container.MAGIC)
         file = container.read(data)
+        taken = {kind_of(section.tag): len(section.payload) for section in container.read_sections(data)[1]}
         models = {model.number: model for model in lcomp.models()}
     except ModelError:
         raise
@@ -125,16 +131,20 @@ def read_facts(name: str) -> Facts:
         stored_bytes=len(file.stored or b""),
         alpha_bytes=len(file.alpha or b""),
         low_bytes=len(file.low or b"") + len(file.low_alpha or b""),
-        icc_bytes=len(file.icc or b""),
-        exif_bytes=len(file.exif or b""),
-        xmp_bytes=len(file.xmp or b""),
+        icc_bytes=taken.get(Tag.ICC, 0),
+        exif_bytes=taken.get(Tag.EXIF, 0),
+        xmp_bytes=taken.get(Tag.XMP, 0),
+        icc_original_bytes=len(file.icc or b""),
+        exif_original_bytes=len(file.exif or b""),
+        xmp_original_bytes=len(file.xmp or b""),
     )
 
 
 def as_text(facts: Facts) -> str:
     """All facts as text, one per line."""
     shown = {key: "-" if value is None else printable(str(value)) for key, value in asdict(facts).items()}
-    lines = [f"{key.replace('_', ' '):14} {value}" for key, value in shown.items()]
+    widest = max(map(len, shown))
+    lines = [f"{key.replace('_', ' '):{widest}} {value}" for key, value in shown.items()]
     if facts.inventive:
         lines.append(f"{facts.decoder} invents plausible detail: its pictures are no evidence of what was there")
     lines.append("checksums ok")

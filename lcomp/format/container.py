@@ -7,14 +7,16 @@ Integers are little-endian; `varint` is LEB128. Every section is `tag | varint l
 
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
 
 from lcomp.errors import FormatError, LimitError, TruncatedError, UnsupportedError
 from lcomp.format.binary import Reader, write_varint
-from lcomp.format.sections import CHECKSUM, Section, read_section, write_section
+from lcomp.format.metadata import METADATA, kind_of, metadata_of, metadata_section
+from lcomp.format.sections import CHECKSUM, CRITICAL, Section, Tag, read_section, write_section
 from lcomp.format.tiles import Grid
 from lcomp.options import MOST_ERROR, check_pixels
 from lcomp.types import QUALITY_STEPS
@@ -22,11 +24,6 @@ from lcomp.types import QUALITY_STEPS
 MAGIC = b"\xacL\r\n"
 VERSION_MAJOR, VERSION_MINOR = 0, 1
 MAX_SIDE = 2**24
-MAX_METADATA = 2**26
-"""Largest ICC, EXIF or XMP payload in bytes."""
-
-CRITICAL = 0x80
-"""Bit of a section tag: a reader that does not know the section must refuse the file."""
 
 
 class Mode(Enum):
@@ -47,19 +44,6 @@ CODERS = {coder.name.lower(): coder for coder in Coder}
 """The entropy coders by the names users give them."""
 
 
-class Tag(IntEnum):
-    """Tags of the sections that occur at most once."""
-
-    ICC = 16
-    EXIF = 17
-    XMP = 18
-    ALPHA = CRITICAL | 19
-    STORED = CRITICAL | 20
-    LOW = CRITICAL | 21
-    LOW_ALPHA = CRITICAL | 22
-
-
-METADATA = (Tag.ICC, Tag.EXIF, Tag.XMP)
 LOW_TAGS = (Tag.LOW, Tag.LOW_ALPHA)
 LATENTS_TAGS = {coder.value: coder for coder in Coder}
 KNOWN_TAGS = frozenset(LATENTS_TAGS) | frozenset(int(tag) for tag in Tag)
@@ -133,12 +117,6 @@ class LicFile:
         return len(self.data)
 
 
-def check_metadata(payload: bytes) -> None:
-    """Raise LimitError for an ICC, EXIF or XMP payload beyond the limit."""
-    if len(payload) > MAX_METADATA:
-        raise LimitError(f"metadata of {len(payload)} bytes (limit {MAX_METADATA})")
-
-
 def write(file: LicFile) -> bytes:
     """Serialise a container; raises LimitError for what `read` would refuse."""
     header = file.header
@@ -155,15 +133,11 @@ def write(file: LicFile) -> bytes:
         + struct.pack("<I", header.fingerprint)
     )
     parts = [head, struct.pack("<I", zlib.crc32(head))]
-    once = (
-        *((Tag.ICC, file.icc), (Tag.EXIF, file.exif), (Tag.XMP, file.xmp)),
-        *((Tag.ALPHA, file.alpha), (Tag.STORED, file.stored), (Tag.LOW, file.low), (Tag.LOW_ALPHA, file.low_alpha)),
-    )
-    for tag, payload in once:
+    for tag, payload in zip(METADATA, (file.icc, file.exif, file.xmp), strict=True):
         if payload is not None:
-            if tag in METADATA:
-                check_metadata(payload)
-            parts.append(write_section(tag, payload))
+            parts.append(write_section(*metadata_section(tag, payload)))
+    once = (Tag.ALPHA, file.alpha), (Tag.STORED, file.stored), (Tag.LOW, file.low), (Tag.LOW_ALPHA, file.low_alpha)
+    parts += [write_section(tag, payload) for tag, payload in once if payload is not None]
     for tile in file.tiles:
         assert tile is not None, "a salvaged file is not written"
         assert not tile.cut, "nor is one that is cut off"
@@ -215,11 +189,12 @@ def most_sections(header: Header) -> int:
     return header.grid.count + len(Tag)
 
 
-def build(header: Header, sections: list[Section | None]) -> LicFile:
+def build(header: Header, sections: Sequence[Section | None]) -> LicFile:
     """Assemble a file from its sections in order, where None stands for the lost section of a tile.
 
-    Raises FormatError where they contradict each other or the header, TruncatedError where tiles or the stored picture
-    are missing, LimitError for metadata that is too large and UnsupportedError for unknown critical sections.
+    Raises FormatError where they contradict each other or the header, and for metadata that does not inflate;
+    TruncatedError where tiles or the stored picture are missing, LimitError for metadata that is too large and
+    UnsupportedError for unknown critical sections.
     """
     once: dict[int, bytes] = {}
     coders: set[Coder] = set()
@@ -234,12 +209,10 @@ def build(header: Header, sections: list[Section | None]) -> LicFile:
                 raise FormatError("latents section is too short")
             coders.add(LATENTS_TAGS[tag])
             tiles.append(Encoded(payload[CHECKSUM:], int.from_bytes(payload[:CHECKSUM], "little")))
-        elif tag in once:
-            raise FormatError(f"section {tag} stands twice")
+        elif kind_of(tag) in once:
+            raise FormatError(f"section {kind_of(tag)} stands twice")
         elif tag in KNOWN_TAGS:
-            if tag in METADATA:
-                check_metadata(payload)
-            once[tag] = payload
+            once[kind_of(tag)] = metadata_of(section) if kind_of(tag) in METADATA else payload
         elif tag & CRITICAL:
             raise UnsupportedError(f"unknown critical section {tag}: a newer lcomp is needed")
     if header.stored != (Tag.STORED in once):
@@ -274,15 +247,11 @@ def build(header: Header, sections: list[Section | None]) -> LicFile:
     )
 
 
-def read(data: bytes, max_pixels: int | None = None) -> LicFile:
-    """Parse a whole container and verify its checksums; the payloads themselves are not decoded.
-
-    Raises FormatError, TruncatedError, ChecksumError or UnsupportedError, and LimitError for a picture of more than
-    `max_pixels`, before anything else is read.
-    """
+def read_sections(data: bytes, max_pixels: int | None = None) -> tuple[Header, list[Section]]:
+    """The header and the sections that count, their checksums verified; raises as `read` does."""
     reader = Reader(data)
     header = read_header(reader, max_pixels)
-    sections: list[Section | None] = []
+    sections: list[Section] = []
     most, number, grid = most_sections(header), 0, header.grid
     while reader.left and len(sections) <= most:
         tile = f"section of the tile at {grid.rectangle(number)}" if number < grid.count else "section"
@@ -290,7 +259,16 @@ def read(data: bytes, max_pixels: int | None = None) -> LicFile:
         number += section.tag in LATENTS_TAGS
         if counts(section):
             sections.append(section)
-    file = build(header, sections)
+    return header, sections
+
+
+def read(data: bytes, max_pixels: int | None = None) -> LicFile:
+    """Parse a whole container and verify its checksums; the payloads themselves are not decoded, but for metadata.
+
+    Raises FormatError, TruncatedError, ChecksumError or UnsupportedError, and LimitError for a picture of more than
+    `max_pixels`, before anything else is read.
+    """
+    file = build(*read_sections(data, max_pixels))
     if file.low_alpha is not None and file.alpha is None:
         raise FormatError("low bytes of an alpha plane that is not there")
     return file

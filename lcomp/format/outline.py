@@ -3,17 +3,11 @@
 import os
 from typing import BinaryIO, NamedTuple
 
-from lcomp.errors import LimitError, TruncatedError
+from lcomp.errors import TruncatedError
 from lcomp.format.binary import Reader
-from lcomp.format.container import (
-    MAX_METADATA,
-    METADATA,
-    Header,
-    Tag,
-    most_sections,
-    read_header,
-)
-from lcomp.format.sections import CHECKSUM, read_section
+from lcomp.format.container import Header, most_sections, read_header
+from lcomp.format.metadata import METADATA, check_size, kind_of, metadata_of
+from lcomp.format.sections import CHECKSUM, Tag, read_section
 
 HEADER, SECTION_HEADER = 64, 6
 """Bytes that are enough for a header, and for the tag and the length of a section."""
@@ -53,10 +47,9 @@ def read_outline(stream: BinaryIO) -> Outline:
         if end > size:
             raise TruncatedError("file is truncated: it ends inside its section")
         has_alpha |= tag == Tag.ALPHA
-        if tag in METADATA:
-            if length > MAX_METADATA:
-                raise LimitError(f"metadata of {length} bytes (limit {MAX_METADATA})")
+        if kind_of(tag) in METADATA:
+            check_size(length)
             stream.seek(position)
-            payloads[tag] = read_section(Reader(stream.read(end - position))).payload
+            payloads[kind_of(tag)] = metadata_of(read_section(Reader(stream.read(end - position))))
         position, sections = end, sections + 1
     return Outline(header, has_alpha, *map(payloads.get, METADATA))

@@ -9,17 +9,17 @@ from lcomp.format.container import (
     KNOWN_TAGS,
     LATENTS_TAGS,
     LicFile,
-    Tag,
     build,
     counts,
     most_sections,
     read_header,
 )
+from lcomp.format.metadata import kind_of
 from lcomp.format.prefix import build_cut, cut_section
-from lcomp.format.sections import Section, read_section
+from lcomp.format.sections import Section, Tag, read_section
 
 TAGS = re.compile(b"[" + b"".join(re.escape(bytes([tag])) for tag in sorted(KNOWN_TAGS)) + b"]")
-ONCE = {int(tag): tag.name for tag in Tag}
+ONCE = {int(tag): Tag(kind_of(tag)).name for tag in Tag}
 UNKNOWN = "a section of unknown kind"
 """A section whose tag was damaged, or one of a newer version."""
 SEARCH = 16

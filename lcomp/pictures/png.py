@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from PIL import PngImagePlugin
 
-from lcomp.format.container import MAX_METADATA
+from lcomp.format.metadata import MAX_METADATA
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 

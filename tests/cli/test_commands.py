@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from helpers.command import lcomp, lcomp_process, one_line
-from helpers.paths import ROOT
+from helpers.paths import GOLDEN, ROOT
 from lcomp import __version__
+from lcomp.format import container
 
 
 @pytest.mark.slow
@@ -131,6 +132,14 @@ def test_info_and_models(folder: Path) -> None:
     models = json.loads(lcomp("models", "--json").stdout)
     assert {model["name"] for model in models} >= {"hyperprior"}
     assert all(model["installed"] for model in models)
+
+
+def test_info_tells_what_metadata_takes_and_what_it_is() -> None:
+    file = container.read((GOLDEN / "deflated.lic").read_bytes())
+    facts = json.loads(lcomp("info", GOLDEN / "deflated.lic", "--json").stdout)
+    for kind, payload in (("icc", file.icc), ("exif", file.exif), ("xmp", file.xmp)):
+        assert payload is not None
+        assert 0 < facts[f"{kind}_bytes"] < facts[f"{kind}_original_bytes"] == len(payload)
 
 
 @pytest.mark.process

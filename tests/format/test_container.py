@@ -34,7 +34,9 @@ stored_headers = st.builds(
     lossless=st.just(True),
 )
 EMPTY = Encoded(b"", 0)
-payloads = st.none() | st.binary(min_size=1, max_size=50)
+payloads = (
+    st.none() | st.binary(min_size=1, max_size=50) | st.binary(min_size=1, max_size=9).map(lambda text: text * 30)
+)
 tiles = st.builds(Encoded, stream=st.binary(max_size=100), symbols_crc=st.integers(0, 2**32 - 1), cut=st.just(False))
 
 

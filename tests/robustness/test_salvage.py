@@ -14,7 +14,7 @@ from lcomp.format.salvage import ONCE, UNKNOWN, recover
 # lengths of one and of two bytes, and payloads that look like sections
 TILES = tuple(Encoded(bytes([129, 5, number] * (7 + 20 * number)), number) for number in range(6))
 HEADER = Header(3000, 2000, Mode.RGB, 4000, 1, 0x12345678)
-FILE = LicFile(HEADER, Coder.CONSTRICTION, TILES, icc=b"profile" * 30, alpha=b"alpha" * 9)
+FILE = LicFile(HEADER, Coder.CONSTRICTION, TILES, icc=bytes(range(210)), alpha=b"alpha" * 9)
 DATA = container.write(FILE)
 HEAD = len(container.write(replace(FILE, tiles=(), icc=None, alpha=None)))
 

@@ -4,6 +4,7 @@ README.md lists them. Checksums are right unless a wrong one is the attempt, so 
 """
 
 from attacks.alphas import ALPHA
+from attacks.deflated import DEFLATED
 from attacks.headers import HEADER
 from attacks.low import LOW
 from attacks.metadata import METADATA
@@ -11,4 +12,4 @@ from attacks.sections import SECTIONS
 from attacks.stored import STORED
 from attacks.streams import STREAMS
 
-ATTACKS = [*HEADER, *SECTIONS, *METADATA, *ALPHA, *STORED, *LOW, *STREAMS]
+ATTACKS = [*HEADER, *SECTIONS, *METADATA, *DEFLATED, *ALPHA, *STORED, *LOW, *STREAMS]

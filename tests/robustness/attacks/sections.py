@@ -4,7 +4,8 @@ from attacks.steps import BIGGEST, GOLDEN, OUT_OF_STEP, Attack, Build, after, al
 from attacks.tools import latents, seal, split
 from lcomp.errors import ChecksumError, FormatError, LimitError, TruncatedError, UnsupportedError
 from lcomp.format.binary import write_varint
-from lcomp.format.container import CRITICAL, MAX_METADATA, Coder, Section, Tag, write_section
+from lcomp.format.container import CRITICAL, Coder, Section, Tag, write_section
+from lcomp.format.metadata import MAX_METADATA
 
 
 def spelled_length(spelling: bytes, payload: bytes = bytes(8)) -> Build:
