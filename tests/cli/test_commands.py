@@ -136,7 +136,15 @@ def test_info_and_models(folder: Path) -> None:
 @pytest.mark.process
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["models"], ["encode", "--help"], ["eval", "--help"], ["info", "photo.lic"]],
+    [
+        ["--help"],
+        ["--version"],
+        ["models"],
+        ["encode", "--help"],
+        ["view", "--help"],
+        ["eval", "--help"],
+        ["info", "photo.lic"],
+    ],
 )
 def test_light_commands_never_import_torch(folder: Path, arguments: list[str]) -> None:
     code = (
