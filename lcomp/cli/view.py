@@ -33,6 +33,7 @@ from lcomp.pictures.reading import decode_pixels, open_image, to_picture
 from lcomp.workers import give_way
 
 if TYPE_CHECKING:
+    from lcomp.viewer.gallery import Gallery
     from lcomp.viewer.opened import OpenedFile, OriginalPicture
 
 PAGE = "What the page shows"
@@ -128,11 +129,10 @@ class PageWork:
             found.append(OpenedFile(labels[name], data, file, original))
         return found
 
-    def page(self, files: "list[OpenedFile]") -> str | None:
-        """The page of the files that can be decoded, None where none can."""
+    def gallery(self, files: "list[OpenedFile]") -> "Gallery":
+        """Those of the files that can be decoded."""
         give_way()
         from lcomp import Codec
-        from lcomp.viewer.contents import as_page
         from lcomp.viewer.gallery import Gallery, ViewOptions
 
         codec = Codec(device=self.device, threads=self.threads)
@@ -142,7 +142,6 @@ class PageWork:
             from lcomp.cli.bars import batch_bar
 
             bar = batch_bar("decoding")
-        shown = 0
         with bar or nullcontext():
             for number, file in enumerate(files):
 
@@ -155,10 +154,9 @@ class PageWork:
                 try:
                     with messages_about(file.name):
                         gallery.add(file, progress)
-                    shown += 1
                 except LcompError as error:
                     self.fail(file.name, error)
-        return as_page(gallery.contents()) if shown else None
+        return gallery
 
 
 def write_temporary(data: bytes) -> Path:
@@ -254,16 +252,18 @@ def view(
     codes: list[int] = []
     work = PageWork(codes, decoder, max_side, max_pixels, device, threads, quiet)
     opened = work.opened(files, originals)
-    page = work.page(opened) if opened else None
-    if page is not None:
-        data = page.encode("ascii")
+    shown = work.gallery(opened).contents() if opened else None
+    if shown is not None and shown.names:
+        from lcomp.viewer.contents import as_page
+
+        data = as_page(shown).encode("ascii")
         if destination is not None:
             destination.write(data)
         path = write_temporary(data) if destination is None else Path(destination.name)
         is_stream = destination is not None and (destination.name == STREAM or is_special(path))
         if not quiet and not is_stream:
             seconds = time.perf_counter() - started
-            say(f"{', '.join(file.name for file in opened)} -> {path}: {len(data)} bytes, {seconds:.2f} s")
+            say(f"{', '.join(shown.names)} -> {path}: {len(data)} bytes, {seconds:.2f} s")
         if not (no_open or is_stream):
             open_in_browser(path)
     if codes:

@@ -43,6 +43,11 @@ class PageContents:
     metrics: tuple[str, ...]  # titles of those that were measured
     images: tuple[str, ...]  # data URIs
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the files, without originals."""
+        return [file.name for file in self.files if not file.is_original]
+
 
 def as_page(contents: PageContents) -> str:
     """The page, as ASCII: nothing in it comes from anywhere else.
@@ -52,7 +57,7 @@ def as_page(contents: PageContents) -> str:
     """
     data = json.dumps(asdict(contents), separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     page = Template(page_part("view.html", "lcomp.viewer")).substitute(
-        title=html.escape(", ".join(file.name for file in contents.files if not file.is_original)),
+        title=html.escape(", ".join(contents.names)),
         version=__version__,
         css=page_part("design.css") + page_part("view.css", "lcomp.viewer"),
         js=page_part("stage.js") + page_part("view.js", "lcomp.viewer"),

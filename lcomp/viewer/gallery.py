@@ -73,7 +73,8 @@ def notes_of(width: int, height: int, shown: Image.Image, deep: bool) -> tuple[s
     """How what is shown of a picture differs from it."""
     notes = []
     if shown.size != (width, height):
-        notes.append(f"shown at {shown.width}x{shown.height}, reduced from {width}x{height}; metrics are of full size")
+        sizes = f"{shown.width}x{shown.height}, reduced from {width}x{height} (--max-side)"
+        notes.append(f"shown at {sizes}; metrics are of full size")
     if deep:
         notes.append("16 bits per sample, of which the upper 8 are shown and compared")
     return tuple(notes)
@@ -141,7 +142,7 @@ class Gallery:
                 facts,
                 notes,
                 tuple(shown),
-                chosen[-1] if chosen else 0,
+                chosen[-1] if chosen else len(versions) - 1,
                 place,
             )
         )

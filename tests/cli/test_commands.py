@@ -145,7 +145,15 @@ def test_info_tells_what_metadata_takes_and_what_it_is() -> None:
 @pytest.mark.process
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["models"], ["encode", "--help"], ["eval", "--help"], ["info", "photo.lic"]],
+    [
+        ["--help"],
+        ["--version"],
+        ["models"],
+        ["encode", "--help"],
+        ["view", "--help"],
+        ["eval", "--help"],
+        ["info", "photo.lic"],
+    ],
 )
 def test_light_commands_never_import_torch(folder: Path, arguments: list[str]) -> None:
     code = (

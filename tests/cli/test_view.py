@@ -139,7 +139,7 @@ def test_large_pictures_are_reduced_and_said_to_be(small: Path) -> None:
     (file,) = data["files"]
     assert shown(data, file["versions"][0]).size == (16, 10)
     assert (file["width"], file["height"]) == (40, 24)
-    assert file["notes"] == ["shown at 16x10, reduced from 40x24; metrics are of full size"]
+    assert file["notes"] == ["shown at 16x10, reduced from 40x24 (--max-side); metrics are of full size"]
 
 
 def test_metadata_stays_out_of_the_page(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 "use strict";
 /* The stage of a section: two pictures under a dividing line, moved and zoomed together. Its keys work while it has the
-   focus; `more` are further ones of the page. */
-const makeStage = (section, more = {}) => {
+   focus; `more` are further ones of the page, and `placed` is called when the pictures have moved. */
+const makeStage = (section, more = {}, placed = () => {}) => {
   const find = (selector) => section.querySelector(selector);
   const stage = find(".stage"), range = find(".divide"), difference = find(".difference-button"), zoomText = find(".zoom");
   const images = { left: find(".left img"), right: find(".right img") };
@@ -12,6 +12,7 @@ const makeStage = (section, more = {}) => {
     for (const image of Object.values(images)) image.style.transform = `translate(${shift[0]}px, ${shift[1]}px) scale(${zoom})`;
     stage.classList.toggle("zoomed", zoom > 1);
     zoomText.textContent = `${zoom}x`;
+    placed();
   };
   const move = (percent) => {
     at = Math.min(100, Math.max(0, percent));
@@ -37,6 +38,8 @@ const makeStage = (section, more = {}) => {
     const inside = (value) => Math.min(1, Math.max(0, value));
     return [inside((event.clientX - bounds.left - shift[0]) / (bounds.width * zoom)), inside((event.clientY - bounds.top - shift[1]) / (bounds.height * zoom))];
   };
+  /* where in the stage such a place is, and how wide the picture is there, in pixels of the page */
+  const placeOf = ([x, y]) => ({ x: shift[0] + x * stage.clientWidth * zoom, y: shift[1] + y * stage.clientHeight * zoom, width: stage.clientWidth * zoom });
   range.addEventListener("input", () => move(+range.value));
   find(".zoom-in").addEventListener("click", () => enlarge(2));
   find(".zoom-out").addEventListener("click", () => enlarge(0.5));
@@ -70,5 +73,5 @@ const makeStage = (section, more = {}) => {
   addEventListener("resize", place);
   move(50);
   place();
-  return { stage, images, reshape, spot };
+  return { stage, images, reshape, spot, placeOf };
 };

@@ -39,12 +39,18 @@ const lenses = each((side) => section.querySelector(`.magnifier .${side} img`));
 const magnifier = section.querySelector(".magnifier"), magnify = section.querySelector(".magnifier-button");
 let place = [0.5, 0.5];
 const LENS = 4;
+const mark = section.querySelector(".spot");
 const placeLenses = () => {
+  mark.hidden = magnifier.hidden;
   if (magnifier.hidden) return;
   for (const side of SIDES) {
     const image = lenses[side], box = image.parentElement, width = image.naturalWidth, height = image.naturalHeight;
     image.style.transform = `translate(${box.clientWidth / 2 - place[0] * width * LENS}px, ${box.clientHeight / 2 - place[1] * height * LENS}px) scale(${LENS})`;
   }
+  /* what the lenses show, as a frame on the stage */
+  const { x, y, width } = placeOf(place), { clientWidth, clientHeight } = lenses.left.parentElement;
+  const perPixel = width / lenses.left.naturalWidth;
+  Object.assign(mark.style, { left: `${x}px`, top: `${y}px`, width: `${clientWidth / LENS * perPixel}px`, height: `${clientHeight / LENS * perPixel}px` });
 };
 const toggleMagnifier = () => {
   magnifier.hidden = !magnifier.hidden;
@@ -73,9 +79,9 @@ const moreRealism = (steps) => {
   show();
 };
 const digits = Object.fromEntries([...Array(9).keys()].map((index) => [index + 1, () => chooseDecoder("right", decodersOf(fileOn("right"))[index])]));
-const { stage, images, reshape, spot } = makeStage(section, {
+const { stage, images, reshape, spot, placeOf } = makeStage(section, {
   ...digits, "[": () => moreRealism(-1), "]": () => moreRealism(1), o: original, s: swap, m: toggleMagnifier,
-});
+}, placeLenses);
 
 /* ---- showing ---- */
 const cell = (text, tag = "td") => Object.assign(document.createElement(tag), { textContent: text });
@@ -98,11 +104,12 @@ const fillTables = () => {
   for (const file of data.files) body.append(tableRow([file.name, `${file.width}x${file.height}`, file.size, [...file.facts, ...file.notes].join(", ")], "td", 1, true));
   if (!data.metrics.length) return;
   document.getElementById("scores-section").hidden = false;
-  scores.createTHead().append(tableRow(["file", "decoder", ...data.metrics], "th", 2));
+  const several = data.files.filter((file) => file.original !== null).length > 1;
+  scores.createTHead().append(tableRow([...(several ? ["file"] : []), "decoder", ...data.metrics], "th", several ? 2 : 1));
   const lines = scores.createTBody();
   for (const file of data.files) {
     for (const version of file.versions.filter((version) => version.scores.length)) {
-      const row = tableRow([file.name, decoderOf(version) || "-", ...version.scores], "td", 2);
+      const row = tableRow([...(several ? [file.name] : []), decoderOf(version) || "-", ...version.scores], "td", several ? 2 : 1);
       rows.push({ row, version });
       lines.append(row);
     }
@@ -142,9 +149,10 @@ const show = () => {
     images[side].alt = `${side}: ${title}`;
     lenses[side].alt = `${side}, magnified`;
     section.querySelector(`.caption-${side}`).textContent = `${title}: ${[file.size, ...scoresOf(version)].join(", ")}`;
-    magnifier.querySelector(`.${side} figcaption`).textContent = `${side}: ${title}`;
   }
-  const notes = SIDES.flatMap((side) => fileOn(side).notes.map((note) => `${fileOn(side).name}: ${note}.`));
+  const shared = fileOn("left").notes.filter((note) => fileOn("right").notes.includes(note));
+  const notes = shared.map((note) => `${note[0].toUpperCase()}${note.slice(1)}.`);
+  for (const side of SIDES) notes.push(...fileOn(side).notes.filter((note) => !shared.includes(note)).map((note) => `${fileOn(side).name}: ${note}.`));
   const inventing = [...new Set(SIDES.map(versionOn).filter((version) => version.realism).map((version) => version.decoder))];
   notes.push(...inventing.map((decoder) => `${decoder} ${INVENTED}`));
   document.getElementById("notes").replaceChildren(...[...new Set(notes)].map((note) => Object.assign(cell(note, "p"), { className: "warning" })));
@@ -186,7 +194,6 @@ magnifier.addEventListener("keydown", (event) => {
   place = place.map((at, axis) => Math.min(1, Math.max(0, at + 16 * step[axis] / sizes[axis])));
   placeLenses();
 });
-addEventListener("resize", placeLenses);
 fillTables();
 show();
 stage.focus({ preventScroll: true });
