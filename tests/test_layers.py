@@ -24,7 +24,7 @@ FLOORS = [
     {"encoding"},
     {"families"},
     # the last is lcomp/__init__.py
-    {"about", "api", "cluster", "exchange", "functions", "many", "pillow_plugin", ""},
+    {"about", "api", "cluster", "exchange", "functions", "many", "pillow_plugin", "ray", ""},
     {"training", "evaluation"},
     {"viewer"},
     {"cli"},
