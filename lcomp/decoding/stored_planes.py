@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from lcomp.decoding.area import Decoded
 from lcomp.errors import FormatError
-from lcomp.format.container import LicFile, Tag
+from lcomp.format.container import LicFile
+from lcomp.format.sections import Tag
 from lcomp.format.tiles import Rectangle
 from lcomp.pictures.planes import joined, read_low
 from lcomp.pictures.stored import read_alpha

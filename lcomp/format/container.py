@@ -8,25 +8,23 @@ Integers are little-endian; `varint` is LEB128. Every section is `tag | varint l
 import struct
 import zlib
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
 
 from lcomp.errors import FormatError, LimitError, TruncatedError, UnsupportedError
 from lcomp.format.binary import Reader, write_varint
-from lcomp.format.sections import CHECKSUM, Section, read_section, write_section
+from lcomp.format.qualities import read_offsets, with_offsets
+from lcomp.format.sections import CHECKSUM, CRITICAL, Section, Tag, read_section, write_section
 from lcomp.format.tiles import Grid
 from lcomp.options import MOST_ERROR, check_pixels
-from lcomp.types import QUALITY_STEPS
+from lcomp.types import QUALITY_STEPS, Quality
 
 MAGIC = b"\xacL\r\n"
 VERSION_MAJOR, VERSION_MINOR = 0, 1
 MAX_SIDE = 2**24
 MAX_METADATA = 2**26
 """Largest ICC, EXIF or XMP payload in bytes."""
-
-CRITICAL = 0x80
-"""Bit of a section tag: a reader that does not know the section must refuse the file."""
 
 
 class Mode(Enum):
@@ -45,18 +43,6 @@ class Coder(Enum):
 
 CODERS = {coder.name.lower(): coder for coder in Coder}
 """The entropy coders by the names users give them."""
-
-
-class Tag(IntEnum):
-    """Tags of the sections that occur at most once."""
-
-    ICC = 16
-    EXIF = 17
-    XMP = 18
-    ALPHA = CRITICAL | 19
-    STORED = CRITICAL | 20
-    LOW = CRITICAL | 21
-    LOW_ALPHA = CRITICAL | 22
 
 
 METADATA = (Tag.ICC, Tag.EXIF, Tag.XMP)
@@ -112,6 +98,14 @@ class LicFile:
     stored: bytes | None = None  # the picture itself, where the header says so
     low: bytes | None = None  # low bytes of 16-bit samples; all else is as in the file of the high bytes
     low_alpha: bytes | None = None
+    offsets: bytes | None = None  # of the qualities of blocks, where these differ
+
+    @cached_property
+    def quality(self) -> Quality:
+        """The quality in thousandths, or that of every block where they differ."""
+        if self.offsets is None:
+            return self.header.quality
+        return with_offsets(self.header.quality, read_offsets(self.offsets, self.grid.width, self.grid.height))
 
     @property
     def deep(self) -> bool:
@@ -158,6 +152,7 @@ def write(file: LicFile) -> bytes:
     once = (
         *((Tag.ICC, file.icc), (Tag.EXIF, file.exif), (Tag.XMP, file.xmp)),
         *((Tag.ALPHA, file.alpha), (Tag.STORED, file.stored), (Tag.LOW, file.low), (Tag.LOW_ALPHA, file.low_alpha)),
+        (Tag.QUALITIES, file.offsets),
     )
     for tag, payload in once:
         if payload is not None:
@@ -260,6 +255,10 @@ def build(header: Header, sections: list[Section | None]) -> LicFile:
         raise FormatError("tiles of a lossless picture that were coded by torchac")
     if not header.lossless and not once.keys().isdisjoint(LOW_TAGS):
         raise FormatError("low bytes of a picture that is not lossless")
+    if Tag.QUALITIES in once:
+        if header.lossless:
+            raise FormatError("qualities of a lossless picture")
+        read_offsets(once[Tag.QUALITIES], header.grid.width, header.grid.height)
     return LicFile(
         header,
         coders.pop() if coders else None,
@@ -271,6 +270,7 @@ def build(header: Header, sections: list[Section | None]) -> LicFile:
         stored=once.get(Tag.STORED),
         low=once.get(Tag.LOW),
         low_alpha=once.get(Tag.LOW_ALPHA),
+        offsets=once.get(Tag.QUALITIES),
     )
 
 

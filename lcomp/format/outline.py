@@ -9,11 +9,10 @@ from lcomp.format.container import (
     MAX_METADATA,
     METADATA,
     Header,
-    Tag,
     most_sections,
     read_header,
 )
-from lcomp.format.sections import CHECKSUM, read_section
+from lcomp.format.sections import CHECKSUM, Tag, read_section
 
 HEADER, SECTION_HEADER = 64, 6
 """Bytes that are enough for a header, and for the tag and the length of a section."""

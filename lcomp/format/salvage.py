@@ -9,14 +9,13 @@ from lcomp.format.container import (
     KNOWN_TAGS,
     LATENTS_TAGS,
     LicFile,
-    Tag,
     build,
     counts,
     most_sections,
     read_header,
 )
 from lcomp.format.prefix import build_cut, cut_section
-from lcomp.format.sections import Section, read_section
+from lcomp.format.sections import Section, Tag, read_section
 
 TAGS = re.compile(b"[" + b"".join(re.escape(bytes([tag])) for tag in sorted(KNOWN_TAGS)) + b"]")
 ONCE = {int(tag): tag.name for tag in Tag}

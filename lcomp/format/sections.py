@@ -3,12 +3,30 @@
 import struct
 import zlib
 from collections.abc import Mapping
+from enum import IntEnum
 from typing import NamedTuple
 
 from lcomp.format.binary import Reader, write_varint
 
 CHECKSUM = 4
 """Bytes of a CRC-32."""
+
+
+CRITICAL = 0x80
+"""Bit of a section tag: a reader that does not know the section must refuse the file."""
+
+
+class Tag(IntEnum):
+    """Tags of the sections that occur at most once."""
+
+    ICC = 16
+    EXIF = 17
+    XMP = 18
+    ALPHA = CRITICAL | 19
+    STORED = CRITICAL | 20
+    LOW = CRITICAL | 21
+    LOW_ALPHA = CRITICAL | 22
+    QUALITIES = CRITICAL | 23
 
 
 class Section(NamedTuple):

@@ -7,8 +7,9 @@ from attacks.alphas import ALPHA
 from attacks.headers import HEADER
 from attacks.low import LOW
 from attacks.metadata import METADATA
+from attacks.qualities import QUALITIES
 from attacks.sections import SECTIONS
 from attacks.stored import STORED
 from attacks.streams import STREAMS
 
-ATTACKS = [*HEADER, *SECTIONS, *METADATA, *ALPHA, *STORED, *LOW, *STREAMS]
+ATTACKS = [*HEADER, *SECTIONS, *METADATA, *ALPHA, *STORED, *LOW, *QUALITIES, *STREAMS]
