@@ -25,7 +25,7 @@ from lcomp.errors import (
     UnsupportedError,
 )
 from lcomp.format.container import Header
-from lcomp.options import DecodeOptions, EncodeOptions
+from lcomp.options import DecodeOptions, EncodeOptions, Region
 
 if TYPE_CHECKING:
     from lcomp.about import info, models
@@ -47,6 +47,7 @@ __all__ = [
     "LimitError",
     "ModelError",
     "OutputExistsError",
+    "Region",
     "TruncatedError",
     "UnsupportedError",
     "__version__",

@@ -31,6 +31,7 @@ from lcomp.options import (
     PRECISIONS,
     DecodeOptions,
     EncodeOptions,
+    Region,
 )
 from lcomp.pictures.deep_arrays import NO_MODE, DecodedSamples, picture_of
 from lcomp.pictures.description import describe
@@ -109,8 +110,12 @@ class Codec:
             options = replace(options, lossless=True)
         elif not model.has_quality and (options.has_target or options.quality != DEFAULT_QUALITY):
             raise LcompError(f"model '{model.name}' has no quality: leave quality, size, bpp, psnr and ssimulacra2 out")
+        elif not model.has_quality and options.regional:
+            raise LcompError(f"model '{model.name}' has no quality: leave roi and importance out")
         with using_threads(self.threads), memory_errors():
-            read = read_source_picture(picture, options)
+            shown = read_source_picture(picture, options)
+            read = resized(shown, options.resize)
+            options = replace(options, roi=regions_in(read, shown, options))
             if options.lossless:
                 check_exact(read)
             for note in read.notes:
@@ -213,12 +218,20 @@ class Codec:
 
 
 def read_source_picture(picture: PictureSource, options: EncodeOptions) -> Picture:
-    """The picture of whatever holds it, as it is to be encoded; raises as `Codec.encode_file` does."""
+    """The picture of whatever holds it, before it is resized; raises as `Codec.encode_file` does."""
     if isinstance(picture, np.ndarray) and picture.dtype == np.uint16:
-        return resized(picture_of(picture.astype(np.uint16, copy=False), options), options.resize)
+        return picture_of(picture.astype(np.uint16, copy=False), options)
     image = image_of(picture, options.max_pixels)
-    read = to_picture(image, options.frame, options.max_pixels, deep=options.lossless)
-    return resized(read, options.resize)
+    return to_picture(image, options.frame, options.max_pixels, deep=options.lossless)
+
+
+def regions_in(picture: Picture, shown: Picture, options: EncodeOptions) -> tuple[Region, ...]:
+    """The regions of interest in a picture, which may be a resized one of what is `shown`.
+
+    Raises LcompError where one is not within that.
+    """
+    (new_height, new_width), (height, width) = picture.pixels.shape[:2], shown.pixels.shape[:2]
+    return tuple(region.scaled(width, height, new_width, new_height) for region in options.regions)
 
 
 def read_file(source: Source, options: DecodeOptions) -> Recovered:

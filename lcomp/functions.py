@@ -1,5 +1,6 @@
 """The functions of the package that work on one picture: `encode`, `decode`, `open` and `save`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, overload
 
@@ -20,6 +21,7 @@ from lcomp.options import (
     MAX_PIXELS,
     DecodeOptions,
     EncodeOptions,
+    GivenRegion,
     sufficient_scale,
 )
 from lcomp.pictures.description import describe
@@ -45,6 +47,8 @@ def encode(
     lossless: bool = False,
     max_error: int = 0,
     resize: tuple[int, int] | None = None,
+    roi: Sequence[GivenRegion] = (),
+    importance: NDArray[np.generic] | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> bytes:
@@ -70,6 +74,8 @@ def encode(
         lossless,
         max_error,
         resize,
+        roi,
+        importance,
     )
     return Codec(model, device, coder, threads=threads).encode(picture, options, progress)
 

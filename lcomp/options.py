@@ -5,8 +5,13 @@ Shared by the command line, `lcomp.Codec` and the functions of the package; need
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from numbers import Real
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lcomp.errors import LcompError, LimitError
 
@@ -26,6 +31,9 @@ MOST_ERROR = 15
 
 LOSSLESS = "lossless"
 """Name of the lossless model, and of the table in its TOML that tells its family."""
+
+DEFAULT_STEPS = 2.5
+"""Steps of quality by which a region of interest is better than the rest."""
 
 MSE = "mse"
 """Name of the decoder that is part of every backbone."""
@@ -47,6 +55,44 @@ UNITS = {
     **{"ki": 2**10, "kib": 2**10, "mi": 2**20, "mib": 2**20, "gi": 2**30, "gib": 2**30},
 }
 """Bytes of the units of a size, in lower case."""
+
+
+class Region(NamedTuple):
+    """A region of interest, in pixels of the picture as it is shown."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    steps: float = DEFAULT_STEPS  # of quality by which it is better than the rest, or worse
+
+    def __str__(self) -> str:
+        return f"{self.x},{self.y},{self.width},{self.height}"
+
+    def scaled(self, width: int, height: int, new_width: int, new_height: int) -> "Region":
+        """The region in a picture that was resized; raises LcompError where it is not within the picture."""
+        right, bottom = self.x + self.width, self.y + self.height
+        if right > width or bottom > height:
+            raise LcompError(f"region {self} is not within the picture of {width}x{height} pixels")
+        x, y = self.x * new_width // width, self.y * new_height // height
+        right, bottom = -(-right * new_width // width), -(-bottom * new_height // height)
+        return Region(x, y, right - x, bottom - y, self.steps)
+
+
+GivenRegion = Region | tuple[int, int, int, int] | tuple[int, int, int, int, float]
+"""A region of interest, the steps of which may be left out."""
+
+
+def check_importance(importance: NDArray[np.generic]) -> None:
+    """Raise TypeError for what is no array, LcompError for an importance map of another shape or type."""
+    if not isinstance(importance, np.ndarray):
+        raise TypeError(f"importance is an array [H, W], not {type(importance).__name__}")
+    if importance.ndim != 2 or not importance.size:
+        raise LcompError(f"importance is an array [H, W], not {list(importance.shape)}")
+    if importance.dtype != np.uint8 and not np.issubdtype(importance.dtype, np.floating):
+        raise LcompError(f"importance is uint8, or floats that are steps of quality, not {importance.dtype}")
+    if not np.isfinite(importance).all():
+        raise LcompError("importance is not finite everywhere")
 
 
 @dataclass(frozen=True)
@@ -72,8 +118,12 @@ class EncodeOptions:
     lossless: bool = False  # every pixel exactly, hidden ones too
     max_error: int = 0  # with `lossless`: samples may be off by so much, 0 .. 15; alpha stays exact
     resize: tuple[int, int] | None = None  # width and height to fit into, shape kept, never enlarged
+    roi: Sequence[GivenRegion] = ()  # regions that are coded better; later ones cover earlier ones, and `importance`
+    # of any size, scaled to the picture: uint8, 128 neutral, brighter is worth more; or floats in steps of quality
+    importance: NDArray[np.generic] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "roi", tuple(Region(*region) for region in self.roi))
         for name in NUMBERS:
             value = getattr(self, name)
             if not (isinstance(value, Real) or (value is None and name not in ALWAYS)):
@@ -94,8 +144,27 @@ class EncodeOptions:
             raise LcompError("a largest error is that of near-lossless coding: give lossless too")
         if self.lossless and (self.has_target or self.quality != DEFAULT_QUALITY):
             raise LcompError("lossless excludes a quality, size, bpp, psnr and ssimulacra2")
+        for region in self.regions:
+            if min(region[:2]) < 0 or min(region[2:4]) < 1:
+                raise LcompError(f"region {region}: x and y start at 0, width and height at 1")
+            if not -MOST_QUALITY <= region.steps <= MOST_QUALITY:
+                raise LcompError(f"region {region}: {region.steps:g} steps are out of range: use -8 to 8")
+        if self.importance is not None:
+            check_importance(self.importance)
+        if self.lossless and self.regional:
+            raise LcompError("lossless excludes regions of interest and importance maps")
         if self.resize is not None and (len(self.resize) != 2 or min(self.resize) < 1):
             raise LcompError(f"resize {self.resize}: width and height start at 1")
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """All of `roi`, with the steps that are not given."""
+        return tuple(Region(*region) for region in self.roi)
+
+    @property
+    def regional(self) -> bool:
+        """Whether some of the picture is to be better than the rest."""
+        return bool(self.roi) or self.importance is not None
 
     @property
     def has_target(self) -> bool:
@@ -167,6 +236,20 @@ def parse_size(text: str) -> int:
     if not math.isfinite(size) or not 1 <= size < 2**63:
         raise LcompError(f"'{text}' is no size for a file")
     return int(size)
+
+
+def parse_region(text: str) -> Region:
+    """A region of interest like 40,30,200,100, or with steps of quality 40,30,200,100,2.5; raises LcompError.
+
+    >>> parse_region("40,30,200,100,2.5").steps
+    2.5
+    """
+    sides, steps = r"(\d{1,9}),(\d{1,9}),(\d{1,9}),(\d{1,9})", r"(?:,([+-]?\d{1,3}(?:\.\d+)?))?"
+    match = re.fullmatch(sides + steps, text.replace(" ", ""))
+    if not match:
+        raise LcompError(f"'{text}' is no region: use X,Y,W,H in pixels, or X,Y,W,H,STEPS")
+    x, y, width, height = (int(side) for side in match.groups()[:4])
+    return Region(x, y, width, height, float(match[5]) if match[5] else DEFAULT_STEPS)
 
 
 def parse_resize(text: str) -> tuple[int, int]:

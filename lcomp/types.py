@@ -20,6 +20,9 @@ Progress = Callable[[int, int], None]
 QUALITY_STEPS = 1000
 """Quality is stored in thousandths."""
 
+Quality = int | NDArray[np.int64]
+"""A quality in thousandths, or one [h, w] for every hyper-latent, or latent, of a tile or picture."""
+
 STRIDE = 16
 """Pixels per latent, in both directions."""
 

@@ -7,6 +7,7 @@ is the picture's.
 
 import hashlib
 import json
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from helpers.golden import METADATA, colours_psnr, latents_sha256
 from helpers.lossless import coded_losslessly
 from helpers.paths import DATA, GOLDEN
 from helpers.profiles import SRGB
+from lcomp.options import Region
 from lcomp.pictures.deep_arrays import DecodedSamples
 from lcomp.pictures.deep_writing import save_picture
 from lcomp.pictures.reading import open_image
@@ -28,9 +30,17 @@ LONG = 16400
 XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>" + 9 * b"<rdf:li>words that come again</rdf:li>" + b"</x:xmpmeta>"
 
 
-def write(name: str, original: str, image: Image.Image, quality: float, coder: str, model: str = "hyperprior") -> None:
+def write(
+    name: str,
+    original: str,
+    image: Image.Image,
+    quality: float,
+    coder: str,
+    model: str = "hyperprior",
+    roi: Sequence[Region] = (),
+) -> None:
     """One golden file that is coded by a model, and its description."""
-    file = coded(image, quality, model, coder)
+    file = coded(image, quality, model, coder, roi=roi)
     keep(name, original, image, file.data, {"model": model, "latents_sha256": latents_sha256(file, model)})
 
 
@@ -103,6 +113,10 @@ def main() -> None:
     wide.save(GOLDEN / "wide.png")
     write("tiles_alpha", "wide.png", wide, 3.0, "constriction", "autoregressive")
     write("tiles_torchac", "wide.png", wide, 3.0, "torchac", "autoregressive")
+    write("regions", "colour.png", colour, 3.0, "constriction", "autoregressive", [Region(40, 10, 50, 60)])
+    spots = [Region(0, 0, 100, 20, -1.5), Region(500, 0, 300, 20, 3.0)]
+    write("regions_tiles", "wide.png", wide, 2.5, "constriction", "hyperprior", spots)
+    write("regions_half", "colour.png", colour, 0.2, "constriction", "visual", [Region(0, 0, 60, 97, 0.5)])
     long = wide.resize((LONG, 2))  # too long for an alpha plane in WebP
     long.save(GOLDEN / "long.png")
     write("long_alpha", "long.png", long, 2.0, "constriction")

@@ -50,10 +50,13 @@ from lcomp.options import (
     MOST_ERROR,
     MOST_QUALITY,
     EncodeOptions,
+    parse_region,
     parse_resize,
     parse_size,
 )
+from lcomp.pictures.importance import read_importance
 from lcomp.pictures.opening import picture_suffixes, readable_suffixes
+from lcomp.types import Plane
 
 HOW_WELL, PICTURE = "How well", "What of the picture"
 """Groups of options in the help."""
@@ -71,6 +74,14 @@ def refuse_picture_name(output: str | None, inputs: list[str]) -> None:
         return
     if suffix in picture_suffixes():
         raise typer.BadParameter(printable(f"{output} is the name of a picture: the output is a {LIC} file"))
+
+
+def importance_of(path: Path, max_pixels: int) -> Plane:
+    """The importance map in a picture file; raises LcompError with its name where it cannot be read, or OSError."""
+    try:
+        return read_importance(path.read_bytes(), max_pixels)
+    except LcompError as error:
+        raise type(error)(f"{path}: {error}") from error
 
 
 def encode(
@@ -183,6 +194,24 @@ def encode(
             rich_help_panel=PICTURE,
         ),
     ] = None,
+    roi: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--roi",
+            metavar="X,Y,W,H[,STEPS]",
+            help="Region of the upright picture that is coded better, by 2.5 steps of quality or so many; repeatable.",
+            rich_help_panel=HOW_WELL,
+        ),
+    ] = None,
+    importance: Annotated[
+        Path | None,
+        typer.Option(
+            "--importance",
+            metavar="PICTURE",
+            help="What is worth more: a picture of any size, grey 128 is neutral, brighter is coded better.",
+            rich_help_panel=HOW_WELL,
+        ),
+    ] = None,
     max_pixels: MaxPixels = MAX_PIXELS,
     recursive: Recursive = False,
     skip_existing: SkipExisting = False,
@@ -216,6 +245,8 @@ def encode(
     lcomp encode *.jpg --size 50kB -o out/
 
     lcomp encode photos/ -r -o out/ --jobs 2 --skip-existing
+
+    lcomp encode img.png --size 40kB --roi 320,80,200,240
     """
     set_up_messages(verbose, quiet)
     chosen = next((known for known in lcomp.models() if known.name == model), None)
@@ -226,7 +257,11 @@ def encode(
     if without and any(value is not None for value in (quality, size, bpp, psnr, ssimulacra2)):
         named = "--max-error" if max_error else "--lossless" if lossless else f"model '{model}'"
         raise typer.BadParameter(f"{named} excludes -q, --size, --bpp, --psnr and --ssimulacra2")
+    if lossless and (roi or importance is not None):
+        named = "--max-error" if max_error else "--lossless"
+        raise typer.BadParameter(f"{named} excludes --roi and --importance")
     refuse_forced_skips(force, skip_existing)
+    weights = None if importance is None else importance_of(importance, max_pixels)
     try:
         options = EncodeOptions(
             quality=DEFAULT_QUALITY if quality is None else quality,
@@ -242,6 +277,8 @@ def encode(
             lossless=lossless,
             max_error=max_error,
             resize=None if resize is None else parse_resize(resize),
+            roi=[parse_region(region) for region in roi or ()],
+            importance=weights,
         )
     except LcompError as error:
         raise typer.BadParameter(str(error)) from error

@@ -10,12 +10,13 @@ from torch import Tensor
 from lcomp.decoding.canvas import LatentCanvas
 from lcomp.errors import FormatError
 from lcomp.format.container import Coder, Encoded, LicFile
+from lcomp.format.qualities import of_area, of_tile
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.model.decoders import Decoder
 from lcomp.model.loaded import LoadedModel
 from lcomp.model.prefix import decode_prefix
 from lcomp.model.transforms import surroundings
-from lcomp.types import Pixels, Progress
+from lcomp.types import Pixels, Progress, Quality
 
 WINDOW = 2
 """Tiles per side of the windows that g_s runs in: more memory, less halo."""
@@ -37,7 +38,7 @@ class Decoded(NamedTuple):
 def decode_tiles(
     model: LoadedModel,
     tiles: Sequence[Encoded | None],
-    quality: int,
+    quality: Quality,
     grid: Grid,
     coder: Coder,
     area: Rectangle,
@@ -50,6 +51,8 @@ def decode_tiles(
 
     Encoded -- TileCodec.decode, Decoder.gather --> LatentCanvas -- Transforms.synthesize --> pixels
 
+    The quality is one in thousandths, or one for every block of the picture.
+
     `decoder` makes the pixels, by default the backbone's own; how many, `Decoder.shown` says. Raises as
     `TileCodec.decode` does, unless `salvage` asks for damaged tiles to be filled in.
     """
@@ -57,13 +60,14 @@ def decode_tiles(
 
     def decode_tile(number: int) -> Tensor | None:
         encoded, tile = tiles[number], grid.rectangle(number)
+        here = of_tile(quality, tile)
         try:
             if encoded is None:
                 return None
             if encoded.cut:
                 cut.append(tile)
-                return decoder.gather(*decode_prefix(model.tile, encoded, quality, tile.height, tile.width, coder))
-            return decoder.gather(*model.tile.decode(encoded, quality, tile.height, tile.width, coder, number))
+                return decoder.gather(*decode_prefix(model.tile, encoded, here, tile.height, tile.width, coder))
+            return decoder.gather(*model.tile.decode(encoded, here, tile.height, tile.width, coder, number))
         except FormatError:
             if not salvage:
                 raise
@@ -79,7 +83,7 @@ def decode_tiles(
     for window in grid.windows(area, WINDOW):
         around = surroundings(window, grid.picture, decoder.halo)
         canvas.forget(around, area.wide)
-        part = model.transforms.synthesize(decoder, canvas.area(around), window, around, quality, half)
+        part = model.transforms.synthesize(decoder, canvas.area(around), window, around, of_area(quality, around), half)
         model.watch.lap("synthesis")
         rows, columns = decoder.shown(window, half).within(target)
         pixels[rows, columns] = part
@@ -105,7 +109,7 @@ def decode_area(
     progress: Progress | None = None,
 ) -> Decoded:
     """Decode an area of a picture, at whatever size it was coded; raises as `decode_tiles` does."""
-    quality, grid, half = file.header.quality, file.header.grid, file.header.half
+    quality, grid, half = file.quality, file.header.grid, file.header.half
     coded = halved(area) if half else area
     assert file.coder is not None, "a stored picture has no latents"
     decoded = decode_tiles(model, file.tiles, quality, grid, file.coder, coded, salvage, progress, decoder, half)

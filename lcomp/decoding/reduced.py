@@ -42,6 +42,6 @@ def decode_reduced(
     wanted = area.reduced(factor)
     coded = Rectangle(*(side * left for side in wanted)).shared(file.grid.picture)
     assert coded is not None, "an area lies within its picture"
-    decoder = reduced_decoder(model.transforms, model.info.architecture, left, header.quality)
-    decoded = decode_tiles(model, file.tiles, header.quality, file.grid, file.coder, coded, salvage, progress, decoder)
+    decoder = reduced_decoder(model.transforms, model.info.architecture, left, file.quality)
+    decoded = decode_tiles(model, file.tiles, file.quality, file.grid, file.coder, coded, salvage, progress, decoder)
     return decoded.doubled() if header.half else decoded

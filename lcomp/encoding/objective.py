@@ -22,6 +22,11 @@ always zero (docs/lab/LOG.md): the learned steps are as fine as the bits allow, 
 """
 
 
+def per_latent(values: Tensor) -> Tensor:
+    """Values [B], or [B, h, w], as [B, 1, 1, 1] or [B, 1, h, w]."""
+    return values[:, None] if values.ndim > 1 else values[:, None, None, None]
+
+
 class Objective(ABC):
     """The distortion term of the rate-distortion cost, and its exchange rate in bits."""
 
@@ -35,7 +40,10 @@ class Objective(ABC):
 
     @abstractmethod
     def error_weight(self, gain: Tensor, q: Tensor, distortion_weight: float = DISTORTION_WEIGHT) -> Tensor:
-        """Bits that a squared error of one step of y is worth, for its gain [B, M, 1, 1] at qualities q [B]."""
+        """Bits that a squared error of one step of y is worth, for its gain [B, M, 1, 1] at qualities q [B].
+
+        They may also be [B, M, h, w] and [B, h, w].
+        """
 
 
 class SquaredError(Objective):
@@ -51,7 +59,7 @@ class SquaredError(Objective):
 
     def error_weight(self, gain: Tensor, q: Tensor, distortion_weight: float = DISTORTION_WEIGHT) -> Tensor:
         """Derived from the gain, as if g_s were orthonormal (`lcomp.encoding.rdoq`)."""
-        return error_weight(gain, lmbda(q)[:, None, None, None], distortion_weight)
+        return error_weight(gain, per_latent(lmbda(q)), distortion_weight)
 
 
 class MsSsim(Objective):

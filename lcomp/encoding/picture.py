@@ -7,14 +7,16 @@ import numpy as np
 
 from lcomp.decoding.area import decode_area
 from lcomp.encoding import distortion
+from lcomp.encoding.efforts import LEVELS
 from lcomp.encoding.half_size import better, halve
+from lcomp.encoding.importance import quality_offsets
 from lcomp.encoding.rate_target import USUAL, floor_of, meet, size_limit
 from lcomp.encoding.ssimulacra2 import SMALLEST_SIDE, ssimulacra2
 from lcomp.encoding.stored import may_take, stored_file
 from lcomp.encoding.streams import encode_tiles
-from lcomp.encoding.symbol_search import LEVELS
 from lcomp.errors import LcompError
 from lcomp.format.container import Coder, Encoded, Header, LicFile
+from lcomp.format.qualities import Offsets, with_offsets, within_range, write_offsets
 from lcomp.format.tiles import Rectangle
 from lcomp.log import log
 from lcomp.model.cache import load_decoder
@@ -72,7 +74,9 @@ class PictureEncoder:
         self.visible = None if options.keep_hidden else picture.alpha
         """Weights of the pixels where pictures are compared."""
         self.alpha = None if picture.alpha is None else write_stored(picture.alpha)
-        self.fixed = len(self.pack(self.header(0, half=False), ()))
+        self.offsets = quality_offsets(options, self.width, self.height, half=False)
+        """How far the qualities of blocks are from that of the picture, where these differ."""
+        self.fixed = len(self.pack(self.header(USUAL, half=False), (), self.offsets))
         """Bytes of header, metadata and alpha, which all files have."""
         self.made: dict[tuple[int, bool, int], LicFile] = {}
         self.attempts, self.part = Attempts(progress, self.width * self.height), 1.0
@@ -82,11 +86,22 @@ class PictureEncoder:
         model = self.model
         return Header(self.width, self.height, self.picture.mode, quality, model.number, model.fingerprint, half)
 
-    def pack(self, header: Header, tiles: tuple[Encoded, ...]) -> LicFile:
+    def pack(self, header: Header, tiles: tuple[Encoded, ...], offsets: Offsets | None = None) -> LicFile:
         """A file of coded tiles, with the alpha plane and the metadata."""
-        picture = self.picture
+        picture, written = self.picture, None if offsets is None else write_offsets(offsets)
         exif, xmp = (None, None) if self.options.strip else (picture.exif, picture.xmp)
-        return LicFile(header, self.coder, tiles, picture.icc, exif, xmp, self.alpha)
+        return LicFile(header, self.coder, tiles, picture.icc, exif, xmp, self.alpha, offsets=written)
+
+    @cached_property
+    def half_offsets(self) -> Offsets | None:
+        """The offsets of the blocks at half size."""
+        return quality_offsets(self.options, self.width, self.height, half=True)
+
+    def offsets_at(self, quality: int, half: bool) -> Offsets | None:
+        """The offsets that a file of a quality in thousandths has; None where all of it has that quality."""
+        offsets = self.half_offsets if half else self.offsets
+        offsets = None if offsets is None else within_range(quality, offsets)
+        return offsets if offsets is not None and offsets.any() else None
 
     def file(self, quality: int, half: bool, effort: int) -> LicFile:
         """The file of a quality in thousandths, coded at `half` size or not; cached."""
@@ -104,8 +119,10 @@ class PictureEncoder:
         if LEVELS[effort].rounds and not half and not self.model.inventive:
             served = load_decoder(self.model.decoder_name, self.model, self.loaded)
         told = self.attempts.next(self.part if effort == self.effort else GUESS)
-        tiles = encode_tiles(self.loaded, pixels, quality, header.grid, self.coder, effort, told, served)
-        file = self.pack(header, tiles)
+        offsets = self.offsets_at(quality, half)
+        of_blocks = quality if offsets is None else with_offsets(quality, offsets)
+        tiles = encode_tiles(self.loaded, pixels, of_blocks, header.grid, self.coder, effort, told, served)
+        file = self.pack(header, tiles, offsets)
         size = " at half size" if half else ""
         log.debug("attempt: -q %g%s, effort %d: %d bytes", quality / QUALITY_STEPS, size, effort, len(file))
         return file
@@ -139,7 +156,7 @@ class PictureEncoder:
     def best(self, quality: int, effort: int) -> LicFile:
         """The better of the files of a quality in thousandths, coded at half size or not."""
         plain = self.file(quality, half=False, effort=effort)
-        if quality >= QUALITY_STEPS:
+        if np.max(plain.quality) >= QUALITY_STEPS:
             return plain
         half: Callable[[int], LicFile] = partial(self.file, half=True, effort=effort)
         return better(plain, half, self.nearness, self.fixed)

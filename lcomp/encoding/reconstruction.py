@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from lcomp.encoding.objective import Objective
+from lcomp.encoding.objective import Objective, per_latent
 from lcomp.format.tiles import Rectangle
 from lcomp.model.decoders import Decoder
 from lcomp.model.tile_codec import Latents
 from lcomp.model.transforms import Transforms, as_qualities
-from lcomp.types import STRIDE
+from lcomp.types import STRIDE, Quality
 
 SMALLEST = 128
 """Smallest side in pixels of a part that may speak for a whole window."""
@@ -32,14 +32,25 @@ class Reconstruction:
     """An area of the picture as a decoder makes it: its distortion in bits, as a function of the symbols."""
 
     def __init__(
-        self, transforms: Transforms, decoder: Decoder, objective: Objective, x: Tensor, place: Rectangle, quality: int
+        self,
+        transforms: Transforms,
+        decoder: Decoder,
+        objective: Objective,
+        x: Tensor,
+        place: Rectangle,
+        quality: Quality,
     ) -> None:
-        """`x` [1, 3, H, W] in [-1, 1] are the original pixels at `place`; the quality is in thousandths."""
+        """`x` [1, 3, H, W] in [-1, 1] are the original pixels at `place`.
+
+        The quality is one in thousandths, or one for every latent of the place.
+        """
         self.transforms, self.decoder, self.objective, self.x, self.place = transforms, decoder, objective, x, place
         self.quality = quality
         self.w = transforms.quality_weights(quality)
-        # bits that a distortion of one is worth in the whole area
-        self.worth = objective.lmbda(as_qualities(quality, x.device)) * (x.shape[2] * x.shape[3])
+        lmbda = objective.lmbda(as_qualities(quality, x.device))
+        # bits that a distortion of one is worth in the whole area, where it is worth most
+        self.worth = lmbda.amax() * (x.shape[2] * x.shape[3])
+        self.importance = per_latent(lmbda) / lmbda.amax() if lmbda.ndim > 1 else None
 
     def middle(self) -> Rectangle | None:
         """A quarter of the area, in its middle, None where that is too small to be typical."""
@@ -50,8 +61,10 @@ class Reconstruction:
 
     def part(self, area: Rectangle) -> "Reconstruction":
         """A part of the area on its own; it starts at a multiple of STRIDE."""
-        x = self.x[(..., *area.within(self.place))]
-        return Reconstruction(self.transforms, self.decoder, self.objective, x, area, self.quality)
+        x, quality = self.x[(..., *area.within(self.place))], self.quality
+        if not isinstance(quality, int):
+            quality = quality[area.latents().within(self.place.latents())]
+        return Reconstruction(self.transforms, self.decoder, self.objective, x, area, quality)
 
     def synthesize(self, latents: Latents) -> Tensor:
         """The decoder's picture [1, 3, H, W] of latents, cropped to the size of x."""
@@ -61,8 +74,15 @@ class Reconstruction:
         return x_hat[..., : self.x.shape[2], : self.x.shape[3]]
 
     def distortion(self, latents: Latents) -> Tensor:
-        """The distortion, weighted by lmbda, in bits."""
-        return (self.worth * self.objective.distortion(self.synthesize(latents), self.x)).sum()
+        """The distortion, weighted by lmbda, in bits.
+
+        Where errors are worth less than elsewhere they count as smaller ones: distortions rise with their square.
+        """
+        x_hat = self.synthesize(latents)
+        if self.importance is not None:
+            share = self.importance.sqrt().repeat_interleave(STRIDE, 2).repeat_interleave(STRIDE, 3)
+            x_hat = self.x.lerp(x_hat, share[..., : self.x.shape[2], : self.x.shape[3]])
+        return (self.worth * self.objective.distortion(x_hat, self.x)).sum()
 
     def slope(self, latents: Latents) -> Tensor:
         """The gradient of the distortion with respect to the symbols [1, M, h, w]."""

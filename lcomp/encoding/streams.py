@@ -8,7 +8,7 @@ from lcomp.format.tiles import Grid
 from lcomp.model.decoders import Decoder
 from lcomp.model.loaded import LoadedModel
 from lcomp.options import DEFAULT_EFFORT
-from lcomp.types import Pixels, Progress
+from lcomp.types import Pixels, Progress, Quality
 
 WINDOW = 2
 """Tiles per side of the windows that g_a runs in: more memory, less halo."""
@@ -20,14 +20,16 @@ SEARCH_WINDOW = 1
 def encode_tiles(
     model: LoadedModel,
     pixels: Pixels,
-    quality: int,
+    quality: Quality,
     grid: Grid,
     coder: Coder,
     effort: int = DEFAULT_EFFORT,
     progress: Progress | None = None,
     decoder: Decoder | None = None,
 ) -> tuple[Encoded, ...]:
-    """Encode a picture [H, W, 3] at a quality in thousandths and an effort of 0 .. 9, one stream per tile.
+    """Encode a picture [H, W, 3] at a quality in thousandths, or of every block, and an effort of 0 .. 9.
+
+    One stream per tile:
 
     pixels -- Transforms.latents --> y -- SymbolSearch.choose --> symbols -- TileCodec.send, encode --> Encoded
 

@@ -13,39 +13,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lcomp.encoding.efforts import LEVELS
 from lcomp.encoding.objective import OBJECTIVES
 from lcomp.encoding.rdoq import DISTORTION_WEIGHT, DISTORTION_WEIGHT_IN_CONTEXT, Rdoq
 from lcomp.encoding.reconstruction import Reconstruction
+from lcomp.format.qualities import of_area, of_latents, of_tile
 from lcomp.format.tiles import Rectangle
 from lcomp.model.decoders import Decoder
 from lcomp.model.loaded import LoadedModel
 from lcomp.model.tile_codec import Choice, Latents, Pick, as_symbols
 from lcomp.model.transforms import as_qualities, pad_to, surroundings
+from lcomp.networks.exact.context import Places
 from lcomp.networks.exact.hyper_context import nearest_symbols
 from lcomp.networks.exact.hyper_synthesis import MEAN_BITS, EntropyParameters
-from lcomp.types import HYPER_STRIDE, Pixels
-
-
-class Level(NamedTuple):
-    """What an effort does."""
-
-    optimised: bool  # whether the first symbols are chosen by RDOQ; otherwise they are the nearest
-    rounds: int = 0  # of the search; one is a pass through the decoder and back, and through the entropy model
-
-
-LEVELS = (
-    Level(False),
-    Level(True),
-    Level(True, 1),
-    Level(True, 2),
-    Level(True, 4),
-    Level(True, 8),
-    Level(True, 16),
-    Level(True, 32),
-    Level(True, 64),
-    Level(True, 128),
-)
-"""By effort, 0 .. 9."""
+from lcomp.types import HYPER_STRIDE, Pixels, Quality
 
 FIRST_ROUND_SHARE = 0.7
 """Share of the promising moves that the first round tries at once; it falls to 0, because their errors overlap."""
@@ -140,43 +121,45 @@ class SymbolSearch:
         pixels: Pixels,
         window: Rectangle,
         tiles: Sequence[Rectangle],
-        quality: int,
+        quality: Quality,
         progress: Callable[[float], None],
     ) -> Iterator[Choice]:
-        """The symbols of each tile of a window of a picture [H, W, 3], at a quality in thousandths.
+        """The symbols of each tile of a window of a picture [H, W, 3], at a quality in thousandths, or of every block.
 
         A search takes windows of one tile. `progress` is told which share of the window is done.
         """
         picture = Rectangle(0, 0, pixels.shape[1], pixels.shape[0])
         around = surroundings(window, picture, max(self.transforms.mse.halo, SEARCH_HALO))
         x = self.transforms.signal(pixels, around)
-        y = self.transforms.latents(x, quality)
+        y = self.transforms.latents(x, of_area(quality, around))
         self.tile.watch.lap("analysis")
         if self.level.rounds:
             seen = surroundings(window, picture, SEARCH_HALO)
             x, y = x[(..., *seen.within(around))], y[(..., *seen.latents().within(around.latents()))]
-            [place] = [tile.latents().within(seen.latents()) for tile in tiles]
+            [tile] = tiles
+            place, here = tile.latents().within(seen.latents()), of_tile(quality, tile)
             # gradients are needed, whatever the caller's mode
             with torch.inference_mode(False), torch.enable_grad():
-                scene = Reconstruction(self.transforms, self.decoder, self.objective, x.clone(), seen, quality)
-                found = self.search(scene, y, place, progress)
+                of_seen = of_area(quality, seen)
+                scene = Reconstruction(self.transforms, self.decoder, self.objective, x.clone(), seen, of_seen)
+                found = self.search(scene, y, place, here, progress)
             yield found
             return
         progress(ANALYSIS)
-        places = [tile.latents().within(around.latents()) for tile in tiles]
-        for number, (rows, columns) in enumerate(places, 1):
-            yield self.first(y[..., rows, columns], quality)
-            progress(ANALYSIS + (1 - ANALYSIS) * number / len(places))
+        for number, tile in enumerate(tiles, 1):
+            yield self.first(y[(..., *tile.latents().within(around.latents()))], of_tile(quality, tile))
+            progress(ANALYSIS + (1 - ANALYSIS) * number / len(tiles))
 
     @torch.inference_mode()
-    def first(self, y: Tensor, quality: int) -> Choice:
-        """The symbols of y [1, M, rows, columns] without a search.
+    def first(self, y: Tensor, quality: Quality) -> Choice:
+        """The symbols of y [1, M, rows, columns] without a search, at a quality in thousandths, or per hyper-latent.
 
         Patterns out of distribution can drive h_a and h_s so far astray that y is out of the symbols' reach. There z is
         computed from clamped latents, or set to zero, which h_s takes for an average picture, if that costs less.
         """
-        w, scale = self.transforms.quality_weights(quality), self.transforms.networks.scale
-        weight = self.error_weight(w, quality)
+        here = of_latents(quality, *y.shape[2:])
+        w, scale = self.transforms.quality_weights(here), self.transforms.networks.scale
+        weight = self.error_weight(w, here)
         z = self.hyper_latents(y, w)
         choice = self.given(z, y, weight, quality)
         wrong = astray(y, choice)
@@ -187,28 +170,34 @@ class SymbolSearch:
         others = [self.given(each, y, weight, quality) for each in (tame, z * ~wrong)]
         return min(choice, *others, key=lambda each: self.cost(y, each, weight))
 
-    def error_weight(self, w: Tensor, quality: int) -> Tensor:
-        """Bits [1, M, 1, 1] that a squared error of one step of y is worth, at quality weights w [1, 9]."""
+    def error_weight(self, w: Tensor, quality: Quality) -> Tensor:
+        """Bits [1, M, 1, 1] that a squared error of one step of y is worth, at quality weights w [1, 9].
+
+        At those of every latent [1, 9, rows, columns] they are [1, M, rows, columns].
+        """
         gain = self.transforms.networks.scale.gain(w)
         return self.objective.error_weight(gain, as_qualities(quality, w.device), self.distortion_weight)
 
     def hyper_latents(self, y: Tensor, w: Tensor) -> Tensor:
-        """Hyper-latents z [1, Z, h, w] of y [1, M, rows, columns], at quality weights w [1, 9]."""
+        """Hyper-latents z [1, Z, h, w] of y [1, M, rows, columns], at quality weights w [1, 9], or of every latent."""
+        w = pad_to(w, HYPER_STRIDE) if w.ndim > 2 else w
         with self.transforms.autocast():
             return self.transforms.networks.h_a(pad_to(y, HYPER_STRIDE), w, self.transforms.networks.scale)
 
-    def given(self, z: Tensor, y: Tensor, weight: Tensor, quality: int) -> Choice:
+    def given(self, z: Tensor, y: Tensor, weight: Tensor, quality: Quality) -> Choice:
         """The symbols of y [1, M, rows, columns], given the nearest symbols of z [1, Z, h, w]."""
         rows, columns = y.shape[2:]
         side = self.tile.run_side(rows, columns, quality, nearest_symbols(z))
         return self.tile.choose(y, side, quality, self.optimised(weight) if self.level.optimised else self.nearest)
 
     def optimised(self, weight: Tensor) -> Pick:
-        """RDOQ, where a squared error of one step is worth so many bits [1, M, 1, 1]."""
-        flat, least = weight[..., 0], self.ripple.expand_as(weight)[..., 0]
+        """RDOQ, where a squared error of one step is worth so many bits [1, M, 1, 1] or [1, M, h, w]."""
+        flat, least = weight.flatten(2), self.ripple.expand(1, weight.shape[1], 1, 1).flatten(2)
 
-        def pick(residual: Tensor, scales: Tensor, channels: slice) -> Tensor:
-            return self.rdoq.optimised(residual, scales, flat[:, channels], least[:, channels])
+        def pick(residual: Tensor, scales: Tensor, channels: slice, places: Places) -> Tensor:
+            here = flat[:, channels]
+            here = here if here.shape[2] == 1 else here[:, :, places]
+            return self.rdoq.optimised(residual, scales, here, least[:, channels])
 
         return pick
 
@@ -216,16 +205,25 @@ class SymbolSearch:
         """Rate-distortion cost in bits, with the error measured in the latents."""
         return self.bits(choice) + (weight * (y - choice.y_hat()).square()).sum().item()
 
-    def nearest(self, residual: Tensor, scales: Tensor, channels: slice) -> Tensor:
+    def nearest(self, residual: Tensor, scales: Tensor, channels: slice, places: Places) -> Tensor:
         """Rounding to the nearest symbols, whatever their rate."""
         return self.rdoq.nearest(residual, scales)
 
     def search(
-        self, scene: Reconstruction, y: Tensor, place: tuple[slice, slice], progress: Callable[[float], None]
+        self,
+        scene: Reconstruction,
+        y: Tensor,
+        place: tuple[slice, slice],
+        quality: Quality,
+        progress: Callable[[float], None],
     ) -> Choice:
-        """The best choice found for the tile at `place` in y [1, M, h, w]; around it the decoder sees y unquantised."""
+        """The best choice found for the tile at `place` in y [1, M, h, w]; around it the decoder sees y unquantised.
+
+        The quality is that of the tile, one or per hyper-latent.
+        """
         random, tile = torch.Generator().manual_seed(SEED), y[(..., *place)]
-        first, weight = self.first(tile, scene.quality), self.error_weight(scene.w, scene.quality)
+        here = of_latents(quality, *tile.shape[2:])
+        first, weight = self.first(tile, quality), self.error_weight(self.transforms.quality_weights(here), here)
         found = SearchState(first, tile)
         for number in range(self.level.rounds):
             share = FIRST_ROUND_SHARE * (1 - number / self.level.rounds)
@@ -233,7 +231,7 @@ class SymbolSearch:
             latents = self.surrounded(y, place, found.choice)
             latents.symbols[(..., *place)] += moves.step / 2
             slope = scene.slope(latents)[(..., *place)]
-            found = self.moved(found, moves, slope, weight, scene.quality)
+            found = self.moved(found, moves, slope, weight, quality)
             progress((number + 1) / (self.level.rounds + 1))
         better = self.pays(scene, *(self.surrounded(y, place, each) for each in (first, found.choice)))
         self.tile.watch.lap("search")
@@ -286,7 +284,7 @@ class SymbolSearch:
         return Moves(torch.where(upwards, 1.0, -1.0) * tried, torch.where(upwards, up, down))
 
     @torch.inference_mode()
-    def moved(self, found: SearchState, moves: Moves, slope: Tensor, weight: Tensor, quality: int) -> SearchState:
+    def moved(self, found: SearchState, moves: Moves, slope: Tensor, weight: Tensor, quality: Quality) -> SearchState:
         """Make the moves that pay by the slope at their midpoint, and choose the other symbols anew."""
         choice, paying = found.choice, moves.step * (moves.step * slope + moves.bits < -MIN_GAIN_BITS)
         here = choice._replace(symbols=as_symbols(choice.symbols + paying)).y_hat()

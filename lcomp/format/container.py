@@ -16,10 +16,11 @@ from typing import NamedTuple
 from lcomp.errors import FormatError, LimitError, TruncatedError, UnsupportedError
 from lcomp.format.binary import Reader, write_varint
 from lcomp.format.metadata import METADATA, kind_of, metadata_of, metadata_section
+from lcomp.format.qualities import read_offsets, with_offsets
 from lcomp.format.sections import CHECKSUM, CRITICAL, Section, Tag, read_section, write_section
 from lcomp.format.tiles import Grid
 from lcomp.options import MOST_ERROR, check_pixels
-from lcomp.types import QUALITY_STEPS
+from lcomp.types import QUALITY_STEPS, Quality
 
 MAGIC = b"\xacL\r\n"
 VERSION_MAJOR, VERSION_MINOR = 0, 1
@@ -96,6 +97,14 @@ class LicFile:
     stored: bytes | None = None  # the picture itself, where the header says so
     low: bytes | None = None  # low bytes of 16-bit samples; all else is as in the file of the high bytes
     low_alpha: bytes | None = None
+    offsets: bytes | None = None  # of the qualities of blocks, where these differ
+
+    @cached_property
+    def quality(self) -> Quality:
+        """The quality in thousandths, or that of every block where they differ."""
+        if self.offsets is None:
+            return self.header.quality
+        return with_offsets(self.header.quality, read_offsets(self.offsets, self.grid.width, self.grid.height))
 
     @property
     def deep(self) -> bool:
@@ -136,7 +145,10 @@ def write(file: LicFile) -> bytes:
     for tag, payload in zip(METADATA, (file.icc, file.exif, file.xmp), strict=True):
         if payload is not None:
             parts.append(write_section(*metadata_section(tag, payload)))
-    once = (Tag.ALPHA, file.alpha), (Tag.STORED, file.stored), (Tag.LOW, file.low), (Tag.LOW_ALPHA, file.low_alpha)
+    once = (
+        *((Tag.ALPHA, file.alpha), (Tag.STORED, file.stored), (Tag.LOW, file.low), (Tag.LOW_ALPHA, file.low_alpha)),
+        (Tag.QUALITIES, file.offsets),
+    )
     parts += [write_section(tag, payload) for tag, payload in once if payload is not None]
     for tile in file.tiles:
         assert tile is not None, "a salvaged file is not written"
@@ -233,6 +245,10 @@ def build(header: Header, sections: Sequence[Section | None]) -> LicFile:
         raise FormatError("tiles of a lossless picture that were coded by torchac")
     if not header.lossless and not once.keys().isdisjoint(LOW_TAGS):
         raise FormatError("low bytes of a picture that is not lossless")
+    if Tag.QUALITIES in once:
+        if header.lossless:
+            raise FormatError("qualities of a lossless picture")
+        read_offsets(once[Tag.QUALITIES], header.grid.width, header.grid.height)
     return LicFile(
         header,
         coders.pop() if coders else None,
@@ -244,6 +260,7 @@ def build(header: Header, sections: Sequence[Section | None]) -> LicFile:
         stored=once.get(Tag.STORED),
         low=once.get(Tag.LOW),
         low_alpha=once.get(Tag.LOW_ALPHA),
+        offsets=once.get(Tag.QUALITIES),
     )
 
 

@@ -28,6 +28,7 @@ class Tag(IntEnum):
     ICC_DEFLATED = CRITICAL | 23  # without its profile a picture has other colours
     EXIF_DEFLATED = 24
     XMP_DEFLATED = 25
+    QUALITIES = CRITICAL | 26
 
 
 class Section(NamedTuple):

@@ -69,7 +69,7 @@ class Decoder(ABC):
     def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool) -> Tensor:
         """Pixels [1, 3, 16h, 16w] of a place of the coded picture, nominally in [-1, 1], at quality weights w [1, 9].
 
-        Twice as high and wide where the picture was coded at `half` its size.
+        These may be [1, 9, h, w]. Twice as high and wide where the picture was coded at `half` its size.
         """
 
 

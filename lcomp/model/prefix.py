@@ -15,6 +15,7 @@ from lcomp.model.tile_codec import Latents, TileCodec, side_tables
 from lcomp.networks.exact.context import Places
 from lcomp.networks.exact.hyper_synthesis import EntropyParameters
 from lcomp.networks.passes import Pass
+from lcomp.types import Quality
 
 MOST_BYTES = 4
 """Bytes that a symbol takes at most: 16 bits, and as many again for an escape."""
@@ -29,7 +30,9 @@ def read_known(decoder: LatentPrefix, tables: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @torch.inference_mode()
-def decode_prefix(codec: TileCodec, encoded: Encoded, quality: int, height: int, width: int, coder: Coder) -> Latents:
+def decode_prefix(
+    codec: TileCodec, encoded: Encoded, quality: Quality, height: int, width: int, coder: Coder
+) -> Latents:
     """The latents of a tile that is `cut`, which has the given size in pixels.
 
     What is not known counts as symbols of scale 0: zero, and not coded. Entropy parameters go on from there, so that

@@ -14,7 +14,7 @@ from lcomp.model.tile_codec import dequantise
 from lcomp.model.transforms import Transforms
 from lcomp.networks.config import PATCH, BackboneConfig
 from lcomp.networks.exact.hyper_synthesis import MEAN_BITS, EntropyParameters
-from lcomp.types import STRIDE
+from lcomp.types import STRIDE, Quality
 from lcomp.zoo.weights import Networks
 
 COARSE = 8
@@ -60,10 +60,13 @@ class LinearDecoder(Decoder):
 
 
 @torch.inference_mode()
-def reduced_decoder(transforms: Transforms, config: BackboneConfig, factor: int, quality: int) -> Decoder:
-    """The decoder of pictures `factor` times smaller than they were coded: 1, 2, 4, 8 or 16; quality in thousandths."""
+def reduced_decoder(transforms: Transforms, config: BackboneConfig, factor: int, quality: Quality) -> Decoder:
+    """The decoder of pictures `factor` times smaller than they were coded: 1, 2, 4, 8 or 16; quality in thousandths.
+
+    Where qualities differ within the picture, no single matrix is its linear path.
+    """
     if factor == 1:
         return transforms.mse
-    if factor >= COARSE:
+    if factor >= COARSE and isinstance(quality, int):
         return LinearDecoder(transforms.networks, config, factor, transforms.quality_weights(quality))
     return DraftDecoder(transforms.networks, config, factor)

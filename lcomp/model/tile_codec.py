@@ -22,11 +22,11 @@ from lcomp.networks.exact.context import CodePass, Places
 from lcomp.networks.exact.hyper_context import CodePart
 from lcomp.networks.exact.hyper_synthesis import MEAN_BITS, EntropyParameters, HyperOutput
 from lcomp.networks.passes import Pass
-from lcomp.types import HYPER_STRIDE
+from lcomp.types import HYPER_STRIDE, Quality
 from lcomp.zoo.weights import Weights
 
-Pick = Callable[[Tensor, Tensor, slice], Tensor]
-"""Given residuals y - mu [1, G, n], scale indexes and the channels of the group: symbols [1, G, n], as floats."""
+Pick = Callable[[Tensor, Tensor, slice, Places], Tensor]
+"""Given residuals y - mu [1, G, n], scale indexes, the channels and the places: symbols [1, G, n], as floats."""
 
 
 def symbols_crc(z: Symbols, y: Symbols, number: int) -> int:
@@ -104,7 +104,10 @@ class Latents(NamedTuple):
 
 
 class TileCodec:
-    """The entropy coding of a model: latents to symbols to a stream, and back."""
+    """The entropy coding of a model: latents to symbols to a stream, and back.
+
+    Qualities are one in thousandths, or one for every hyper-latent of a tile.
+    """
 
     def __init__(self, weights: Weights, device: torch.device) -> None:
         self.h_c, self.h_s, self.context = weights.h_c, weights.h_s, weights.context
@@ -131,7 +134,7 @@ class TileCodec:
             return self.coders[kind]
 
     @torch.inference_mode()
-    def run_side(self, rows: int, columns: int, quality: int, code: CodePart) -> SideInformation:
+    def run_side(self, rows: int, columns: int, quality: Quality, code: CodePart) -> SideInformation:
         """Code z with `code`, and predict y [1, M, rows, columns] from it."""
         height, width = -(-rows // HYPER_STRIDE), -(-columns // HYPER_STRIDE)
         groups: list[Portion] = []
@@ -147,7 +150,7 @@ class TileCodec:
         hyper = HyperOutput(*(tensor[..., :rows, :columns] for tensor in self.h_s(z_hat, quality)))
         return SideInformation(symbols, groups, hyper)
 
-    def run_passes(self, hyper: HyperOutput, quality: int, code: CodePass) -> EntropyParameters:
+    def run_passes(self, hyper: HyperOutput, quality: Quality, code: CodePass) -> EntropyParameters:
         """Code all of y with `code`: in the passes of the context model where there is one, else at once."""
         if self.context is not None:
             return self.context(hyper, quality, code)
@@ -157,7 +160,7 @@ class TileCodec:
         return parameters
 
     @torch.inference_mode()
-    def choose(self, y: Tensor, side: SideInformation, quality: int, pick: Pick) -> Choice:
+    def choose(self, y: Tensor, side: SideInformation, quality: Quality, pick: Pick) -> Choice:
         """The symbols of y [1, M, rows, columns] as `pick` chooses them, given z."""
         groups: list[Portion] = []
         flat = y.flatten(2)
@@ -166,7 +169,7 @@ class TileCodec:
         def code(step: Pass, places: Places, parameters: EntropyParameters) -> Tensor:
             channels = slice(step.first, step.last)
             residual = flat[:, channels, places] - parameters.mean * 2.0**-MEAN_BITS
-            chosen = as_symbols(pick(residual.float(), parameters.scales, channels))
+            chosen = as_symbols(pick(residual.float(), parameters.scales, channels, places))
             symbols[:, channels, places] = chosen
             groups.append(Portion(chosen.flatten(), parameters.scales.flatten()))
             return chosen
@@ -196,7 +199,9 @@ class TileCodec:
         return Encoded(stream, symbols_crc(z, y, number))
 
     @torch.inference_mode()
-    def decode(self, encoded: Encoded, quality: int, height: int, width: int, coder: Coder, number: int = 0) -> Latents:
+    def decode(
+        self, encoded: Encoded, quality: Quality, height: int, width: int, coder: Coder, number: int = 0
+    ) -> Latents:
         """The exact latents of the tile `number`, which has the given size in pixels.
 
         Raises FormatError for impossible data and ChecksumError where the symbols are not the encoder's.

@@ -16,12 +16,17 @@ from lcomp.model.precision import prefers_bf16
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.config import BackboneConfig
 from lcomp.options import AUTO
-from lcomp.types import QUALITY_STEPS, STRIDE, Pixels
+from lcomp.types import QUALITY_STEPS, STRIDE, Pixels, Quality
 from lcomp.zoo.weights import Networks
 
 
-def as_qualities(quality: int, device: torch.device) -> Tensor:
-    """A quality in thousandths as q [1]; created on the device, so that nothing synchronises."""
+def as_qualities(quality: Quality, device: torch.device) -> Tensor:
+    """A quality in thousandths as q [1], qualities [h, w] as q [1, h, w].
+
+    A single one is created on the device, so that nothing synchronises.
+    """
+    if not isinstance(quality, int):
+        return torch.from_numpy(quality[None] / QUALITY_STEPS).float().to(device)
     return torch.full((1,), quality / QUALITY_STEPS, dtype=torch.float32, device=device)
 
 
@@ -50,8 +55,8 @@ class Transforms:
         """Context in which the convolutions of the float networks run in bf16 where that is faster."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
-    def quality_weights(self, quality: int) -> Tensor:
-        """Interpolation weights [1, 9] of a quality in thousandths."""
+    def quality_weights(self, quality: Quality) -> Tensor:
+        """Interpolation weights [1, 9] of a quality in thousandths, [1, 9, h, w] of qualities [h, w]."""
         return quality_weights(as_qualities(quality, self.device))
 
     def signal(self, pixels: Pixels, area: Rectangle) -> Tensor:
@@ -62,8 +67,11 @@ class Transforms:
         return x.contiguous(memory_format=torch.channels_last)
 
     @torch.inference_mode()
-    def latents(self, x: Tensor, quality: int) -> Tensor:
-        """Latents y [1, M, rows, columns] of x [1, 3, height, width]; those in the halo of a window are not valid."""
+    def latents(self, x: Tensor, quality: Quality) -> Tensor:
+        """Latents y [1, M, rows, columns] of x [1, 3, height, width]; those in the halo of a window are not valid.
+
+        The quality is one in thousandths, or [rows, columns].
+        """
         x = pad_to(x, STRIDE).contiguous(memory_format=torch.channels_last)
         with self.autocast():
             y: Tensor = self.networks.g_a(x, self.quality_weights(quality), self.networks.scale)
@@ -71,11 +79,12 @@ class Transforms:
 
     @torch.inference_mode()
     def synthesize(
-        self, decoder: Decoder, known: Tensor, window: Rectangle, around: Rectangle, quality: int, half: bool
+        self, decoder: Decoder, known: Tensor, window: Rectangle, around: Rectangle, quality: Quality, half: bool
     ) -> Pixels:
         """Pixels [height, width, 3] of a window, as many as `Decoder.shown` says.
 
-        `known` [1, channels, rows, columns] is what the decoder gathered of the window and its halo, `around`.
+        `known` [1, channels, rows, columns] is what the decoder gathered of the window and its halo, `around`; the
+        quality is one in thousandths, or [rows, columns].
         """
         known = known.contiguous(memory_format=torch.channels_last)
         with self.autocast():

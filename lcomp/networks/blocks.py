@@ -28,11 +28,19 @@ def lmbda(q: Tensor) -> Tensor:
 def quality_weights(q: Tensor) -> Tensor:
     """Weights w [B, 9] that interpolate linearly between the integer quality points, for real q [B] in [0, 8].
 
-    The first eight belong to q = 1 .. 8; the ninth is how far q lies below 1, so it is 1 at q = 0.
+    The first eight belong to q = 1 .. 8; the ninth is how far q lies below 1, so it is 1 at q = 0. For one q per latent
+    [B, h, w] they are [B, 9, h, w]; what takes w takes those as well.
     """
-    points = torch.arange(1, QUALITIES + 1, device=q.device, dtype=q.dtype)
+    points = torch.arange(1, QUALITIES + 1, device=q.device, dtype=q.dtype).view(-1, *(1,) * (q.ndim - 1))
     weights = (1 - (q[:, None].clamp_min(1) - points).abs()).clamp_min(0)
     return torch.cat([weights, (1 - q[:, None]).clamp_min(0)], 1)
+
+
+def spread_over(values: Tensor, x: Tensor) -> Tensor:
+    """Values [B, C, h, w] of latents at the resolution of features x, by repetition; as they are where h = w = 1."""
+    if values.shape[2:] in ((1, 1), x.shape[2:]):
+        return values
+    return nn.functional.interpolate(values, size=x.shape[2:], mode="nearest")
 
 
 def start_at_zero(layer: nn.Module) -> None:
@@ -49,7 +57,8 @@ def place(module: nn.Module, device: torch.device) -> None:
 class QualityVector(nn.Module):
     """One learned vector per integer quality, interpolated linearly in between, plus one per further condition.
 
-    quality weights w [B, 9 + ...] -> [B, channels, 1, 1]; without conditions, the vector of q = 1 also serves below it
+    quality weights w [B, 9 + ...] -> [B, channels, 1, 1], or [B, channels, h, w] of w [B, 9 + ..., h, w]; without
+    conditions, the vector of q = 1 also serves below it
     """
 
     def __init__(self, channels: int, conditions: int = 0) -> None:
@@ -59,6 +68,8 @@ class QualityVector(nn.Module):
 
     def forward(self, w: Tensor) -> Tensor:
         """Interpolate the vectors with weights w [B, 9 + ...]."""
+        if w.ndim > 2:
+            return torch.einsum("bqhw,qc->bchw", w[:, : len(self.points)], self.points)
         return torch.matmul(w[:, : len(self.points)], self.points)[:, :, None, None]
 
 
@@ -79,7 +90,7 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """Transform x [B, C, h, w] at quality weights w [B, 9]."""
         hidden = nn.functional.leaky_relu(self.first(x), 0.1)
-        return x + self.second(hidden * (1 + self.scale(w)).to(hidden.dtype))
+        return x + self.second(hidden * spread_over((1 + self.scale(w)).to(hidden.dtype), hidden))
 
 
 class ResidualStack(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lcomp.networks.blocks import start_at_zero
+from lcomp.networks.blocks import spread_over, start_at_zero
 from lcomp.networks.config import PATCH, BackboneConfig, RefinementConfig
 from lcomp.networks.refinement import FINE, Evidence, Refinement, expected_error
 from lcomp.networks.roles import Role, give_role
@@ -87,4 +87,4 @@ class Enhancer(nn.Module):
             x_hat, added = upscale(x_hat), upscale(added) + F.pixel_shuffle(self.twice(fine).float(), 2 * FINE)
         if self.config.noise:
             added = without_lattice(added, 2 * PATCH if half else PATCH)
-        return Enhanced(x_hat, added * expected_error(w))
+        return Enhanced(x_hat, added * spread_over(expected_error(w), added))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lcomp.networks.blocks import SLOPE, QualityVector, start_at_zero
+from lcomp.networks.blocks import SLOPE, QualityVector, spread_over, start_at_zero
 from lcomp.networks.config import BackboneConfig
 from lcomp.networks.energy import energies, energy_transform, group_of_latent
 from lcomp.networks.hyper_context import PARTS, HyperContext
@@ -58,7 +58,7 @@ class HyperAnalysis(nn.Module):
         h = F.leaky_relu(self.middle(h), 0.1)
         with torch.autocast(y.device.type, enabled=False):
             path = F.conv2d(energies(y, scale.deviation(w)), self.path, stride=HYPER_STRIDE)
-            return (path + self.leave(h.float())) * scale.z_gain(w)
+            return (path + self.leave(h.float())) * spread_over(scale.z_gain(w), path)
 
 
 class HyperSynthesis(nn.Module):

@@ -44,12 +44,16 @@ class RefinementOutput(NamedTuple):
 def expected_error(w: Tensor) -> Tensor:
     """Typical RMSE [B, 1, 1, 1] of a photograph at quality weights w [B, 9], for samples in [-1, 1].
 
+    It is [B, 1, h, w] at quality weights [B, 9, h, w].
+
     28 dB at q = 1 and 1.8 dB more with every step. Networks predict what they add in this unit, so that all
     qualities train alike.
     """
     points = torch.arange(w.shape[1] - 1, device=w.device, dtype=w.dtype)
-    level = w[:, :-1] @ points - 4 * w[:, -1]
-    return (2 * 10 ** (-(28 + 1.8 * level) / 20))[:, None, None, None]
+    each = w[:, :-1]
+    level = (each @ points if w.ndim == 2 else (each * points[:, None, None]).sum(1)) - 4 * w[:, -1]
+    error = 2 * 10 ** (-(28 + 1.8 * level) / 20)
+    return error[:, None] if w.ndim > 2 else error[:, None, None, None]
 
 
 class Refinement(nn.Module):

@@ -25,8 +25,12 @@ class LatentScale(nn.Module):
         self.z_log_gain = QualityVector(config.hyper_latents)
 
     def gain(self, w: Tensor) -> Tensor:
-        """Gain [B, M, 1, 1] of the latents at quality weights w [B, 9]; below q = 1 it falls by PLUNGE octaves."""
-        return (self.log_gain(w) - (PLUNGE * math.log(2)) * w[:, QUALITIES:, None, None]).exp()
+        """Gain [B, M, 1, 1] of the latents at quality weights w [B, 9]; below q = 1 it falls by PLUNGE octaves.
+
+        All of these are [B, ..., h, w] at quality weights [B, 9, h, w].
+        """
+        below = w[:, QUALITIES:]
+        return (self.log_gain(w) - (PLUNGE * math.log(2)) * (below if w.ndim > 2 else below[..., None, None])).exp()
 
     def z_gain(self, w: Tensor) -> Tensor:
         """Gain [B, Z, 1, 1] of the hyper-latents at quality weights w [B, 9]."""

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lcomp.networks.blocks import ResidualStack, start_at_zero
+from lcomp.networks.blocks import ResidualStack, spread_over, start_at_zero
 from lcomp.networks.config import PATCH, BackboneConfig
 from lcomp.networks.refinement import FINE, Evidence, Painted, Refinement, expected_error, no_noise
 from lcomp.networks.roles import Role, give_role
@@ -104,4 +104,4 @@ class Synthesis(nn.Module):
         draft = self.draft(evidence.y_hat, w, scale)
         refined = self.refinement(draft, evidence, no_noise(evidence.y_hat), w, w, scale)
         features = torch.cat([draft.features, refined.features], 1)
-        return Painted(draft.x_hat + refined.added * expected_error(w), features)
+        return Painted(draft.x_hat + refined.added * spread_over(expected_error(w), refined.added), features)

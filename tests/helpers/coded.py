@@ -1,11 +1,13 @@
 """Files that are coded by a model whatever they take: the encoder itself stores pictures where that is smaller."""
 
+from collections.abc import Sequence
+
 from PIL import Image
 
 import lcomp
 from lcomp.families.hyperprior.codec import HyperpriorCodec
 from lcomp.format.container import LicFile
-from lcomp.options import EncodeOptions
+from lcomp.options import EncodeOptions, Region
 from lcomp.pictures.reading import to_picture
 
 
@@ -15,9 +17,10 @@ def coded(
     model: str = "hyperprior",
     coder: str = "constriction",
     effort: int = 1,
+    roi: Sequence[Region] = (),
 ) -> LicFile:
     """The file of a picture on the CPU."""
-    codec, options = lcomp.Codec(model, "cpu", coder), EncodeOptions(quality, effort)
+    codec, options = lcomp.Codec(model, "cpu", coder), EncodeOptions(quality, effort, roi=roi)
     encoder = HyperpriorCodec(codec.model, codec.device, codec.precision).encoder(
         to_picture(image), options, codec.coder
     )

@@ -9,6 +9,7 @@ from PIL import Image
 
 from lcomp.encoding.distortion import psnr
 from lcomp.format.container import LicFile
+from lcomp.format.qualities import of_tile
 from lcomp.model.loaded import LoadedModel
 from lcomp.model.tile_codec import Latents
 from lcomp.zoo.registry import model_by_name
@@ -21,7 +22,8 @@ def latents(file: LicFile, codec: LoadedModel) -> Iterator[Latents]:
     for number, encoded in enumerate(file.tiles):
         assert encoded is not None
         assert file.coder is not None
-        tile, quality = file.grid.rectangle(number), file.header.quality
+        tile = file.grid.rectangle(number)
+        quality = of_tile(file.quality, tile)
         yield codec.tile.decode(encoded, quality, tile.height, tile.width, file.coder, number)
 
 

@@ -38,8 +38,9 @@ class HyperpriorCodec(PictureCodec):
         """What makes the files of a picture, at any quality."""
 
         def exactly(same: Picture) -> LicFile:
+            everywhere = replace(options, roi=(), importance=None)
             plain = replace(
-                options, quality=DEFAULT_QUALITY, size=None, bpp=None, psnr=None, ssimulacra2=None, lossless=True
+                everywhere, quality=DEFAULT_QUALITY, size=None, bpp=None, psnr=None, ssimulacra2=None, lossless=True
             )
             return load(find_model(LOSSLESS), self.loaded.device, self.precision).encode(same, plain, coder)
 

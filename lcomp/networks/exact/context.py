@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lcomp.entropy.tables import SCALES
+from lcomp.format.qualities import of_latents
 from lcomp.networks.config import ContextConfig
 from lcomp.networks.exact.hyper_synthesis import (
     ACTIVATION_BITS,
@@ -31,6 +32,7 @@ from lcomp.networks.exact.hyper_synthesis import (
     round_shift,
 )
 from lcomp.networks.passes import Pass, known_taps, partition, passes
+from lcomp.types import Quality
 
 SIGMA_BITS = 8
 ENERGY_ENTRIES = 1024
@@ -105,8 +107,10 @@ class IntegerContext:
             for layer, step in zip(layers.across, later, strict=True)
         )
 
-    def __call__(self, hyper: HyperOutput, quality: int, code: CodePass) -> EntropyParameters:
+    def __call__(self, hyper: HyperOutput, quality: Quality, code: CodePass) -> EntropyParameters:
         """Run all passes for one tile; `code` encodes or decodes the symbols of each.
+
+        The quality is one in thousandths, or one per hyper-latent.
 
         Returns the parameters [1, M, h, w] that every symbol was coded with.
         """
@@ -115,7 +119,8 @@ class IntegerContext:
         across = iter(self.across)
         base_mean, base_log_scale = hyper.mean.flatten(2), hyper.log_scale.flatten(2)
         mean, scales = torch.empty_like(base_mean), torch.empty_like(base_mean, dtype=torch.uint8)
-        offset = per_channel(interpolate(self.tables.quality, quality), device)
+        here = of_latents(quality, height, width)
+        offset = per_channel(interpolate(self.tables.quality, here), device).flatten(1)
         features = hyper.features().flatten(2)
         state = pointwise(features, ACTIVATION_BITS, self.layers.enter, ACTIVATION_BITS, ACTIVATION_MAX) + offset
 

@@ -19,8 +19,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lcomp.entropy.tables import SCALES, STEPS_PER_OCTAVE
+from lcomp.format.qualities import of_latents
 from lcomp.networks.config import PLUNGE
-from lcomp.types import HYPER_STRIDE, QUALITY_STEPS
+from lcomp.types import HYPER_STRIDE, QUALITY_STEPS, Quality
 
 # fixed-point formats between the convolutions: fractional bits, and largest magnitude in units of the last bit
 ACTIVATION_BITS, ACTIVATION_MAX = 8, 2**17
@@ -129,25 +130,31 @@ def leaky(value: Tensor) -> Tensor:
 
 
 def per_channel(values: Integers, device: torch.device) -> Tensor:
-    """Values [C] as float64 [C, 1] on a device, copied without synchronising."""
-    return torch.from_numpy(values).double().to(device, non_blocking=True)[:, None]
+    """Values [C], or [C, h, w], as float64 [C, 1, 1] or [C, h, w] on a device, copied without synchronising."""
+    copied = torch.from_numpy(values).double().to(device, non_blocking=True)
+    return copied if copied.ndim > 1 else copied[:, None, None]
 
 
-def interpolate(points: Integers, quality: int) -> Integers:
-    """Integer interpolation of `points` [8, channels] at a quality in thousandths, rounded half up.
+def at_places(values: Tensor, places: Tensor | slice) -> Tensor:
+    """Those of some places [C, n], of values of all places [C, h * w]; or of any, [C, 1]."""
+    return values if values.shape[1] == 1 else values[:, places]
+
+
+def interpolate(points: Integers, quality: Quality) -> Integers:
+    """Integer interpolation of `points` [8, channels] at qualities in thousandths, rounded half up: [channels, ...].
 
     Below q = 1 the values of q = 1 hold.
     """
-    step, part = divmod(max(quality - QUALITY_STEPS, 0), QUALITY_STEPS)
-    if part == 0:
-        return points[step]
-    mixed = points[step] * (QUALITY_STEPS - part) + points[step + 1] * part
-    return (2 * mixed + QUALITY_STEPS) // (2 * QUALITY_STEPS)
+    qualities, places = np.unique(quality, return_inverse=True)
+    step, part = np.divmod(np.maximum(qualities - QUALITY_STEPS, 0)[:, None], QUALITY_STEPS)
+    first, second = points[step[:, 0]], points[np.minimum(step[:, 0] + 1, len(points) - 1)]
+    mixed = (2 * (first * (QUALITY_STEPS - part) + second * part) + QUALITY_STEPS) // (2 * QUALITY_STEPS)
+    return np.ascontiguousarray(mixed.T[:, places.reshape(np.shape(quality))])
 
 
-def plunge(quality: int) -> int:
-    """Log2 of the factor by which the gain of y falls below q = 1, LOG_BITS, at a quality in thousandths."""
-    return (PLUNGE << LOG_BITS) * max(QUALITY_STEPS - quality, 0) // QUALITY_STEPS
+def plunge(quality: Quality) -> Integers:
+    """Log2 of the factor by which the gain of y falls below q = 1, LOG_BITS, at qualities in thousandths."""
+    return np.asarray((PLUNGE << LOG_BITS) * np.maximum(QUALITY_STEPS - quality, 0) // QUALITY_STEPS)
 
 
 def nearest_scale(log_scale: Tensor) -> Tensor:
@@ -200,14 +207,14 @@ class IntegerHyperSynthesis:
         down = np.maximum(down, 1)
         return np.where(up > 0, mantissa << up, (mantissa + (1 << (down - 1))) >> down)
 
-    def normalised(self, z_hat: Tensor, quality: int) -> Tensor:
+    def normalised(self, z_hat: Tensor, quality: Quality) -> Tensor:
         """z_hat [B, Z, h, w], in steps of 2^-MEAN_BITS, over the gain of z, ACTIVATION_BITS."""
         inverse = self.power_of_two(-interpolate(self.z_log_gain, quality), INVERSE_BITS)
-        v = z_hat * per_channel(inverse, z_hat.device)[..., None]
+        v = z_hat * per_channel(inverse, z_hat.device)
         return round_shift(v, INVERSE_BITS + MEAN_BITS - ACTIVATION_BITS).clamp_(-ACTIVATION_MAX, ACTIVATION_MAX)
 
-    def __call__(self, z_hat: Tensor, quality: int) -> HyperOutput:
-        """Parameters of y for z_hat [B, Z, h, w], in steps of 2^-MEAN_BITS, at a quality in thousandths."""
+    def __call__(self, z_hat: Tensor, quality: Quality) -> HyperOutput:
+        """Parameters of y for z_hat [B, Z, h, w], in steps of 2^-MEAN_BITS, at a quality in thousandths, or [h, w]."""
         layers, bits, v = self.layers, ACTIVATION_BITS, self.normalised(z_hat, quality)
         h = leaky(F.pixel_shuffle(convolve(v, bits, layers.enter, bits, ACTIVATION_MAX), 2))
         h = leaky(F.pixel_shuffle(convolve(h, bits, layers.middle, bits, ACTIVATION_MAX), 2))
@@ -218,9 +225,10 @@ class IntegerHyperSynthesis:
         mean, log_scale = output.chunk(2, 1)
 
         # mean * deviation and log_scale + log_deviation, both rounded half up
-        log_deviation = interpolate(self.log_deviation, quality) - plunge(quality)
-        deviation = per_channel(self.power_of_two(log_deviation, DEVIATION_BITS), z_hat.device)[..., None]
+        here = of_latents(quality)
+        log_deviation = interpolate(self.log_deviation, here) - plunge(here)
+        deviation = per_channel(self.power_of_two(log_deviation, DEVIATION_BITS), z_hat.device)
         mean.mul_(deviation * 2.0 ** (MEAN_BITS - OUTPUT_BITS - DEVIATION_BITS)).add_(0.5).floor_()
-        expected = per_channel(log_deviation - LOG_SCALE_MIN, z_hat.device)[..., None]
+        expected = per_channel(log_deviation - LOG_SCALE_MIN, z_hat.device)
         log_scale.add_(round_shift(expected, LOG_BITS - OUTPUT_BITS))
         return HyperOutput(h, p, mean.clamp_(-MEAN_MAX, MEAN_MAX), log_scale)

@@ -38,7 +38,9 @@ def gradient(width: int, height: int) -> Image.Image:
 @cache
 def bases() -> dict[str, bytes]:
     """Valid files by name: golden ones, and some of two tiles, with alpha, with metadata and without losses."""
-    files = {name: (GOLDEN / f"{name}.lic").read_bytes() for name in ("q1", "context", "torchac", "grey", "dot")}
+    files = {
+        name: (GOLDEN / f"{name}.lic").read_bytes() for name in ("q1", "context", "torchac", "grey", "dot", "regions")
+    }
 
     def encode(image: Image.Image, model: str = "hyperprior") -> bytes:
         return coded(image, 3, model, effort=0).data
