@@ -26,7 +26,7 @@ def test_the_format_names_its_constants() -> None:
     assert f"{SCALE_MIN} * 2^(i/{STEPS_PER_OCTAVE})" in text
     assert f"ceil(size / {TILE})" in text
     low = ("low bytes of samples of 16 bits", "low bytes of alpha of 16 bits")
-    names = ("ICC profile", "EXIF", "XMP", "alpha", "stored picture", *low)
+    names = ("ICC profile", "EXIF", "XMP", "alpha", "stored picture", *low, "qualities of blocks")
     for tag, name in zip(container.Tag, names, strict=True):
         assert f"| {tag.value} | {name} |" in text
     for coder in container.Coder:
