@@ -1,6 +1,7 @@
 """Regions of interest and importance maps: what they ask for, and what becomes of it."""
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -258,6 +259,9 @@ def test_the_commands(tmp_path: Path, photo: Image.Image) -> None:
     found = section((tmp_path / "a.lic").read_bytes())
     assert found is not None
     assert (found[0][0], found[1][0], found[0][3]) == (20, 12, 16)
+    assert b"-q 4 (4 to 6.5)" in command("info", "a.lic", cwd=tmp_path).stdout
+    facts = json.loads(command("info", "a.lic", "--json", cwd=tmp_path).stdout)
+    assert (facts["quality"], facts["worst_quality"], facts["best_quality"]) == (4, 4, 6.5)
     for wrong, text in (
         (("--roi", "1,2,3"), "is no region"),
         (("--roi", "0,0,9,9,9"), "out of range"),
