@@ -38,15 +38,11 @@ def main() -> None:
     parser.add_argument("-m", "--model", default=None)
     parser.add_argument("-e", "--effort", type=int, default=1)
     parser.add_argument("--steps", type=float, default=DEFAULT_STEPS)
-    parser.add_argument("--names", type=Path, help="a file with the names of the pictures to take, one a line")
     parser.add_argument("--every", type=int, default=1, help="take every n-th picture")
     parser.add_argument("--max-side", type=int, help="pictures are cut to this side, to save time")
     parser.add_argument("--save", type=Path, help="folder for the original and both decoded pictures, side by side")
     arguments = parser.parse_args()
     files = pictures_below(arguments.pictures)
-    if arguments.names:
-        names = set(arguments.names.read_text().split())
-        files = [file for file in files if file.name in names]
     codec = lcomp.Codec(arguments.model)
     rows = []
     for file in files[:: arguments.every]:

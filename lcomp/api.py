@@ -27,6 +27,7 @@ from lcomp.options import (
     AUTO,
     DEFAULT_MODEL,
     DEFAULT_QUALITY,
+    EQUIRECT,
     LOSSLESS,
     PRECISIONS,
     DecodeOptions,
@@ -35,6 +36,7 @@ from lcomp.options import (
 )
 from lcomp.pictures.deep_arrays import NO_MODE, DecodedSamples, picture_of
 from lcomp.pictures.description import describe
+from lcomp.pictures.panorama import WHOLE, latitudes
 from lcomp.pictures.reading import Picture, to_picture
 from lcomp.pictures.resizing import resized
 from lcomp.pictures.stored import read_picture
@@ -114,7 +116,7 @@ class Codec:
             raise LcompError(f"model '{model.name}' has no quality: leave roi and importance out")
         with using_threads(self.threads), memory_errors():
             shown = read_source_picture(picture, options)
-            read = resized(shown, options.resize)
+            read = replace(resized(shown, options.resize), latitudes=latitudes_of(shown, options))
             options = replace(options, roi=regions_in(read, shown, options))
             if options.lossless:
                 check_exact(read)
@@ -223,6 +225,13 @@ def read_source_picture(picture: PictureSource, options: EncodeOptions) -> Pictu
         return picture_of(picture.astype(np.uint16, copy=False), options)
     image = image_of(picture, options.max_pixels)
     return to_picture(image, options.frame, options.max_pixels, deep=options.lossless)
+
+
+def latitudes_of(shown: Picture, options: EncodeOptions) -> tuple[float, float] | None:
+    """The latitudes of the top and the bottom of an equirectangular panorama, None for other pictures."""
+    if options.projection == AUTO:
+        return latitudes(shown.xmp)
+    return WHOLE if options.projection == EQUIRECT else None
 
 
 def regions_in(picture: Picture, shown: Picture, options: EncodeOptions) -> tuple[Region, ...]:

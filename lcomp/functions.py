@@ -16,6 +16,7 @@ from lcomp.files import Source, read_source, write_atomically
 from lcomp.format.binary import Reader
 from lcomp.format.container import read_header
 from lcomp.options import (
+    AUTO,
     DEFAULT_EFFORT,
     DEFAULT_QUALITY,
     MAX_PIXELS,
@@ -49,6 +50,7 @@ def encode(
     resize: tuple[int, int] | None = None,
     roi: Sequence[GivenRegion] = (),
     importance: NDArray[np.generic] | None = None,
+    projection: str = AUTO,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> bytes:
@@ -76,6 +78,7 @@ def encode(
         resize,
         roi,
         importance,
+        projection,
     )
     return Codec(model, device, coder, threads=threads).encode(picture, options, progress)
 

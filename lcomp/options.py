@@ -46,6 +46,11 @@ PRECISIONS = ("auto", "fp32", "bf16")
 
 AUTO = PRECISIONS[0]
 
+EQUIRECT = "equirect"
+
+PROJECTIONS = (AUTO, "flat", EQUIRECT)
+"""Projections of pictures; `auto` is what their XMP says."""
+
 ALWAYS = ("quality", "effort", "max_pixels", "max_error")
 NUMBERS = (*ALWAYS, "size", "bpp", "psnr", "ssimulacra2", "frame")
 """Options of encoding that are numbers; the first of them always."""
@@ -121,6 +126,7 @@ class EncodeOptions:
     roi: Sequence[GivenRegion] = ()  # regions that are coded better; later ones cover earlier ones, and `importance`
     # of any size, scaled to the picture: uint8, 128 neutral, brighter is worth more; or floats in steps of quality
     importance: NDArray[np.generic] | None = field(default=None, compare=False)
+    projection: str = AUTO  # one of PROJECTIONS: rows of an `equirect` panorama count by their area on the sphere
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "roi", tuple(Region(*region) for region in self.roi))
@@ -151,6 +157,8 @@ class EncodeOptions:
                 raise LcompError(f"region {region}: {region.steps:g} steps are out of range: use -8 to 8")
         if self.importance is not None:
             check_importance(self.importance)
+        if self.projection not in PROJECTIONS:
+            raise LcompError(f"unknown projection '{self.projection}': use {', '.join(PROJECTIONS)}")
         if self.lossless and self.regional:
             raise LcompError("lossless excludes regions of interest and importance maps")
         if self.resize is not None and (len(self.resize) != 2 or min(self.resize) < 1):

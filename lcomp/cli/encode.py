@@ -56,7 +56,6 @@ from lcomp.options import (
 )
 from lcomp.pictures.importance import read_importance
 from lcomp.pictures.opening import picture_suffixes, readable_suffixes
-from lcomp.types import Plane
 
 HOW_WELL, PICTURE = "How well", "What of the picture"
 """Groups of options in the help."""
@@ -74,14 +73,6 @@ def refuse_picture_name(output: str | None, inputs: list[str]) -> None:
         return
     if suffix in picture_suffixes():
         raise typer.BadParameter(printable(f"{output} is the name of a picture: the output is a {LIC} file"))
-
-
-def importance_of(path: Path, max_pixels: int) -> Plane:
-    """The importance map in a picture file; raises LcompError with its name where it cannot be read, or OSError."""
-    try:
-        return read_importance(path.read_bytes(), max_pixels)
-    except LcompError as error:
-        raise type(error)(f"{path}: {error}") from error
 
 
 def encode(
@@ -212,6 +203,14 @@ def encode(
             rich_help_panel=HOW_WELL,
         ),
     ] = None,
+    projection: Annotated[
+        Literal["auto", "flat", "equirect"],
+        typer.Option(
+            "--projection",
+            help="An equirectangular panorama is coded by its area on the sphere; auto is what its XMP says.",
+            rich_help_panel=PICTURE,
+        ),
+    ] = "auto",
     max_pixels: MaxPixels = MAX_PIXELS,
     recursive: Recursive = False,
     skip_existing: SkipExisting = False,
@@ -261,7 +260,7 @@ def encode(
         named = "--max-error" if max_error else "--lossless"
         raise typer.BadParameter(f"{named} excludes --roi and --importance")
     refuse_forced_skips(force, skip_existing)
-    weights = None if importance is None else importance_of(importance, max_pixels)
+    weights = None if importance is None else read_importance(importance, max_pixels)
     try:
         options = EncodeOptions(
             quality=DEFAULT_QUALITY if quality is None else quality,
@@ -279,6 +278,7 @@ def encode(
             resize=None if resize is None else parse_resize(resize),
             roi=[parse_region(region) for region in roi or ()],
             importance=weights,
+            projection=projection,
         )
     except LcompError as error:
         raise typer.BadParameter(str(error)) from error

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Protocol
 
+import numpy as np
 import typer
 
 import lcomp
@@ -47,6 +48,8 @@ class Facts:
     bits: int  # per sample, 8 or 16
     bpp: float
     quality: float | None  # None where there is none, as in a lossless file
+    worst_quality: float | None  # of all blocks of the picture, where these differ
+    best_quality: float | None
     max_error: int | None  # largest error of a sample: 0 where it is lossless, None where it is unknown
     model: str
     model_number: int
@@ -97,7 +100,7 @@ def read_facts(name: str) -> Facts:
         raise
     except LcompError as error:
         raise type(error)(f"{'stdin' if name == STREAM else name}: {error}") from error
-    header = file.header
+    header, by_block = file.header, np.unique(file.quality) / QUALITY_STEPS
     model = models.get(header.model)
     missing = obstacle(file, model)
     return Facts(
@@ -109,6 +112,8 @@ def read_facts(name: str) -> Facts:
         bits=16 if file.deep else 8,
         bpp=round(8 * len(data) / (header.width * header.height), 4),
         quality=header.quality / QUALITY_STEPS if not header.lossless and (not model or model.has_quality) else None,
+        worst_quality=float(by_block[0]) if len(by_block) > 1 else None,
+        best_quality=float(by_block[-1]) if len(by_block) > 1 else None,
         max_error=header.max_error if header.lossless else None,
         model="none" if header.stored else model.name if model else "unknown",
         model_number=header.model,
@@ -155,6 +160,8 @@ def columns(facts: Facts) -> list[str]:
     """The facts that fit into a line."""
     exactly = f"off by {facts.max_error} at most" if facts.max_error else "lossless"
     how = f"-q {facts.quality:g}" if facts.quality is not None else facts.coder if facts.stored_bytes else exactly
+    if facts.worst_quality is not None:
+        how += f" ({facts.worst_quality:g} to {facts.best_quality:g})"
     return [
         printable(facts.file),
         f"{facts.width}x{facts.height}",

@@ -44,8 +44,18 @@ def shares(edges: NDArray[np.float64], starts: NDArray[np.float64], ends: NDArra
 
 
 def share_inside(edges: NDArray[np.float64], start: int, end: int) -> NDArray[np.float64]:
-    """Which share of each block lies in an interval [blocks, 1]."""
-    return shares(edges, np.array([float(start)]), np.array([float(end)]))
+    """Which share of each block lies in an interval [blocks, 1]; or of the interval in it, where that is smaller."""
+    inside = shares(edges, np.array([float(start)]), np.array([float(end)]))
+    lengths = np.diff(edges)[:, None]
+    return inside * lengths / np.minimum(lengths, end - start)
+
+
+def areas(edges: NDArray[np.float64], latitudes: tuple[float, float]) -> NDArray[np.float64]:
+    """How large a pixel is on the sphere, relative to one at the equator: the mean cosine of each block [blocks, 1]."""
+    top, bottom = latitudes
+    angles = top + (bottom - top) * edges / edges[-1]
+    cosines = np.diff(np.sin(angles)) / np.diff(angles)
+    return cosines.clip(WEIGHT**-FARTHEST)[:, None]
 
 
 def cell_shares(edges: NDArray[np.float64], cells: int) -> NDArray[np.float64]:
@@ -54,13 +64,18 @@ def cell_shares(edges: NDArray[np.float64], cells: int) -> NDArray[np.float64]:
     return shares(edges, bounds[:-1], bounds[1:])
 
 
-def quality_offsets(options: EncodeOptions, width: int, height: int, half: bool) -> Offsets | None:
-    """Offsets of the blocks of a picture, which is coded at `half` size or not; None where the options name none.
+def quality_offsets(
+    options: EncodeOptions, width: int, height: int, half: bool, latitudes: tuple[float, float] | None = None
+) -> Offsets | None:
+    """Offsets of the blocks of a picture, which is coded at `half` size or not; None where nothing asks for them.
+
+    `latitudes` are those of the top and the bottom of an equirectangular panorama, whose rows weigh as much as their
+    area on the sphere does.
 
     >>> quality_offsets(EncodeOptions(roi=[(64, 0, 64, 64, 2.0)]), 192, 64, half=False)
     array([[ 0, 16,  0]], dtype=int8)
     """
-    if not options.regional:
+    if not options.regional and latitudes is None:
         return None
     rows, columns = (block_edges(size, 2 * UNIT if half else UNIT) for size in (height, width))
     weights = np.ones((len(rows) - 1, len(columns) - 1))
@@ -70,5 +85,7 @@ def quality_offsets(options: EncodeOptions, width: int, height: int, half: bool)
     for x, y, across, down, steps in options.regions:
         covered = share_inside(rows, y, y + down) @ share_inside(columns, x, x + across).T
         weights = weights * (1 - covered) + WEIGHT**steps * covered
+    if latitudes is not None:
+        weights = weights * areas(rows, latitudes)
     offsets = np.log(weights) * (QUALITY_STEPS / OFFSET_STEP / math.log(WEIGHT))
     return np.rint(offsets).astype(np.int8)

@@ -68,8 +68,8 @@ class QualityVector(nn.Module):
 
     def forward(self, w: Tensor) -> Tensor:
         """Interpolate the vectors with weights w [B, 9 + ...]."""
-        if w.ndim > 2:
-            return torch.einsum("bqhw,qc->bchw", w[:, : len(self.points)], self.points)
+        if w.ndim > 2:  # channels last, as what they are multiplied with
+            return torch.matmul(w[:, : len(self.points)].permute(0, 2, 3, 1), self.points).permute(0, 3, 1, 2)
         return torch.matmul(w[:, : len(self.points)], self.points)[:, :, None, None]
 
 

@@ -25,6 +25,7 @@ PUBLIC = [
     "LimitError",
     "ModelError",
     "OutputExistsError",
+    "Region",
     "TruncatedError",
     "UnsupportedError",
     "__version__",

@@ -1,6 +1,7 @@
 """Regions of interest and importance maps: what they ask for, and what becomes of it."""
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +25,16 @@ from lcomp.format.qualities import of_tile, read_offsets, with_offsets
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.model.loaded import LoadedModel
 from lcomp.options import EncodeOptions, Region, parse_region
+from lcomp.pictures.panorama import WHOLE, latitudes
 from lcomp.zoo.registry import ModelInfo
 
 CPU = torch.device("cpu")
 
 
-def offsets(width: int, height: int, half: bool = False, **options: object) -> list[list[int]]:
-    found = quality_offsets(EncodeOptions(**options), width, height, half)
+def offsets(
+    width: int, height: int, half: bool = False, latitudes: tuple[float, float] | None = None, **options: object
+) -> list[list[int]]:
+    found = quality_offsets(EncodeOptions(**options), width, height, half, latitudes)
     assert found is not None
     return found.tolist()
 
@@ -51,10 +55,10 @@ def test_a_region_is_better_by_its_steps() -> None:
 
 def test_a_block_that_is_covered_in_part_lies_between() -> None:
     # half of its errors weigh 100^(4/7) times as much
-    [[one, two]] = offsets(128, 64, roi=[(0, 0, 32, 64, 4)])
-    assert one == round(8 * np.log((1 + 100 ** (4 / 7)) / 2) / np.log(100 ** (1 / 7)))
-    assert two == 0
-    assert offsets(128, 64, roi=[(0, 0, 3, 3, 2)]) == [[0, 0]]
+    between = round(8 * np.log((1 + 100 ** (4 / 7)) / 2) / np.log(100 ** (1 / 7)))
+    assert offsets(192, 64, roi=[(0, 0, 96, 64, 4)]) == [[32, between, 0]]
+    # unless that part is all of the region
+    assert offsets(128, 64, roi=[(9, 9, 3, 3, 2)]) == [[16, 0]]
 
 
 @pytest.mark.parametrize("kind", ["grey", "steps"])
@@ -159,6 +163,44 @@ def test_targets_are_met(target: dict[str, float], photo: Image.Image) -> None:
         assert 0.97 * limit < len(data) <= limit
 
 
+def panorama(**more: int) -> bytes:
+    """XMP of a panorama, its numbers as attributes or elements."""
+    numbers = "".join(f"<GPano:{name}>{value}</GPano:{name}>" for name, value in more.items())
+    return f'<a GPano:ProjectionType="equirectangular" xmlns:GPano="g">{numbers}</a>'.encode()
+
+
+def test_rows_of_a_panorama_count_by_their_area() -> None:
+    [pole], [middle], *_ = offsets(64, 4 * 64, latitudes=WHOLE)
+    assert pole == round(8 * np.log((1 - 0.5**0.5) / (np.pi / 4)) / np.log(100 ** (1 / 7)))
+    assert middle == round(8 * np.log(0.5**0.5 / (np.pi / 4)) / np.log(100 ** (1 / 7)))
+    assert offsets(64, 4 * 64, latitudes=WHOLE) == [[pole], [middle], [middle], [pole]]
+    assert latitudes(panorama()) == WHOLE
+    assert latitudes(
+        panorama(FullPanoHeightPixels=400, CroppedAreaImageHeightPixels=100, CroppedAreaTopPixels=300)
+    ) == (pytest.approx((-np.pi / 4, -np.pi / 2)))
+    assert (
+        latitudes(panorama(FullPanoHeightPixels=40, CroppedAreaImageHeightPixels=100, CroppedAreaTopPixels=0)) == WHOLE
+    )
+    for other in (None, b"", b"<a/>", panorama().replace(b"equirect", b"cyl")):
+        assert latitudes(other) is None
+
+
+def test_panoramas_are_recognised(photo: Image.Image) -> None:
+    plain = lcomp.encode(photo, 3, "hyperprior")
+    around = lcomp.encode(photo, 3, "hyperprior", projection="equirect")
+    assert section(plain) is None
+    found = section(around)
+    assert found is not None
+    assert found[0][0] < found[1][0]
+    image = photo.copy()
+    image.info["xmp"] = panorama()
+    assert section(lcomp.encode(image, 3, "hyperprior", resize=(200, 136))) == found
+    assert section(lcomp.encode(image, 3, "hyperprior", resize=(100, 100))) is not None
+    assert lcomp.encode(image, 3, "hyperprior", strip=True, projection="flat") == plain
+    with pytest.raises(LcompError, match="unknown projection"):
+        EncodeOptions(projection="fisheye")
+
+
 def test_metadata_and_other_options_go_together(photo: Image.Image) -> None:
     image = photo.copy()
     image.putalpha(Image.linear_gradient("L").resize(image.size))
@@ -217,6 +259,9 @@ def test_the_commands(tmp_path: Path, photo: Image.Image) -> None:
     found = section((tmp_path / "a.lic").read_bytes())
     assert found is not None
     assert (found[0][0], found[1][0], found[0][3]) == (20, 12, 16)
+    assert b"-q 4 (4 to 6.5)" in command("info", "a.lic", cwd=tmp_path).stdout
+    facts = json.loads(command("info", "a.lic", "--json", cwd=tmp_path).stdout)
+    assert (facts["quality"], facts["worst_quality"], facts["best_quality"]) == (4, 4, 6.5)
     for wrong, text in (
         (("--roi", "1,2,3"), "is no region"),
         (("--roi", "0,0,9,9,9"), "out of range"),
