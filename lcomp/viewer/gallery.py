@@ -57,7 +57,9 @@ def facts_of(file: LicFile) -> tuple[str, ...]:
         facts.append(f"quality {header.quality / QUALITY_STEPS:g}")
     if header.half:
         facts.append("coded at half the size")
-    return *facts, f"made for decoder {model.decoder_name}"
+    if (usual := usual_decoder(header)) is not None:
+        facts.append(f"made for decoder {usual}")
+    return tuple(facts)
 
 
 def heading(metric: Metric) -> str:
