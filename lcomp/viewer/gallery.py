@@ -1,6 +1,5 @@
 """From files to what a page shows of them: every version decoded, compared with the original, and embedded."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +17,7 @@ from lcomp.types import QUALITY_STEPS, Pixels, Progress
 from lcomp.viewer.contents import PageContents, ShownFile, ShownVersion
 from lcomp.viewer.embedding import ImagePool, reduced
 from lcomp.viewer.opened import OpenedFile, OriginalPicture
-from lcomp.viewer.versions import Version, usual_decoder, versions_of
+from lcomp.viewer.versions import usual_decoder, versions_of
 
 METRICS = tuple(metric_by_name(name) for name in ("ssimulacra2", "psnr", "ms_ssim"))
 """What is measured where there is an original."""
@@ -58,7 +57,14 @@ def facts_of(file: LicFile) -> tuple[str, ...]:
         facts.append(f"quality {header.quality / QUALITY_STEPS:g}")
     if header.half:
         facts.append("coded at half the size")
-    return *facts, f"made for decoder {model.decoder_name}"
+    if (usual := usual_decoder(header)) is not None:
+        facts.append(f"made for decoder {usual}")
+    return tuple(facts)
+
+
+def heading(metric: Metric) -> str:
+    """What a metric is called above its values."""
+    return f"{metric.title}, dB" if metric.name == "psnr" else metric.title
 
 
 def score(metric: Metric, pair: Pair) -> str:
@@ -89,10 +95,6 @@ class Gallery:
         self.files: list[ShownFile] = []
         self.places: dict[OriginalPicture, int] = {}  # of originals among the files
 
-    def versions(self, opened: OpenedFile) -> list[Version]:
-        """What a file is decoded with; raises as `versions_of` does."""
-        return versions_of(opened.file.header, self.options.decoder)
-
     def original(self, original: OriginalPicture) -> int:
         """The place of an original among the files, which is put there first."""
         if original not in self.places:
@@ -113,9 +115,10 @@ class Gallery:
     def add(self, opened: OpenedFile, progress: Progress) -> None:
         """Decode a file with everything; `progress` is called with the parts done and in total.
 
-        Raises as `Codec.decode` does.
+        Raises as `versions_of` and `Codec.decode` do.
         """
-        header, versions = opened.file.header, self.versions(opened)
+        header = opened.file.header
+        versions = versions_of(header, self.options.decoder)
         usual, facts = usual_decoder(header), facts_of(opened.file)
         shown: list[ShownVersion] = []
         notes: tuple[str, ...] = ()
@@ -156,9 +159,5 @@ class Gallery:
 
     def contents(self) -> PageContents:
         """The page of what was added."""
-        titles: Sequence[str] = (
-            [f"{metric.title}, dB" if metric.name == "psnr" else metric.title for metric in METRICS]
-            if self.places
-            else ()
-        )
-        return PageContents(tuple(self.files), tuple(titles), tuple(self.pool.uris))
+        titles = tuple(map(heading, METRICS)) if self.places else ()
+        return PageContents(tuple(self.files), titles, tuple(self.pool.uris))

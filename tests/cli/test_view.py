@@ -105,6 +105,15 @@ def test_an_original_is_measured_against(small: Path) -> None:
     assert ms_ssim == "-"  # of a picture this small there is none
 
 
+def test_one_original_is_that_of_all_files(small: Path) -> None:
+    names = ("small.lic", "small.lic")
+    result = lcomp("view", *names, "--original", "small.png", "--decoder", "gan", "-o", "-", cwd=small)
+    data = contents(result.stdout)
+    assert [file["original"] for file in data["files"]] == [None, 0, 0]
+    # without the decoder that it was made for, all of the realism is shown at first
+    assert data["files"][1]["versions"][data["files"][1]["usual"]]["realism"] == 1
+
+
 def test_lossless_files_are_exact(tmp_path: Path) -> None:
     noise_image(32, 24).save(tmp_path / "a.png")
     assert lcomp("encode", "a.png", "--lossless", "--effort", "0", cwd=tmp_path).returncode == 0

@@ -12,7 +12,7 @@ from helpers.pictures import noise_image
 
 pytestmark = [pytest.mark.process, pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed")]
 
-ARROW_LEFT, ARROW_RIGHT, TAB = 37, 39, 9
+ARROW_LEFT, ARROW_RIGHT = 37, 39
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +120,38 @@ def test_the_difference_of_a_picture_and_itself_is_black(chromium: Browser, page
     assert brightest() == 0
     pick(chromium, "right", "low.lic")
     assert brightest() > 30
+
+
+def test_the_line_is_dragged_and_the_magnifier_follows(chromium: Browser, page: Path) -> None:
+    chromium.open(page)
+    chromium.run("document.querySelector('.magnifier-button').click()")
+    left, top, width, height = chromium.run(
+        "(({left, top, width, height}) => [left, top, width, height])"
+        "(document.querySelector('.stage').getBoundingClientRect())"
+    )
+    mouse = {"button": "left", "buttons": 1, "clickCount": 1, "y": top + height / 2}
+    for kind, share in (("mousePressed", 0.5), ("mouseMoved", 0.4), ("mouseMoved", 0.25), ("mouseReleased", 0.25)):
+        chromium.call("Input.dispatchMouseEvent", type=kind, x=left + share * width, **mouse)
+    assert at(chromium) == pytest.approx(25, abs=1)
+    spot = "parseFloat(document.querySelector('.spot').style.left)"
+    assert chromium.run(spot) == pytest.approx(width / 4, abs=1)
+    lens = "document.querySelector('.magnifier .left img').style.transform"
+    before = chromium.run(lens)
+    chromium.run("document.getElementById('magnifier').focus()")
+    chromium.press("ArrowRight", ARROW_RIGHT)
+    assert chromium.run(spot) == pytest.approx(width / 4 + 16 * width / 64, abs=1)
+    assert chromium.run(lens) != before
+    assert not chromium.errors
+
+
+def test_radio_buttons_and_the_slider_choose_too(chromium: Browser, page: Path) -> None:
+    chromium.open(page)
+    chromium.run("document.querySelector('.choice.right input[value=gan]').click()")
+    chromium.run("document.querySelector('.choice.right .realism input').focus()")
+    chromium.press("ArrowLeft", ARROW_LEFT)
+    chromium.press("ArrowLeft", ARROW_LEFT)
+    assert caption(chromium, "right").startswith("low.lic, gan, realism 0.5: ")
+    assert chromium.run("document.querySelector('.choice.right output').textContent") == "0.5"
 
 
 @pytest.mark.parametrize(("width", "dark"), [(390, True), (1280, False)])

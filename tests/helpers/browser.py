@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,9 @@ NAMES = ("chromium", "chromium-browser", "google-chrome") if os.name == "posix" 
 
 PROGRAM = next(filter(None, map(shutil.which, NAMES)), None)
 """Where one is installed."""
+
+PATIENCE = 60
+"""Seconds to wait for the browser, on a busy machine."""
 
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
@@ -45,9 +49,10 @@ class Browser:
     def message(self) -> dict[str, Any]:
         """The next message of the browser."""
         while b"\0" not in self.rest:
-            part = self.reader.read(2**16)
+            there, _, _ = select.select([self.reader], [], [], PATIENCE)
+            part = self.reader.read(2**16) if there else b""
             if not part:
-                raise RuntimeError("the browser has ended")
+                raise RuntimeError("the browser has ended" if there else "the browser does not answer")
             self.rest += part
         data, self.rest = self.rest.split(b"\0", 1)
         message = json.loads(data)
@@ -79,8 +84,10 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.call("Page.navigate", url=page.resolve().as_uri())
-        while self.message().get("method") != "Page.loadEventFired":
-            pass
+        self.run(
+            "new Promise((done) => document.readyState === 'complete' ? done() : addEventListener('load', done))"
+            ".then(() => 0)"
+        )
         # pictures are decoded, and what follows from their size is done
         self.run(
             "Promise.all([...document.images].filter((image) => image.src).map((image) => image.decode()))"
