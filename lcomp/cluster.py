@@ -3,6 +3,7 @@
 import ctypes
 import math
 import os
+import re
 import signal
 import socket
 import threading
@@ -32,6 +33,10 @@ ATTEMPTS = 3
 TIMEOUT = 10.0
 """Seconds that a cluster has to answer."""
 
+SETTINGS = ("RAY_USAGE_STATS_ENABLED", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "RAY_worker_niceness")
+"""Variables of Ray to be 0: no report to its makers, no warning about a default of theirs, and actors of a cluster that
+is started here have as much of its processors as other processes of a command."""
+
 STDERR = 2
 """File descriptor of stderr."""
 
@@ -39,9 +44,10 @@ STORE = 2**27
 """Bytes of the object store of a cluster that is started here: results are small."""
 
 
-def last_line(error: object) -> str:
-    """The last line of a message: Ray puts tracebacks before what went wrong."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
+def reason(error: object) -> str:
+    """What went wrong, in a line: Ray puts tracebacks before it, and the name of the exception."""
+    last = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
+    return re.sub(r"^[\w.]+: ", "", last)
 
 
 class Share(NamedTuple):
@@ -129,6 +135,12 @@ class Crew(Generic[Item, Result]):
             return self.again.popleft()
         return next((Tried(item) for item in self.waiting), None)
 
+    def unfinished(self) -> bool:
+        """Whether there is an item that has no result yet; where all actors died, it waits for those that start."""
+        if not (self.again or self.busy) and (tried := self.following()):
+            self.again.append(tried)
+        return bool(self.again or self.busy)
+
     def employ(self) -> None:
         """Give idle actors an item each, as long as there are any."""
         while self.idle and (tried := self.following()):
@@ -145,7 +157,7 @@ class Crew(Generic[Item, Result]):
             if self.failed < ATTEMPTS:
                 self.start()
             elif not (self.starting or self.busy or self.idle):
-                raise LcompError(f"no process of the cluster can start: {last_line(error)}") from error
+                raise LcompError(f"no process of the cluster can start: {reason(error)}") from error
         else:
             self.failed = 0
             self.idle.append(actor)
@@ -172,7 +184,7 @@ class Crew(Generic[Item, Result]):
         for item in islice(self.waiting, count):
             self.again.append(Tried(item))
             self.start()
-        while self.again or self.busy:
+        while self.unfinished():
             ready, _ = self.ray.wait([*self.starting, *self.busy])
             for ref in ready:
                 if ref in self.starting:
@@ -217,12 +229,11 @@ def muted() -> Iterator[None]:
 @contextmanager
 def connected(address: str) -> Iterator[None]:
     """Join a cluster without any of its messages; raises LcompError where it cannot be reached."""
-    # neither a report to the makers of Ray, nor a warning about a default of theirs
-    for name in ("RAY_USAGE_STATS_ENABLED", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"):
+    for name in SETTINGS:
         os.environ.setdefault(name, "0")
     import ray
 
-    where = "on this machine" if address == HERE else f"at {address}"
+    where = "on this machine" if address in (HERE, "auto") else f"at {address}"
     own = {"num_cpus": processors(), "include_dashboard": False, "object_store_memory": STORE}
     terminate = signal.getsignal(signal.SIGTERM)
     try:
@@ -230,8 +241,8 @@ def connected(address: str) -> Iterator[None]:
         with muted():
             ray.init(address, log_to_driver=False, logging_level="CRITICAL", **(own if address == HERE else {}))
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else last_line(error)
-        raise LcompError(f"the Ray cluster {where} cannot be reached: {reason}") from error
+        why = error.strerror if isinstance(error, OSError) and error.strerror else reason(error)
+        raise LcompError(f"the Ray cluster {where} cannot be reached: {why}") from error
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, terminate)  # Ray sets its own, with an exit code of its own

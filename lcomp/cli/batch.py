@@ -128,7 +128,8 @@ def outcome_of(done: Done[Job, Outcome]) -> Outcome:
     if done.result is None:
         return Outcome(done.item, "its process died (out of memory?): use fewer --jobs", 1)
     if done.deaths and done.result.exists and is_done(done.item):
-        return Outcome(done.item, "", report=WrittenReport.of(done.item.source, done.item.output))
+        report = WrittenReport.of(done.item.source, done.item.output)
+        return Outcome(done.item, report.line, report=report)
     return done.result
 
 
