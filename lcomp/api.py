@@ -36,7 +36,7 @@ from lcomp.options import (
 )
 from lcomp.pictures.deep_arrays import NO_MODE, DecodedSamples, picture_of
 from lcomp.pictures.description import describe
-from lcomp.pictures.panorama import WHOLE, latitudes
+from lcomp.pictures.panorama import WHOLE, is_all_around, latitudes, panorama_of_part
 from lcomp.pictures.reading import Picture, to_picture
 from lcomp.pictures.resizing import resized
 from lcomp.pictures.stored import read_picture
@@ -116,7 +116,11 @@ class Codec:
             raise LcompError(f"model '{model.name}' has no quality: leave roi and importance out")
         with using_threads(self.threads), memory_errors():
             shown = read_source_picture(picture, options)
-            read = replace(resized(shown, options.resize), latitudes=latitudes_of(shown, options))
+            read = replace(
+                resized(shown, options.resize),
+                latitudes=latitudes_of(shown, options),
+                wraps=goes_around(shown, options),
+            )
             options = replace(options, roi=regions_in(read, shown, options))
             if options.lossless:
                 check_exact(read)
@@ -203,7 +207,10 @@ class Codec:
         if file.deep and factor > 1:
             log.warning("16-bit samples reduced to 8 bits, as at every reduced scale")
         report_losses((*lost, *planes.lost), decoded, header.grid, options.salvage)
-        describe(image, file.icc, file.exif, file.xmp, moved=area != whole or factor > 1)
+        moved = area != whole or factor > 1
+        describe(image, file.icc, file.exif, file.xmp, moved)
+        if moved and file.xmp and (xmp := panorama_of_part(file.xmp, image.info.get("xmp"), whole, area, image.size)):
+            image.info["xmp"] = xmp
         return DecodedSamples(image, samples)
 
     def decode_pixels(
@@ -232,6 +239,13 @@ def latitudes_of(shown: Picture, options: EncodeOptions) -> tuple[float, float] 
     if options.projection == AUTO:
         return latitudes(shown.xmp)
     return WHOLE if options.projection == EQUIRECT else None
+
+
+def goes_around(shown: Picture, options: EncodeOptions) -> bool:
+    """Whether the left and the right edge of a picture are neighbours."""
+    if options.projection == AUTO:
+        return shown.xmp is not None and is_all_around(shown.xmp)
+    return options.projection == EQUIRECT
 
 
 def regions_in(picture: Picture, shown: Picture, options: EncodeOptions) -> tuple[Region, ...]:

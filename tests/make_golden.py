@@ -38,9 +38,10 @@ def write(
     coder: str,
     model: str = "hyperprior",
     roi: Sequence[Region] = (),
+    wraps: bool = False,
 ) -> None:
     """One golden file that is coded by a model, and its description."""
-    file = coded(image, quality, model, coder, roi=roi)
+    file = coded(image, quality, model, coder, roi=roi, wraps=wraps)
     keep(name, original, image, file.data, {"model": model, "latents_sha256": latents_sha256(file, model)})
 
 
@@ -117,6 +118,9 @@ def main() -> None:
     spots = [Region(0, 0, 100, 20, -1.5), Region(500, 0, 300, 20, 3.0)]
     write("regions_tiles", "wide.png", wide, 2.5, "constriction", "hyperprior", spots)
     write("regions_half", "colour.png", colour, 0.2, "constriction", "visual", [Region(0, 0, 60, 97, 0.5)])
+    around = colour.resize((160, 80))
+    around.save(GOLDEN / "around.png")
+    write("around", "around.png", around, 2.0, "constriction", "autoregressive", wraps=True)
     long = wide.resize((LONG, 2))  # too long for an alpha plane in WebP
     long.save(GOLDEN / "long.png")
     write("long_alpha", "long.png", long, 2.0, "constriction")

@@ -27,7 +27,17 @@ def test_the_format_names_its_constants() -> None:
     assert f"ceil(size / {TILE})" in text
     low = ("low bytes of samples of 16 bits", "low bytes of alpha of 16 bits")
     deflated = ("ICC profile, deflated", "EXIF, deflated", "XMP, deflated")
-    names = ("ICC profile", "EXIF", "XMP", "alpha", "stored picture", *low, *deflated, "qualities of blocks")
+    names = (
+        "ICC profile",
+        "EXIF",
+        "XMP",
+        "alpha",
+        "stored picture",
+        *low,
+        *deflated,
+        "qualities of blocks",
+        "projection",
+    )
     for tag, name in zip(container.Tag, names, strict=True):
         assert f"| {tag.value} | {name} |" in text
     for coder in container.Coder:

@@ -10,7 +10,7 @@ from torch import Tensor
 from lcomp.decoding.canvas import LatentCanvas
 from lcomp.errors import FormatError
 from lcomp.format.container import Coder, Encoded, LicFile
-from lcomp.format.qualities import of_area, of_tile
+from lcomp.format.qualities import of_surroundings, of_tile
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.model.decoders import Decoder
 from lcomp.model.loaded import LoadedModel
@@ -81,9 +81,10 @@ def decode_tiles(
     pixels = np.empty((target.height, target.width, 3), np.uint8)
     done = 0
     for window in grid.windows(area, WINDOW):
-        around = surroundings(window, grid.picture, decoder.halo)
+        around = surroundings(window, grid.picture, decoder.halo, grid.wraps)
         canvas.forget(around, area.wide)
-        part = model.transforms.synthesize(decoder, canvas.area(around), window, around, of_area(quality, around), half)
+        known, here = canvas.area(around), of_surroundings(quality, around, grid)
+        part = model.transforms.synthesize(decoder, known, window, around, here, half)
         model.watch.lap("synthesis")
         rows, columns = decoder.shown(window, half).within(target)
         pixels[rows, columns] = part
@@ -109,7 +110,7 @@ def decode_area(
     progress: Progress | None = None,
 ) -> Decoded:
     """Decode an area of a picture, at whatever size it was coded; raises as `decode_tiles` does."""
-    quality, grid, half = file.quality, file.header.grid, file.header.half
+    quality, grid, half = file.quality, file.grid, file.header.half
     coded = halved(area) if half else area
     assert file.coder is not None, "a stored picture has no latents"
     decoded = decode_tiles(model, file.tiles, quality, grid, file.coder, coded, salvage, progress, decoder, half)

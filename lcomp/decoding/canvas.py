@@ -5,6 +5,7 @@ from torch import Tensor
 
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.model.loaded import DecodeTile, MapTiles
+from lcomp.types import STRIDE
 
 
 class LatentCanvas:
@@ -40,19 +41,25 @@ class LatentCanvas:
         return colour.expand(-1, -1, place.height, place.width)
 
     def area(self, area: Rectangle) -> Tensor:
-        """Latents [1, C, rows, columns] of an area of the picture that starts at a multiple of STRIDE."""
+        """Latents [1, C, rows, columns] of an area of the picture that starts at a multiple of STRIDE.
+
+        It may reach beyond both sides of a picture that wraps.
+        """
         target = area.latents()
         shape = (1, self.blank.shape[1], target.height, target.width)
         known = torch.empty(shape, device=self.blank.device, memory_format=torch.channels_last)
-        numbers = self.grid.touching(area)
+        parts = list(self.grid.parts(area))
+        numbers = dict.fromkeys(number for part, _ in parts for number in self.grid.touching(part))
         missing = [number for number in numbers if number not in self.tiles]
         self.tiles.update(zip(missing, self.map_tiles(self.decode, missing), strict=True))
-        for number in numbers:
-            place = self.grid.rectangle(number).latents()
-            shared = place.shared(target)
-            assert shared is not None, "a tile that touches an area shares latents with it"
-            here, there = shared.within(target), shared.within(place)
-            known[..., here[0], here[1]] = self.tile(number)[..., there[0], there[1]]
+        for part, start in parts:
+            shown = part.latents()
+            there = known[..., start // STRIDE : start // STRIDE + shown.width]
+            for number in self.grid.touching(part):
+                place = self.grid.rectangle(number).latents()
+                shared = place.shared(shown)
+                assert shared is not None, "a tile that touches an area shares latents with it"
+                there[(..., *shared.within(shown))] = self.tile(number)[(..., *shared.within(place))]
         return known
 
     def forget(self, around: Rectangle, wide: bool) -> None:

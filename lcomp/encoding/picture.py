@@ -15,7 +15,7 @@ from lcomp.encoding.ssimulacra2 import SMALLEST_SIDE, ssimulacra2
 from lcomp.encoding.stored import may_take, stored_file
 from lcomp.encoding.streams import encode_tiles
 from lcomp.errors import LcompError
-from lcomp.format.container import Coder, Encoded, Header, LicFile
+from lcomp.format.container import AROUND, Coder, Encoded, Header, LicFile
 from lcomp.format.qualities import Offsets, with_offsets, within_range, write_offsets
 from lcomp.format.tiles import Rectangle
 from lcomp.log import log
@@ -90,7 +90,10 @@ class PictureEncoder:
         """A file of coded tiles, with the alpha plane and the metadata."""
         picture, written = self.picture, None if offsets is None else write_offsets(offsets)
         exif, xmp = (None, None) if self.options.strip else (picture.exif, picture.xmp)
-        return LicFile(header, self.coder, tiles, picture.icc, exif, xmp, self.alpha, offsets=written)
+        projection = AROUND if picture.wraps else None
+        return LicFile(
+            header, self.coder, tiles, picture.icc, exif, xmp, self.alpha, offsets=written, projection=projection
+        )
 
     @cached_property
     def half_offsets(self) -> Offsets | None:
@@ -121,7 +124,8 @@ class PictureEncoder:
         told = self.attempts.next(self.part if effort == self.effort else GUESS)
         offsets = self.offsets_at(quality, half)
         of_blocks = quality if offsets is None else with_offsets(quality, offsets)
-        tiles = encode_tiles(self.loaded, pixels, of_blocks, header.grid, self.coder, effort, told, served)
+        grid = self.pack(header, ()).grid
+        tiles = encode_tiles(self.loaded, pixels, of_blocks, grid, self.coder, effort, told, served)
         file = self.pack(header, tiles, offsets)
         size = " at half size" if half else ""
         log.debug("attempt: -q %g%s, effort %d: %d bytes", quality / QUALITY_STEPS, size, effort, len(file))

@@ -46,7 +46,7 @@ def encode_tiles(
                 progress(done + round(share * area), grid.width * grid.height)
 
         numbers = grid.touching(window)
-        choices = search.choose(pixels, window, [grid.rectangle(number) for number in numbers], quality, report)
+        choices = search.choose(pixels, grid, window, quality, report)
         coded = model.map_tiles(model.tile.encode, map(model.tile.send, choices), repeat(coder), numbers)
         streams.update(zip(numbers, coded, strict=True))
         done += window.width * window.height

@@ -6,7 +6,7 @@ for, than it costs. The effect of a move on the error is estimated by the gradie
 on integer symbols, and their gradient there says little about the next integer.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -17,8 +17,8 @@ from lcomp.encoding.efforts import LEVELS
 from lcomp.encoding.objective import OBJECTIVES
 from lcomp.encoding.rdoq import DISTORTION_WEIGHT, DISTORTION_WEIGHT_IN_CONTEXT, Rdoq
 from lcomp.encoding.reconstruction import Reconstruction
-from lcomp.format.qualities import of_area, of_latents, of_tile
-from lcomp.format.tiles import Rectangle
+from lcomp.format.qualities import of_latents, of_surroundings, of_tile
+from lcomp.format.tiles import Grid, Rectangle
 from lcomp.model.decoders import Decoder
 from lcomp.model.loaded import LoadedModel
 from lcomp.model.tile_codec import Choice, Latents, Pick, as_symbols
@@ -119,8 +119,8 @@ class SymbolSearch:
     def choose(
         self,
         pixels: Pixels,
+        grid: Grid,
         window: Rectangle,
-        tiles: Sequence[Rectangle],
         quality: Quality,
         progress: Callable[[float], None],
     ) -> Iterator[Choice]:
@@ -128,19 +128,19 @@ class SymbolSearch:
 
         A search takes windows of one tile. `progress` is told which share of the window is done.
         """
-        picture = Rectangle(0, 0, pixels.shape[1], pixels.shape[0])
-        around = surroundings(window, picture, max(self.transforms.mse.halo, SEARCH_HALO))
+        picture, tiles = grid.picture, [grid.rectangle(number) for number in grid.touching(window)]
+        around = surroundings(window, picture, max(self.transforms.mse.halo, SEARCH_HALO), grid.wraps)
         x = self.transforms.signal(pixels, around)
-        y = self.transforms.latents(x, of_area(quality, around))
+        y = self.transforms.latents(x, of_surroundings(quality, around, grid))
         self.tile.watch.lap("analysis")
         if self.level.rounds:
-            seen = surroundings(window, picture, SEARCH_HALO)
+            seen = surroundings(window, picture, SEARCH_HALO, grid.wraps)
             x, y = x[(..., *seen.within(around))], y[(..., *seen.latents().within(around.latents()))]
             [tile] = tiles
             place, here = tile.latents().within(seen.latents()), of_tile(quality, tile)
             # gradients are needed, whatever the caller's mode
             with torch.inference_mode(False), torch.enable_grad():
-                of_seen = of_area(quality, seen)
+                of_seen = of_surroundings(quality, seen, grid)
                 scene = Reconstruction(self.transforms, self.decoder, self.objective, x.clone(), seen, of_seen)
                 found = self.search(scene, y, place, here, progress)
             yield found

@@ -8,7 +8,7 @@ Integers are little-endian; `varint` is LEB128. Every section is `tag | varint l
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
@@ -20,11 +20,14 @@ from lcomp.format.qualities import read_offsets, with_offsets
 from lcomp.format.sections import CHECKSUM, CRITICAL, Section, Tag, read_section, write_section
 from lcomp.format.tiles import Grid
 from lcomp.options import MOST_ERROR, check_pixels
-from lcomp.types import QUALITY_STEPS, Quality
+from lcomp.types import QUALITY_STEPS, STRIDE, Quality
 
 MAGIC = b"\xacL\r\n"
 VERSION_MAJOR, VERSION_MINOR = 0, 1
 MAX_SIDE = 2**24
+
+AROUND = b"\1"
+"""Payload of the projection of panoramas that go all around."""
 
 
 class Mode(Enum):
@@ -98,6 +101,7 @@ class LicFile:
     low: bytes | None = None  # low bytes of 16-bit samples; all else is as in the file of the high bytes
     low_alpha: bytes | None = None
     offsets: bytes | None = None  # of the qualities of blocks, where these differ
+    projection: bytes | None = None  # AROUND for a panorama whose left and right edge are neighbours
 
     @cached_property
     def quality(self) -> Quality:
@@ -113,8 +117,9 @@ class LicFile:
 
     @property
     def grid(self) -> Grid:
-        """The tiles of the picture as it was coded."""
-        return self.header.grid
+        """The tiles of the picture as it was coded, which wraps where both of its edges are those of latents."""
+        grid, unit = self.header.grid, 2 * STRIDE if self.header.half else STRIDE
+        return replace(grid, wraps=self.projection == AROUND and self.header.width % unit == 0)
 
     @cached_property
     def data(self) -> bytes:
@@ -147,7 +152,7 @@ def write(file: LicFile) -> bytes:
             parts.append(write_section(*metadata_section(tag, payload)))
     once = (
         *((Tag.ALPHA, file.alpha), (Tag.STORED, file.stored), (Tag.LOW, file.low), (Tag.LOW_ALPHA, file.low_alpha)),
-        (Tag.QUALITIES, file.offsets),
+        *((Tag.QUALITIES, file.offsets), (Tag.PROJECTION, file.projection)),
     )
     parts += [write_section(tag, payload) for tag, payload in once if payload is not None]
     for tile in file.tiles:
@@ -261,6 +266,7 @@ def build(header: Header, sections: Sequence[Section | None]) -> LicFile:
         low=once.get(Tag.LOW),
         low_alpha=once.get(Tag.LOW_ALPHA),
         offsets=once.get(Tag.QUALITIES),
+        projection=once.get(Tag.PROJECTION),
     )
 
 

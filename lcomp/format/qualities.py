@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcomp.errors import FormatError
-from lcomp.format.tiles import UNIT, Rectangle
+from lcomp.format.tiles import UNIT, Grid, Rectangle
 from lcomp.types import HYPER_STRIDE, QUALITY_STEPS, Quality
 
 OFFSET_STEP = QUALITY_STEPS // 8
@@ -82,3 +82,10 @@ def of_area(quality: Quality, area: Rectangle) -> Quality:
     whole = of_latents(of_tile(quality, around))
     assert not isinstance(whole, int)
     return whole[rows, columns]
+
+
+def of_surroundings(quality: Quality, area: Rectangle, grid: Grid) -> Quality:
+    """The same of an area that may reach beyond both sides of a picture that wraps."""
+    if isinstance(quality, int):
+        return quality
+    return np.concatenate([np.asarray(of_area(quality, part)) for part, _ in grid.parts(area)], 1)

@@ -29,6 +29,7 @@ class Tag(IntEnum):
     EXIF_DEFLATED = 24
     XMP_DEFLATED = 25
     QUALITIES = CRITICAL | 26
+    PROJECTION = 27
 
 
 class Section(NamedTuple):

@@ -94,6 +94,7 @@ class Grid:
     width: int
     height: int
     tile: int = TILE  # every file has TILE; a multiple of UNIT
+    wraps: bool = False  # whether the left and the right edge are neighbours; then the width is a multiple of STRIDE
 
     @property
     def picture(self) -> Rectangle:
@@ -141,6 +142,18 @@ class Grid:
         rows = range(area.y // self.tile_height, -(-area.bottom // self.tile_height))
         columns = range(area.x // self.tile_width, -(-area.right // self.tile_width))
         return [row * self.columns + column for row in rows for column in columns]
+
+    def parts(self, area: Rectangle) -> Iterator[tuple[Rectangle, int]]:
+        """The parts within the picture of an area that may reach beyond both sides where it wraps.
+
+        Each comes with the column of the area that it begins at.
+        """
+        x = area.x
+        while x < area.right:
+            start = x % self.width
+            width = min(area.right - x, self.width - start)
+            yield Rectangle(start, area.y, width, area.height), x - area.x
+            x += width
 
     def beside(self, number: int) -> list[int]:
         """Numbers of the up to four tiles that share an edge with a tile."""

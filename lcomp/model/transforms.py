@@ -2,7 +2,8 @@
 
 A window is computed with a halo as wide as the receptive field, which is then cut off, so that it holds what the whole
 picture at once would give, up to float rounding. Where a window ends at the edge of the picture there is no halo, and
-the convolutions see the same zero padding as they would in one piece.
+the convolutions see the same zero padding as they would in one piece. A panorama that wraps has no left and right edge:
+there the halo is what lies on the other side.
 """
 
 import numpy as np
@@ -36,9 +37,10 @@ def pad_to(x: Tensor, multiple: int) -> Tensor:
     return F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="replicate")
 
 
-def surroundings(window: Rectangle, picture: Rectangle, halo: int) -> Rectangle:
-    """The window with its halo of `halo` pixels, clipped to the picture."""
-    around = window.aligned(STRIDE).grown(halo).shared(picture)
+def surroundings(window: Rectangle, picture: Rectangle, halo: int, wraps: bool = False) -> Rectangle:
+    """The window with its halo of `halo` pixels, clipped to the picture; one that `wraps` only at top and bottom."""
+    grown = window.aligned(STRIDE).grown(halo)
+    around = grown.shared(picture._replace(x=grown.x, width=grown.width) if wraps else picture)
     assert around is not None, "a window lies within its picture"
     return around
 
@@ -60,9 +62,15 @@ class Transforms:
         return quality_weights(as_qualities(quality, self.device))
 
     def signal(self, pixels: Pixels, area: Rectangle) -> Tensor:
-        """An area of a picture [H, W, 3] as x [1, 3, height, width] in [-1, 1], channels last."""
+        """An area of a picture [H, W, 3] as x [1, 3, height, width] in [-1, 1], channels last.
+
+        Where it reaches beyond the left or the right edge, it goes on at the other one.
+        """
         rows, columns = area.within(Rectangle(0, 0, pixels.shape[1], pixels.shape[0]))
-        part = torch.from_numpy(pixels[rows, columns].copy()).to(self.device)
+        beyond = area.x < 0 or area.right > pixels.shape[1]
+        places = range(area.x, area.right)
+        shown = pixels[rows].take(places, 1, mode="wrap") if beyond else pixels[rows, columns].copy()
+        part = torch.from_numpy(shown).to(self.device)
         x = part.permute(2, 0, 1)[None].float().div_(127.5).sub_(1)
         return x.contiguous(memory_format=torch.channels_last)
 

@@ -3,10 +3,21 @@
 import math
 import re
 
+from lcomp.format.tiles import Rectangle
+from lcomp.pictures.xmp import GOOGLE
+
 WHOLE = (math.pi / 2, -math.pi / 2)
 """Latitudes of the top and the bottom of a panorama that shows everything, in radians."""
 
 EQUIRECTANGULAR = b"equirectangular"
+
+RDF_END = re.compile(rb"</[\w.-]+:RDF\s*>")
+
+PACKET = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b"</rdf:RDF></x:xmpmeta>"
+)
+"""XMP without properties."""
 
 
 def value_of(xmp: bytes, name: bytes) -> bytes | None:
@@ -18,7 +29,12 @@ def value_of(xmp: bytes, name: bytes) -> bytes | None:
 def number_of(xmp: bytes, name: bytes) -> int | None:
     """A number of GPano; None where it is none."""
     value = value_of(xmp, name)
-    return int(value) if value and value.isdigit() else None
+    return int(value) if value and value.isdigit() and len(value) < 10 else None
+
+
+def is_equirectangular(xmp: bytes) -> bool:
+    """Whether XMP is that of an equirectangular panorama."""
+    return value_of(xmp, b"ProjectionType") == EQUIRECTANGULAR
 
 
 def latitudes(xmp: bytes | None) -> tuple[float, float] | None:
@@ -27,10 +43,47 @@ def latitudes(xmp: bytes | None) -> tuple[float, float] | None:
     >>> latitudes(b'<rdf:Description GPano:ProjectionType="equirectangular"/>') == WHOLE
     True
     """
-    if xmp is None or value_of(xmp, b"ProjectionType") != EQUIRECTANGULAR:
+    if xmp is None or not is_equirectangular(xmp):
         return None
     full, rows = number_of(xmp, b"FullPanoHeightPixels"), number_of(xmp, b"CroppedAreaImageHeightPixels")
     top = number_of(xmp, b"CroppedAreaTopPixels")
     if full is None or rows is None or top is None or not 0 < rows <= top + rows <= full:
         return WHOLE
     return math.pi * (0.5 - top / full), math.pi * (0.5 - (top + rows) / full)
+
+
+def is_all_around(xmp: bytes) -> bool:
+    """Whether XMP is that of an equirectangular panorama whose left and right edge are neighbours.
+
+    >>> is_all_around(b'<rdf:Description GPano:ProjectionType="equirectangular"/>')
+    True
+    """
+    full, columns = number_of(xmp, b"FullPanoWidthPixels"), number_of(xmp, b"CroppedAreaImageWidthPixels")
+    return is_equirectangular(xmp) and (full is None or columns is None or full == columns)
+
+
+def panorama_of_part(
+    xmp: bytes, rest: bytes | None, picture: Rectangle, area: Rectangle, size: tuple[int, int]
+) -> bytes | None:
+    """XMP of an area of an equirectangular panorama that is now of another `size`; None for other pictures.
+
+    `rest` is what else there is to say of it; the names are those of GPano, in pixels of the new size.
+    """
+    if not is_equirectangular(xmp):
+        return None
+    found = {}
+    sides = (("Width", "Left", area.x, area.width, size[0]), ("Height", "Top", area.y, area.height, size[1]))
+    for (name, edge, start, length, new), whole in zip(sides, picture[2:], strict=True):
+        full = number_of(xmp, b"FullPano%sPixels" % name.encode()) or whole
+        before = number_of(xmp, b"CroppedArea%sPixels" % edge.encode()) or 0
+        scale = new / length
+        found[f"FullPano{name}Pixels"] = round(full * scale)
+        found[f"CroppedAreaImage{name}Pixels"] = new
+        found[f"CroppedArea{edge}Pixels"] = round((before + start) * scale)
+    properties = "".join(f' GPano:{name}="{value}"' for name, value in found.items())
+    description = (
+        f'<rdf:Description xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" rdf:about="" '
+        f'xmlns:GPano="{GOOGLE}panorama/" GPano:ProjectionType="equirectangular"{properties}/>'
+    )
+    packet = rest if rest and RDF_END.search(rest) else PACKET
+    return RDF_END.sub(lambda end: description.encode() + end[0], packet, count=1)

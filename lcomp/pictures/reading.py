@@ -48,6 +48,7 @@ class Picture:
     low: NDArray[np.uint8] | None = None  # low bytes of 16-bit samples, whose high ones `pixels` are: [H, W] for Mode.L
     low_alpha: Plane | None = None  # those of alpha
     latitudes: tuple[float, float] | None = None  # of top and bottom of an equirectangular panorama, in radians
+    wraps: bool = False  # whether it is one that goes all around
     notes: tuple[str, ...] = field(default=())  # what was converted on the way in
     losses: tuple[str, ...] = field(default=())  # how the pixels differ from those of the source
 

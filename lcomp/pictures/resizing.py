@@ -7,6 +7,8 @@ from PIL import Image
 
 from lcomp.errors import UnsupportedError
 from lcomp.format.container import Mode
+from lcomp.format.tiles import Rectangle
+from lcomp.pictures.panorama import panorama_of_part
 from lcomp.pictures.reading import Picture
 from lcomp.pictures.tags import exif_of_size
 from lcomp.pictures.writing import to_image
@@ -37,4 +39,7 @@ def resized(picture: Picture, box: tuple[int, int] | None) -> Picture:
     pixels = np.array(image.convert("L" if picture.mode is Mode.L else "RGB").convert("RGB"))
     exif = picture.exif and exif_of_size(picture.exif, *size, moved=True)
     xmp = picture.xmp and xmp_of_size(picture.xmp, *size, moved=True)
+    if picture.xmp:
+        whole = Rectangle(0, 0, width, height)
+        xmp = panorama_of_part(picture.xmp, xmp, whole, whole, size) or xmp
     return replace(picture, pixels=pixels, alpha=alpha, exif=exif, xmp=xmp)

@@ -195,6 +195,10 @@ def test_panoramas_are_recognised(photo: Image.Image) -> None:
     image = photo.copy()
     image.info["xmp"] = panorama()
     assert section(lcomp.encode(image, 3, "hyperprior", resize=(200, 136))) == found
+    image.info["xmp"] = panorama(FullPanoWidthPixels=400, CroppedAreaImageWidthPixels=200)
+    part = lcomp.encode(image, 3, "hyperprior")
+    assert section(part) == found
+    assert [container.read(data).projection for data in (plain, around, part)] == [None, container.AROUND, None]
     assert section(lcomp.encode(image, 3, "hyperprior", resize=(100, 100))) is not None
     assert lcomp.encode(image, 3, "hyperprior", strip=True, projection="flat") == plain
     with pytest.raises(LcompError, match="unknown projection"):

@@ -1,6 +1,7 @@
 """Files that are coded by a model whatever they take: the encoder itself stores pictures where that is smaller."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from PIL import Image
 
@@ -18,10 +19,10 @@ def coded(
     coder: str = "constriction",
     effort: int = 1,
     roi: Sequence[Region] = (),
+    wraps: bool = False,
 ) -> LicFile:
     """The file of a picture on the CPU."""
     codec, options = lcomp.Codec(model, "cpu", coder), EncodeOptions(quality, effort, roi=roi)
-    encoder = HyperpriorCodec(codec.model, codec.device, codec.precision).encoder(
-        to_picture(image), options, codec.coder
-    )
+    picture = replace(to_picture(image), wraps=wraps)
+    encoder = HyperpriorCodec(codec.model, codec.device, codec.precision).encoder(picture, options, codec.coder)
     return encoder.at(round(1000 * quality))

@@ -8,9 +8,10 @@ from attacks.deflated import DEFLATED
 from attacks.headers import HEADER
 from attacks.low import LOW
 from attacks.metadata import METADATA
+from attacks.projections import PROJECTIONS
 from attacks.qualities import QUALITIES
 from attacks.sections import SECTIONS
 from attacks.stored import STORED
 from attacks.streams import STREAMS
 
-ATTACKS = [*HEADER, *SECTIONS, *METADATA, *DEFLATED, *ALPHA, *STORED, *LOW, *QUALITIES, *STREAMS]
+ATTACKS = [*HEADER, *SECTIONS, *METADATA, *DEFLATED, *ALPHA, *STORED, *LOW, *QUALITIES, *PROJECTIONS, *STREAMS]
