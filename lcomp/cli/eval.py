@@ -11,7 +11,7 @@ import typer
 
 import lcomp
 from lcomp.cli.files import common_code, printable, require_stdout, say, set_up_messages
-from lcomp.cli.options import MOST_JOBS, Device, Force, Json, Quiet
+from lcomp.cli.options import MOST_JOBS, Device, Force, Json, Quiet, Threads
 from lcomp.errors import InterruptError, LcompError, ModelError
 from lcomp.files import write_atomically
 from lcomp.workers import give_way
@@ -59,7 +59,7 @@ def chosen_adapters(
     adapters, skipped = [], []
     for name in (*models, *codecs):
         try:
-            adapters.append(open_adapter(name, plan.qualities, plan.device))
+            adapters.append(open_adapter(name, plan.qualities, plan.device, plan.threads))
         except (MissingLibraryError, ModelError) as error:
             if isinstance(error, ModelError) and models_named:
                 raise
@@ -204,6 +204,7 @@ def evaluate(
     jobs: Annotated[
         int, typer.Option("--jobs", min=1, max=MOST_JOBS, help="Processes; with several, nothing is timed.")
     ] = 1,
+    threads: Threads = None,
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the rows as CSV.")] = False,
     force: Force = False,
@@ -248,7 +249,7 @@ def evaluate(
     for absent in dict.fromkeys(each.needs for each in chosen if not each.available()):
         without = ", ".join(each.title for each in chosen if each.needs == absent)
         say(f"lcomp: there will be no {without} without {absent}: pip install 'lcomp[perceptual]'")
-    plan = Plan(qualities, device, perceptual, jobs, tuple(each.name for each in chosen), max_side)
+    plan = Plan(qualities, device, perceptual, jobs, tuple(each.name for each in chosen), max_side, threads)
     with counting_bar(quiet) as bar:
         fetching = bar.add_task("fetching Kodak", total=None, visible=False)
         pictures = find_dataset(

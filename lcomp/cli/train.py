@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lcomp.cli.files import say, set_up_messages
-from lcomp.cli.options import Device, a_number
+from lcomp.cli.options import Device, Threads, a_number
 from lcomp.errors import LcompError
 from lcomp.workers import give_way
 
@@ -58,6 +58,7 @@ def train(
         ),
     ] = None,
     device: Device = "auto",
+    threads: Threads = None,
     every: Annotated[
         float, typer.Option("--every", min=0, callback=a_number, help="Minutes between checkpoints.")
     ] = 5.0,
@@ -90,7 +91,7 @@ def train(
         raise LcompError(f"{folder} holds no checkpoint")
     console = Console(stderr=True)
     with console.status("reading the training pictures"):
-        trainer = make_run(task, setting_of(task, data, folder, device, compiled), start)
+        trainer = make_run(task, setting_of(task, data, folder, device, compiled, threads), start)
     if trainer.step:
         spent = f"{trainer.minutes:.1f} of {task.recipe.minutes:g} minutes"
         say(f"going on from {checkpoint_file(folder)}: {spent}")

@@ -22,9 +22,11 @@ def read_task(path: Path) -> Task:
     return task
 
 
-def setting_of(task: Task, data: Path, folder: Path, device: str, compiled: bool) -> Setting:
+def setting_of(
+    task: Task, data: Path, folder: Path, device: str, compiled: bool, threads: int | None = None
+) -> Setting:
     """The setting of a task's run; raises LcompError for a device that cannot be used."""
-    return Setting(task.recipe, data, folder, choose_device(device), compiled)
+    return Setting(task.recipe, data, folder, choose_device(device), compiled, threads)
 
 
 @memory_errors("training")
