@@ -54,6 +54,10 @@ def test_progress_counts_all_pixels(codec: LoadedModel, tiled: tuple[Encoded, ..
     )
     assert steps[told - 1] == steps[-1] == (total, total)
     assert all(of == total for _, of in steps)
+    decoded = [done for done, _ in steps[told:]]  # of each tile, and of each window
+    assert decoded == sorted(decoded)
+    assert len(decoded) > TILED.count
+    assert decoded[0] <= total / TILED.count
 
 
 def test_tiles_decode_to_what_one_piece_gives(codec: LoadedModel, tiled: tuple[Encoded, ...]) -> None:
