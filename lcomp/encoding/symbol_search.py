@@ -19,6 +19,7 @@ from lcomp.encoding.reconstruction import Reconstruction
 from lcomp.format.tiles import Rectangle
 from lcomp.model.decoders import Decoder
 from lcomp.model.loaded import LoadedModel
+from lcomp.model.steps import telling
 from lcomp.model.tile_codec import Choice, Latents, Pick, as_symbols
 from lcomp.model.transforms import as_qualities, pad_to, surroundings
 from lcomp.networks.exact.hyper_context import nearest_symbols
@@ -150,7 +151,9 @@ class SymbolSearch:
         picture = Rectangle(0, 0, pixels.shape[1], pixels.shape[0])
         around = surroundings(window, picture, max(self.transforms.mse.halo, SEARCH_HALO))
         x = self.transforms.signal(pixels, around)
-        y = self.transforms.latents(x, quality)
+        analysis = ANALYSIS if not self.level.rounds else 0
+        with telling(self.transforms.networks.g_a, lambda share: progress(analysis * share)):
+            y = self.transforms.latents(x, quality)
         self.tile.watch.lap("analysis")
         if self.level.rounds:
             seen = surroundings(window, picture, SEARCH_HALO)
