@@ -1,6 +1,7 @@
 """From the streams of a file to the pixels of an area, window by window."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from lcomp.format.tiles import Grid, Rectangle
 from lcomp.model.decoders import Decoder
 from lcomp.model.loaded import DecodeTile, LoadedModel
 from lcomp.model.prefix import decode_prefix
+from lcomp.model.steps import telling
 from lcomp.model.transforms import surroundings
 from lcomp.types import Pixels, Progress
 
@@ -21,7 +23,7 @@ WINDOW = 2
 """Tiles per side of the windows that g_s runs in: more memory, less halo."""
 
 
-DECODING = 0.5
+DECODING = 0.2
 """Share of the time that the tiles take, before windows are synthesised of them."""
 
 
@@ -76,9 +78,9 @@ def decode_tiles(
     needed = len(grid.touching(surroundings(area, grid.picture, decoder.halo)))
     whole, ready, done = area.width * area.height, 0, 0
 
-    def tell() -> None:
+    def tell(window: int = 0, synthesised: float = 0.0) -> None:
         if progress:
-            share = DECODING * min(ready / needed, 1) + (1 - DECODING) * done / whole
+            share = DECODING * min(ready / needed, 1) + (1 - DECODING) * (done + synthesised * window) / whole
             progress(whole if done == whole else round(share * whole), whole)
 
     def decode_each(work: DecodeTile, numbers: Iterable[int]) -> Iterator[Tensor | None]:
@@ -97,11 +99,13 @@ def decode_tiles(
     for window in grid.windows(area, WINDOW):
         around = surroundings(window, grid.picture, decoder.halo)
         canvas.forget(around, area.wide)
-        part = model.transforms.synthesize(decoder, canvas.area(around), window, around, quality, half)
+        known, size = canvas.area(around), window.width * window.height
+        with telling(model.transforms.networks.g_s, partial(tell, size)):
+            part = model.transforms.synthesize(decoder, known, window, around, quality, half)
         model.watch.lap("synthesis")
         rows, columns = decoder.shown(window, half).within(target)
         pixels[rows, columns] = part
-        done += window.width * window.height
+        done += size
         tell()
     model.watch.report()
     return Decoded(pixels, tuple(grid.rectangle(number) for number in sorted(canvas.lost)), tuple(cut))
