@@ -30,6 +30,9 @@ from lcomp.workers import Done, Engine, give_way, side_by_side
 Work = Callable[[str, str, Progress], InputReport]
 """Turns an input into an output and reports on it; must be picklable."""
 
+READ, LOADED, CODED = 0.03, 0.08, 0.92
+"""Shares of an input's progress: when it is read, when torch is loaded, and when nothing is left but to write."""
+
 Advance = Callable[[float], None]
 """Callback with the number of inputs done, fractions included."""
 
@@ -86,6 +89,20 @@ def attempt(work: Work, job: Job, progress: Progress) -> Outcome:
         return Outcome(job, "not enough memory", 1)
     except Exception as error:  # whatever a library may raise must not stop the other pictures
         return Outcome(job, unexpected(error), 1)
+
+
+def tell(progress: Progress, share: float) -> None:
+    """Tell which share of an input is done."""
+    progress(round(1000 * share), 1000)
+
+
+def coding(progress: Progress, end: float = 1.0) -> Progress:
+    """The progress of coding, which starts when torch is loaded, and ends at a share of the input's.
+
+    >>> coding(lambda done, total: print(done, total))(50, 100)
+    54 100
+    """
+    return lambda done, total: progress(round(LOADED * total + (end - LOADED) * done), total)
 
 
 def is_done(job: Job) -> bool:

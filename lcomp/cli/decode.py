@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from lcomp.cli.batch import Manner, run
+from lcomp.cli.batch import CODED, LOADED, READ, Manner, coding, run, tell
 from lcomp.cli.engines import ALONE, Address, EngineName, chosen_engine
 from lcomp.cli.files import STREAM, printable, read_input, set_up_messages
 from lcomp.cli.inputs import LIC, is_file, is_folder, is_lic, plan, real
@@ -131,11 +131,13 @@ class DecodeWork:
         started = time.perf_counter()  # reading is not timed: a pipe may be slow
         if not (self.options.salvage or self.options.partial):
             check(data, self.options.max_pixels)
+        tell(progress, READ)
         from lcomp import Codec  # torch, for nothing but files that are whole
 
         logger.debug("  loading torch %.3f s", time.perf_counter() - started)
+        tell(progress, LOADED)
         codec = Codec(device=self.device, precision=self.precision, threads=self.threads)
-        picture = codec.decode_picture(data, self.options, progress)
+        picture = codec.decode_picture(data, self.options, coding(progress, CODED))
         kind = output_format(destination.name, self.format, FORMATS)
         buffer = io.BytesIO()
         lost = save_picture(picture, buffer, kind, self.output_quality)

@@ -4,6 +4,7 @@ import logging
 import time
 from dataclasses import dataclass
 
+from lcomp.cli.batch import LOADED, READ, coding, tell
 from lcomp.cli.files import STREAM, libraries_muted, read_input
 from lcomp.cli.placing import Placing
 from lcomp.cli.reports import EncodeReport
@@ -37,12 +38,14 @@ class EncodeWork:
             image = open_image(picture, self.options.max_pixels)
             decode_pixels(image, self.options.frame, self.options.max_pixels, self.options.lossless)
         logger.debug("  reading the picture %.3f s", time.perf_counter() - started)
+        tell(progress, READ)
         importing = time.perf_counter()
         from lcomp import Codec  # torch, for nothing but pictures that can be read
 
         logger.debug("  loading torch %.3f s", time.perf_counter() - importing)
+        tell(progress, LOADED)
         codec = Codec(self.model, self.device, self.coder, self.precision, self.threads)
-        file = codec.encode_file(image, self.options, progress)
+        file = codec.encode_file(image, self.options, coding(progress))
         self.placing.write(destination, file.data)
         header, options = file.header, self.options
         seconds = time.perf_counter() - started

@@ -12,7 +12,7 @@ import typer
 import lcomp
 from lcomp.cli.engines import Address, EngineName, chosen_engine
 from lcomp.cli.files import common_code, printable, require_stdout, say, set_up_messages
-from lcomp.cli.options import MOST_JOBS, Device, Force, Json, Quiet
+from lcomp.cli.options import MOST_JOBS, Device, Force, Json, Quiet, Threads
 from lcomp.cli.progress_lines import ProgressLines
 from lcomp.errors import InterruptError, LcompError, ModelError
 from lcomp.files import write_atomically
@@ -61,7 +61,7 @@ def chosen_adapters(
     adapters, skipped = [], []
     for name in (*models, *codecs):
         try:
-            adapters.append(open_adapter(name, plan.qualities, plan.device))
+            adapters.append(open_adapter(name, plan.qualities, plan.device, plan.threads))
         except (MissingLibraryError, ModelError) as error:
             if isinstance(error, ModelError) and models_named:
                 raise
@@ -225,6 +225,7 @@ def evaluate(
             show_default="1, or as many as a cluster has cores or GPUs",
         ),
     ] = None,
+    threads: Threads = None,
     engine: EngineName = "local",
     address: Address = None,
     as_json: Json = False,
@@ -275,7 +276,7 @@ def evaluate(
         without = ", ".join(each.title for each in chosen if each.needs == absent)
         say(f"lcomp: there will be no {without} without {absent}: pip install 'lcomp[perceptual]'")
     used = tuple(each.name for each in chosen)
-    plan = Plan(qualities, device, perceptual, workers.jobs, used, max_side, workers.engine)
+    plan = Plan(qualities, device, perceptual, workers.jobs, used, max_side, threads, workers.engine)
     with counting_bar(quiet) as bar:
         fetching = bar.add_task("fetching Kodak", total=None, visible=False)
         pictures = find_dataset(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lcomp.cli.files import say, set_up_messages
-from lcomp.cli.options import Device, a_number
+from lcomp.cli.options import Device, Threads, a_number
 from lcomp.errors import LcompError
 from lcomp.options import parse_size
 from lcomp.workers import give_way
@@ -70,6 +70,7 @@ def train(
         str, typer.Option("--memory", metavar="SIZE", help="Of the pictures in tar files, hold so many bytes at once.")
     ] = "4GB",
     device: Device = "auto",
+    threads: Threads = None,
     every: Annotated[
         float, typer.Option("--every", min=0, callback=a_number, help="Minutes between checkpoints.")
     ] = 5.0,
@@ -106,7 +107,7 @@ def train(
         console = Console(stderr=True, quiet=not processes.leads)
         with console.status("reading the training pictures"):
             trainer = make_run(
-                task, setting_of(task, data, folder, device, compiled, parse_size(memory), processes), start
+                task, setting_of(task, data, folder, device, compiled, parse_size(memory), processes, threads), start
             )
         if trainer.step and processes.leads:
             spent = f"{trainer.minutes:.1f} of {task.recipe.minutes:g} minutes"

@@ -1,6 +1,7 @@
 """From the streams of a file to the pixels of an area, window by window."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,13 +14,18 @@ from lcomp.format.container import Coder, Encoded, LicFile
 from lcomp.format.qualities import of_surroundings, of_tile
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.model.decoders import Decoder
-from lcomp.model.loaded import LoadedModel
+from lcomp.model.loaded import DecodeTile, LoadedModel
 from lcomp.model.prefix import decode_prefix
+from lcomp.model.steps import telling
 from lcomp.model.transforms import surroundings
 from lcomp.types import Pixels, Progress, Quality
 
 WINDOW = 2
 """Tiles per side of the windows that g_s runs in: more memory, less halo."""
+
+
+DECODING = 0.2
+"""Share of the time that the tiles take, before windows are synthesised of them."""
 
 
 class Decoded(NamedTuple):
@@ -73,24 +79,39 @@ def decode_tiles(
                 raise
             return None
 
+    needed = len(grid.touching(surroundings(area, grid.picture, decoder.halo)))
+    whole, ready, done = area.width * area.height, 0, 0
+
+    def tell(window: int = 0, synthesised: float = 0.0) -> None:
+        if progress:
+            share = DECODING * min(ready / needed, 1) + (1 - DECODING) * (done + synthesised * window) / whole
+            progress(whole if done == whole else round(share * whole), whole)
+
+    def decode_each(work: DecodeTile, numbers: Iterable[int]) -> Iterator[Tensor | None]:
+        nonlocal ready
+        for latents in model.map_tiles(work, numbers):
+            ready += 1
+            tell()
+            yield latents
+
     cut: list[Rectangle] = []
     model.watch.start()
     blank = torch.zeros(1, decoder.channels, 1, 1, device=model.device)
-    canvas = LatentCanvas(grid, model.on_stream(decode_tile), blank, model.map_tiles)
+    canvas = LatentCanvas(grid, model.on_stream(decode_tile), blank, decode_each)
     target = decoder.shown(area, half)
     pixels = np.empty((target.height, target.width, 3), np.uint8)
-    done = 0
     for window in grid.windows(area, WINDOW):
         around = surroundings(window, grid.picture, decoder.halo, grid.wraps)
         canvas.forget(around, area.wide)
-        known, here = canvas.area(around), of_surroundings(quality, around, grid)
-        part = model.transforms.synthesize(decoder, known, window, around, here, half)
+        known, size = canvas.area(around), window.width * window.height
+        here = of_surroundings(quality, around, grid)
+        with telling(model.transforms.networks.g_s, partial(tell, size)):
+            part = model.transforms.synthesize(decoder, known, window, around, here, half)
         model.watch.lap("synthesis")
         rows, columns = decoder.shown(window, half).within(target)
         pixels[rows, columns] = part
-        done += window.width * window.height
-        if progress:
-            progress(done, area.width * area.height)
+        done += size
+        tell()
     model.watch.report()
     return Decoded(pixels, tuple(grid.rectangle(number) for number in sorted(canvas.lost)), tuple(cut))
 

@@ -21,6 +21,7 @@ from lcomp.format.qualities import of_latents, of_surroundings, of_tile
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.model.decoders import Decoder
 from lcomp.model.loaded import LoadedModel
+from lcomp.model.steps import telling
 from lcomp.model.tile_codec import Choice, Latents, Pick, as_symbols
 from lcomp.model.transforms import as_qualities, pad_to, surroundings
 from lcomp.networks.exact.context import Places
@@ -131,7 +132,9 @@ class SymbolSearch:
         picture, tiles = grid.picture, [grid.rectangle(number) for number in grid.touching(window)]
         around = surroundings(window, picture, max(self.transforms.mse.halo, SEARCH_HALO), grid.wraps)
         x = self.transforms.signal(pixels, around)
-        y = self.transforms.latents(x, of_surroundings(quality, around, grid))
+        analysis = ANALYSIS if not self.level.rounds else 0
+        with telling(self.transforms.networks.g_a, lambda share: progress(analysis * share)):
+            y = self.transforms.latents(x, of_surroundings(quality, around, grid))
         self.tile.watch.lap("analysis")
         if self.level.rounds:
             seen = surroundings(window, picture, SEARCH_HALO, grid.wraps)

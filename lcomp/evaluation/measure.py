@@ -23,6 +23,7 @@ from lcomp.evaluation.metrics.metric import Metric, Pair
 from lcomp.evaluation.metrics.registry import chosen_metrics
 from lcomp.evaluation.originals import open_original
 from lcomp.evaluation.results import Row
+from lcomp.model.threads import using_threads
 from lcomp.workers import Engine, side_by_side
 
 WARM_UP = (768, 512)
@@ -39,6 +40,7 @@ class Plan:
     jobs: int | None  # processes; None: as many as the engine has
     metrics: tuple[str, ...] = ()  # names of further ones
     max_side: int | None = None  # larger pictures are scaled down
+    threads: int | None = None  # of torch, in each process
     engine: Engine = side_by_side  # what runs several processes
 
     @property
@@ -62,8 +64,9 @@ def message(error: Exception) -> str:
 def scored(row: Row, pair: Pair, plan: Plan) -> Row:
     """A row with the scores of a decoded picture."""
     side = min(pair.original.shape[:2])
-    scores = {metric.name: metric.measure(pair) if side >= metric.smallest_side else None for metric in plan.chosen}
-    return replace(row, scores=scores, features=packed(features(pair.after)) if plan.perceptual else None)
+    with using_threads(plan.threads):
+        scores = {each.name: each.measure(pair) if side >= each.smallest_side else None for each in plan.chosen}
+        return replace(row, scores=scores, features=packed(features(pair.after)) if plan.perceptual else None)
 
 
 def measure_row(row: Row, path: Path, adapter: Adapter, plan: Plan) -> Row:
@@ -150,7 +153,7 @@ class Wanted(NamedTuple):
 def measure_task(task: RowTask) -> Row:
     """Measure a row in a worker process, which has nothing of the parent's set-up."""
     warnings.simplefilter("ignore")  # the parent showed Pillow's warnings when it read the picture
-    adapter = open_adapter(task.row.codec, task.plan.qualities, task.plan.device)
+    adapter = open_adapter(task.row.codec, task.plan.qualities, task.plan.device, task.plan.threads)
     return measure_row(task.row, task.path, adapter, task.plan)
 
 

@@ -19,6 +19,7 @@ from lcomp.errors import LcompError
 from lcomp.files import replacing
 from lcomp.model.devices import first_line, memory_errors
 from lcomp.model.precision import prefers_bf16
+from lcomp.model.threads import using_threads
 from lcomp.networks.roles import Role, role_of
 from lcomp.training.data import Pool, Pools, find_pictures
 from lcomp.training.processes import ALONE, Processes
@@ -53,6 +54,7 @@ class Setting:
     compiled: bool  # whether steps are compiled, which needs a C++ compiler
     processes: Processes = ALONE
     memory: int = MEMORY  # bytes of pictures of shards that are held at once
+    threads: int | None = None  # of torch on a CPU, while it trains
 
     def start(self) -> Pools:
         """Seed the random numbers of torch and read the pictures: of those to train on, this process's part."""
@@ -113,6 +115,7 @@ class TrainingRun(ABC, Generic[Model]):
     def __init__(self, model: Model, setting: Setting) -> None:
         self.recipe, self.folder, self.device = setting.recipe, setting.folder, setting.device
         self.processes = setting.processes
+        self.threads = setting.threads
         self.folder.mkdir(parents=True, exist_ok=True)
         self.bf16 = prefers_bf16(self.device)
         self.processes.agree_on_weights(model)
@@ -166,6 +169,11 @@ class TrainingRun(ABC, Generic[Model]):
     @memory_errors("training")
     def run(self, report: Callable[[Report], None], every: float = 5.0) -> None:
         """Train until the recipe's time is spent; checkpoint, validate and report every `every` minutes."""
+        with using_threads(self.threads):
+            self.train(report, every)
+
+    def train(self, report: Callable[[Report], None], every: float) -> None:
+        """What `run` does with its number of threads."""
         try:
             # outside the schedule: the first step compiles, for minutes on some machines, and would use up the warm-up
             losses = [self.train_step()] if self.progress < 1 else []

@@ -24,14 +24,21 @@ def read_task(path: Path) -> Task:
 
 
 def setting_of(
-    task: Task, data: Path, folder: Path, device: str, compiled: bool, memory: int, processes: Processes = ALONE
+    task: Task,
+    data: Path,
+    folder: Path,
+    device: str,
+    compiled: bool,
+    memory: int,
+    processes: Processes = ALONE,
+    threads: int | None = None,
 ) -> Setting:
     """The setting of a task's run in one of its processes; raises LcompError for a device that cannot be used.
 
     Raises LcompError too for batches that cannot be divided among the processes.
     """
-    chosen = choose_device(processes.device(device))
-    return Setting(task.recipe.divided(processes.count), data, folder, chosen, compiled, processes, memory)
+    recipe, chosen = task.recipe.divided(processes.count), choose_device(processes.device(device))
+    return Setting(recipe, data, folder, chosen, compiled, processes, memory, threads)
 
 
 @memory_errors("training")

@@ -46,14 +46,18 @@ def test_progress_counts_all_pixels(codec: LoadedModel, tiled: tuple[Encoded, ..
     steps: list[tuple[int, int]] = []
     blank = np.zeros((215, 330, 3), np.uint8)
     encode_tiles(codec, blank, 1000, TILED, Coder.CONSTRICTION, progress=lambda *step: steps.append(step))
-    told = len(steps)  # of each tile, and of each window when it is analysed
-    assert TILED.count < told < 2 * TILED.count
+    told = len(steps)  # of each tile, and of each block of g_a in each window
+    assert told > TILED.count
     assert steps == sorted(steps)
     decode_tiles(
         codec, tiled, 4000, TILED, Coder.CONSTRICTION, TILED.picture, progress=lambda *step: steps.append(step)
     )
     assert steps[told - 1] == steps[-1] == (total, total)
     assert all(of == total for _, of in steps)
+    decoded = [done for done, _ in steps[told:]]  # of each tile, and of each window
+    assert decoded == sorted(decoded)
+    assert len(decoded) > TILED.count
+    assert decoded[0] <= total / TILED.count
 
 
 def test_tiles_decode_to_what_one_piece_gives(codec: LoadedModel, tiled: tuple[Encoded, ...]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from rich.console import Console
 
@@ -23,7 +24,8 @@ from lcomp.evaluation.comparisons import FAITHFUL, comparisons
 from lcomp.evaluation.datasets import find_folder
 from lcomp.evaluation.documents import to_csv, to_json
 from lcomp.evaluation.journal import Journal, claim
-from lcomp.evaluation.measure import measure, measure_row
+from lcomp.evaluation.measure import measure, measure_row, scored
+from lcomp.evaluation.metrics.metric import Pair
 from lcomp.evaluation.metrics.registry import metric_by_name
 from lcomp.evaluation.originals import open_original
 from lcomp.evaluation.plots import plot
@@ -39,6 +41,24 @@ def tiny(tiny_info: ModelInfo, monkeypatch: pytest.MonkeyPatch) -> Adapter:
     """The tiny model as a codec."""
     monkeypatch.setattr("lcomp.families.registry.installed_models", lambda: (tiny_info,))
     return LcompModel.open("tiny", PLAN.qualities, "cpu")
+
+
+def test_threads_are_those_of_models_and_metrics(
+    tiny: Adapter, mixed_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited, before = LcompModel.open("tiny", PLAN.qualities, "cpu", threads=3), torch.get_num_threads()
+    assert limited.version == f"{tiny.version}, 3 threads"
+    seen = []
+    monkeypatch.setattr("lcomp.encoding.picture.encode_tiles", lambda *_: seen.append(torch.get_num_threads()))
+    path = mixed_folder / "b.png"
+    row = Row("b.png", "", limited.name, limited.version, 4.0)
+    assert measure_row(row, path, limited, replace(PLAN, threads=3)).error
+    monkeypatch.setattr("lcomp.evaluation.measure.features", lambda _: seen.append(torch.get_num_threads()))
+    monkeypatch.setattr("lcomp.evaluation.measure.packed", lambda _: "")
+    pair = Pair(*(np.zeros((16, 16, 3), np.uint8) for _ in range(2)))
+    scored(row, pair, replace(PLAN, threads=3, perceptual=True))
+    assert seen == [3, 3]
+    assert torch.get_num_threads() == before
 
 
 def test_rows_are_what_the_files_are(mixed_folder: Path, jpeg: Adapter) -> None:

@@ -299,6 +299,19 @@ def test_eigenbases_turn_gradients_there_and_back(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
+def test_a_run_has_its_threads(
+    model_file: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting = Setting(read_recipe(model_file), pictures, tmp_path / "run", CPU, compiled=False, threads=3)
+    trainer = BackboneRun(read_model(model_file).architecture, None, None, "mse", setting)
+    seen, before = [], torch.get_num_threads()
+    monkeypatch.setattr(BackboneRun, "train", lambda *_: seen.append(torch.get_num_threads()))
+    trainer.run(lambda report: None)
+    assert seen == [3]
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.slow
 def test_checkpoints_of_other_models_are_errors(model_file: Path, pictures: Path, tmp_path: Path) -> None:
     config, run = read_model(model_file).architecture, tmp_path / "run"
     setting = Setting(read_recipe(model_file), pictures, run, CPU, compiled=False)

@@ -31,6 +31,11 @@ def code_mark() -> str:
     return f"{zlib.crc32(b''.join(path.read_bytes() for path in sorted(files))):08x}"
 
 
+def counted(threads: int | None) -> str:
+    """What a version says of threads: times of another number of them are not the same measurement."""
+    return f", {threads} threads" if threads else ""
+
+
 @dataclass(frozen=True)
 class LcompModel(Adapter):
     """One of lcomp's lossy models, at the default effort."""
@@ -38,15 +43,15 @@ class LcompModel(Adapter):
     codec: Codec = field(kw_only=True, repr=False, compare=False)
 
     @classmethod
-    def open(cls, name: str, qualities: tuple[float, ...], device: str) -> Self:
+    def open(cls, name: str, qualities: tuple[float, ...], device: str, threads: int | None = None) -> Self:
         """A model, loaded; raises ModelError where it is unknown or its weights are unusable."""
-        codec = Codec(name, device)
+        codec = Codec(name, device, threads=threads)
         with memory_errors("the model"):
             load(codec.model, codec.device, codec.precision).load_all()
         # the fingerprint covers the bitstream only: the digests cover every weight
         digests = " ".join(model.sha256[:8] for model in codec.model.lineage)
-        precision = "bf16" if prefers_bf16(codec.device) else "fp32"
-        version = f"lcomp {__version__}, code {code_mark()}, weights {digests}, {codec.device} {precision}"
+        runs_on = f"{codec.device} {'bf16' if prefers_bf16(codec.device) else 'fp32'}{counted(threads)}"
+        version = f"lcomp {__version__}, code {code_mark()}, weights {digests}, {runs_on}"
         return cls(name, f"lcomp {name}", "lcomp", version, qualities, 1, 0.01, "-q", True, codec=codec)
 
     def encode(self, image: Image.Image, setting: float) -> bytes:
@@ -73,10 +78,10 @@ class LcompLossless(Adapter):
     codec: Codec = field(kw_only=True, repr=False, compare=False)
 
     @classmethod
-    def open(cls, device: str) -> Self:
+    def open(cls, device: str, threads: int | None = None) -> Self:
         """The model; raises ModelError where its weights are unusable."""
-        codec = Codec(LOSSLESS, device)
-        version = f"lcomp {__version__}, code {code_mark()}, {codec.device}"
+        codec = Codec(LOSSLESS, device, threads=threads)
+        version = f"lcomp {__version__}, code {code_mark()}, {codec.device}{counted(threads)}"
         title = "lcomp --lossless"
         return cls("lcomp-lossless", title, "lcomp", version, (0,), 0, 1, "", True, True, codec=codec)
 

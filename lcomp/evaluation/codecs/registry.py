@@ -124,12 +124,12 @@ def listing_of(name: str) -> Listing:
 
 
 @lru_cache
-def open_adapter(name: str, qualities: tuple[float, ...], device: str) -> Adapter:
-    """The baseline or model called `name`; raises MissingLibraryError or ModelError."""
+def open_adapter(name: str, qualities: tuple[float, ...], device: str, threads: int | None = None) -> Adapter:
+    """The baseline or model called `name`, a model with so many threads; raises MissingLibraryError or ModelError."""
     if name == LCOMP_LOSSLESS:
-        return LcompLossless.open(device)
+        return LcompLossless.open(device, threads)
     base, _, level = name.partition("@")
     if base in BASELINES or base in LOSSLESS_CODECS:
         listing = listing_of(name)
         return listing.open(level or listing.levels[0])
-    return LcompModel.open(name, qualities, device)
+    return LcompModel.open(name, qualities, device, threads)
