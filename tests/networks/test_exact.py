@@ -67,6 +67,8 @@ def test_fixed_point_constants() -> None:
     assert interpolate(points, 1500).tolist() == [5, 1]
     assert interpolate(points, 2000).tolist() == [10, 8]
     assert interpolate(points, 1001).tolist() == [0, -7]
+    of_blocks = interpolate(points, np.array([[1500, 2000, 300]]))
+    assert of_blocks.tolist() == [[[5, 10, 0]], [[1, 8, -7]]]
 
 
 def test_integer_powers_of_two(codec: LoadedModel) -> None:
