@@ -2,7 +2,9 @@
 
 import pytest
 
-from lcomp.cluster import RayActors, Share, check_reachable, reason
+from lcomp.cluster.crew import Share
+from lcomp.cluster.engine import RayActors
+from lcomp.cluster.joining import check_reachable, reason
 from lcomp.errors import LcompError
 
 

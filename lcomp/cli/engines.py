@@ -59,6 +59,6 @@ def chosen_engine(
         raise typer.BadParameter(f"--engine ray and --device {device} exclude each other: use cuda")
     if find_spec("ray") is None:
         raise UnsupportedError("Ray is not installed: pip install 'lcomp[ray]'")
-    from lcomp.cluster import RayActors
+    from lcomp.cluster.engine import RayActors
 
     return Chosen(RayActors(address, device, threads), jobs)

@@ -193,7 +193,7 @@ def test_interrupted(cluster: TwoNodes, photos: Path, local: dict[str, bytes], t
     assert all(local[name] == data for name, data in made.items())
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nonsense", "auto"])
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nonsense"])
 def test_a_cluster_that_is_not_there(address: str, photos: Path, tmp_path: Path) -> None:
     started = time.monotonic()
     picture = photos / "0.png"

@@ -10,7 +10,7 @@ import typer
 from lcomp.cli.batch import Manner, run
 from lcomp.cli.inputs import Job
 from lcomp.cli.reports import RehearsalReport
-from lcomp.cluster import RayActors
+from lcomp.cluster.engine import RayActors
 from lcomp.errors import OutputExistsError
 from lcomp.types import Progress
 

@@ -1,0 +1,1 @@
+"""What `workers` does on one machine, on the actors of a Ray cluster."""
