@@ -13,7 +13,7 @@ PACKAGE = ROOT / "lcomp"
 
 FLOORS = [
     {"errors", "types", "log", "workers"},
-    {"options", "files"},
+    {"options", "files", "places"},
     {"format"},
     {"pictures"},
     {"entropy"},
@@ -31,10 +31,10 @@ FLOORS = [
 ]
 """The rooms from the ground up: one imports from its own floor and from those below."""
 
-LIGHT = ["format", "pictures", "errors", "files", "log", "options", "types"]
+LIGHT = ["format", "pictures", "errors", "files", "log", "options", "places", "types"]
 """What runs without torch."""
 
-OPEN_TO_CLI = {"format", "pictures", "pillow_plugin", "errors", "files", "log", "options", "types", "workers"}
+OPEN_TO_CLI = {"format", "pictures", "pillow_plugin", "errors", "files", "log", "options", "types", "workers", "places"}
 """What the command line may use beside the public face."""
 
 

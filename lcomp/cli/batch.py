@@ -19,6 +19,7 @@ from lcomp.cli.files import (
     say,
     set_up_messages,
     show,
+    shown,
     unexpected,
 )
 from lcomp.cli.inputs import Job, counted
@@ -59,17 +60,12 @@ class Outcome(NamedTuple):
     exists: bool = False  # failed because the output exists, which another run may have made meanwhile
 
 
-def shown(job: Job) -> str:
-    """Name of an input for people."""
-    return "stdin" if job.source == STREAM else job.source
-
-
 def attempt(work: Work, job: Job, progress: Progress) -> Outcome:
     """Run one job; every error becomes an outcome."""
     try:
         if job.problem:
             raise LcompError(job.problem)
-        with messages_about(shown(job)) as errors:
+        with messages_about(shown(job.source)) as errors:
             report = work(job.source, job.output, progress)
         return Outcome(job, report.line, report=report, damaged=bool(errors))
     except LcompError as error:
@@ -156,7 +152,7 @@ def run(work: Work, jobs: list[Job], manner: Manner, left_out: int = 0) -> None:
             return
         current = min(int(done), len(pending) - 1)
         count = f" ({current + 1} of {len(pending)})" if len(pending) > 1 else ""
-        name = f" {printable(shown(pending[current]))}" if manner.jobs == 1 else ""
+        name = f" {printable(shown(pending[current].source))}" if manner.jobs == 1 else ""
         text = f"{manner.verb}{name}{count}"
         bar.update(bar.task_ids[0], description=text, completed=done, total=len(pending))
 
@@ -174,10 +170,10 @@ def run(work: Work, jobs: list[Job], manner: Manner, left_out: int = 0) -> None:
             if outcome.exists and manner.skip_existing:
                 skipped += 1
                 if not manner.quiet:
-                    say(f"{shown(outcome.job)}: skipped, output {outcome.job.output} exists")
+                    say(f"{shown(outcome.job.source)}: skipped, output {outcome.job.output} exists")
             elif outcome.code:
                 failures.append(outcome.code)
-                say(f"lcomp: {shown(outcome.job)}: {outcome.line}")
+                say(f"lcomp: {shown(outcome.job.source)}: {outcome.line}")
             else:
                 assert outcome.report is not None
                 reports.append(outcome.report)

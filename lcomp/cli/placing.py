@@ -1,25 +1,25 @@
 """What may happen to the outputs of a command that exist already, and which times new ones get."""
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from lcomp.cli.files import STREAM, Destination
-from lcomp.cli.inputs import LIC, is_file, is_lic
+from lcomp.cli.inputs import LIC, is_lic, suffix_of
 from lcomp.errors import LcompError
-from lcomp.files import is_special
+from lcomp.places.finding import place
 
 
 def is_current(source: str, output: str) -> bool:
     """Whether an output exists that need not be made anew: not older than its source, not empty, and what it says."""
-    path = Path(output)
-    if output == STREAM or not is_file(path):
+    if output == STREAM or not place(output).is_file():
         return False
-    if path.suffix.lower() == LIC and not is_lic(path):
+    if suffix_of(output) == LIC and not is_lic(output):
         return False
     try:
-        made = path.stat()
-        return made.st_size > 0 and (source == STREAM or Path(source).stat().st_mtime_ns <= made.st_mtime_ns)
+        made = place(output).status()
+        if source == STREAM or made.size == 0:
+            return made.size != 0
+        step = max(place(source).time_step, place(output).time_step)
+        return not made.is_older_than(place(source).status(), step)
     except OSError:  # a source that is gone needs no other output
         return True
 
@@ -40,11 +40,10 @@ class Placing:
     def write(self, destination: Destination, data: bytes) -> None:
         """Write an output; raises LcompError where that fails."""
         destination.write(data)
-        source, output = destination.source, destination.name
-        if not self.preserve or STREAM in (source, output) or is_special(Path(source)) or is_special(Path(output)):
+        source, output = destination.source, destination.place
+        if not self.preserve or source is None or output is None or source.is_special() or output.is_special():
             return
         try:
-            times = Path(source).stat()
-            os.utime(output, ns=(times.st_atime_ns, times.st_mtime_ns))
+            output.set_times(source.status())
         except OSError as error:
-            raise LcompError(f"cannot keep the time of {source}: {error.strerror}") from error
+            raise LcompError(f"cannot keep the time of {source.shown}: {error.strerror}") from error
