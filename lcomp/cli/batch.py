@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
@@ -34,6 +35,10 @@ Work = Callable[[str, str, Progress], InputReport]
 
 Advance = Callable[[float], None]
 """Callback with the number of inputs done, fractions included."""
+
+
+LOOKS = 16
+"""How many outputs are looked for at once."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,12 @@ def attempt(work: Work, job: Job, progress: Progress) -> Outcome:
 def is_done(job: Job) -> bool:
     """Whether the output of a job exists already, and is up to date."""
     return job.is_output or (not job.problem and is_current(job.source, job.output))
+
+
+def left_to_do(jobs: list[Job]) -> list[Job]:
+    """The jobs that are not done, asked for side by side: a server takes its time to answer."""
+    with ThreadPoolExecutor(LOOKS) as pool:
+        return [job for job, done in zip(jobs, pool.map(is_done, jobs), strict=True) if not done]
 
 
 def in_a_row(work: Work, jobs: list[Job], advance: Advance) -> Iterator[Outcome]:
@@ -136,7 +147,7 @@ def run(work: Work, jobs: list[Job], manner: Manner, left_out: int = 0) -> None:
     Exits with the exit code of the failures where they agree on it, else with 1; losses count as damaged files.
     """
     give_way()
-    pending = [job for job in jobs if not (manner.skip_existing and is_done(job))]
+    pending = left_to_do(jobs) if manner.skip_existing else jobs
     skipped = len(jobs) - len(pending)
     failures: list[int] = []
     reports: list[InputReport] = []

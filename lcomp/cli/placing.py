@@ -10,16 +10,22 @@ from lcomp.places.finding import place
 
 def is_current(source: str, output: str) -> bool:
     """Whether an output exists that need not be made anew: not older than its source, not empty, and what it says."""
-    if output == STREAM or not place(output).is_file():
+    if output == STREAM:
         return False
-    if suffix_of(output) == LIC and not is_lic(output):
-        return False
+    made = place(output)
     try:
-        made = place(output).status()
-        if source == STREAM or made.size == 0:
-            return made.size != 0
-        step = max(place(source).time_step, place(output).time_step)
-        return not made.is_older_than(place(source).status(), step)
+        if made.is_special():
+            return False
+        known = made.status()
+        if known.size == 0 or (suffix_of(output) == LIC and not is_lic(output)):
+            return False
+    except OSError:  # not known to be current
+        return False
+    if source == STREAM:
+        return True
+    original = place(source)
+    try:
+        return not known.is_older_than(original.status(), max(made.time_step, original.time_step))
     except OSError:  # a source that is gone needs no other output
         return True
 
@@ -34,7 +40,7 @@ class Placing:
 
     def destination(self, output: str, source: str) -> Destination:
         """Where an output goes; raises LcompError for what may not be written."""
-        stale = self.renew and not is_current(source, output)
+        stale = self.renew and output != STREAM and place(output).is_taken() and not is_current(source, output)
         return Destination(output, source, self.force or stale)
 
     def write(self, destination: Destination, data: bytes) -> None:

@@ -128,6 +128,20 @@ def test_what_another_writes_meanwhile_is_kept(bucket: Bucket, monkeypatch: pyte
     assert bucket.read("lic/a.lic") == b"theirs"
 
 
+def test_what_another_run_writes_meanwhile_is_skipped(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe_file = s3fs.S3FileSystem.pipe_file
+
+    def late(system: Any, path: str, data: bytes, **options: str) -> None:
+        pipe_file(system, path, b"theirs")
+        pipe_file(system, path, data, **options)
+
+    monkeypatch.setattr(s3fs.S3FileSystem, "pipe_file", late)
+    run = lcomp("encode", "s3://bucket/photos/a.png", "-o", "s3://bucket/lic/a.lic", "--skip-existing")
+    assert run.returncode == 0
+    assert b"1 skipped" in run.stderr
+    assert bucket.read("lic/a.lic") == b"theirs"
+
+
 def test_a_fault_is_one_line_and_the_next_run_finishes(bucket: Bucket) -> None:
     bucket.fail("PUT", "lic/b/c.lic")
     run = ["encode", "s3://bucket/photos", "-r", "-o", "s3://bucket/lic", "--skip-existing"]
