@@ -26,8 +26,10 @@ def is_current(source: str, output: str) -> bool:
     original = place(source)
     try:
         return not known.is_older_than(original.status(), max(made.time_step, original.time_step))
-    except OSError:  # a source that is gone needs no other output
+    except FileNotFoundError:  # a source that is gone needs no other output
         return True
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -239,6 +239,30 @@ def test_functions_take_urls(bucket: Bucket) -> None:
         library.open("s3://bucket/none.lic")
 
 
+@pytest.mark.parametrize(
+    ("options", "encoded", "requests"),
+    [
+        ((), False, {"HEAD": 2, "LIST": 1, "GET": 1, "PUT": 1}),
+        (("--skip-existing",), False, {"HEAD": 4, "LIST": 3, "GET": 1, "PUT": 1}),
+        (("--skip-existing",), True, {"HEAD": 2, "GET": 1}),
+    ],
+    ids=["encoded", "encoded with --skip-existing", "skipped"],
+)
+def test_how_often_a_server_is_asked(
+    options: tuple[str, ...], encoded: bool, requests: dict[str, int], bucket: Bucket
+) -> None:
+    """The figures of docs/scale.md: by how much the requests grow with one more picture."""
+    asked = []
+    for number in range(2):
+        bucket.write(f"photos/more{number}.png", flat_png())
+        run = ["encode", "s3://bucket/photos", "-r", "-o", f"s3://bucket/lic{number}", *options]
+        for _ in range(1 + encoded):
+            bucket.server.faults.asked.clear()
+            assert lcomp(*run).returncode == 0
+        asked.append(bucket.server.faults.asked.copy())
+    assert asked[1] - asked[0] == requests
+
+
 @pytest.mark.slow
 @pytest.mark.process
 def test_several_processes_work_on_a_bucket(bucket: Bucket) -> None:

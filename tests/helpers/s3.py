@@ -19,9 +19,11 @@ class Faults:
 
     application: Callable[[Environ, StartResponse], Iterable[bytes]]
     left: Counter[tuple[str, str]] = field(default_factory=Counter)  # how often for which method and path
+    asked: Counter[str] = field(default_factory=Counter)  # requests so far, by method; LIST for listings
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         asked = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        self.asked["LIST" if "list-type" in environ["QUERY_STRING"] else asked[0]] += 1
         if self.left[asked] <= 0:
             return self.application(environ, start_response)
         self.left[asked] -= 1
