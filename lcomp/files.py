@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from lcomp.places.remote import RemotePlace
+from lcomp.places.urls import is_url
+
 Source = bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO
-"""The data itself, the path of its file, or an open binary file or pipe."""
+"""The data itself, the path or URL of its file, or an open binary file or pipe."""
 
 MAC_ATTRIBUTES = "._"
 """Prefix of AppleDouble files, in which macOS keeps a file's extended attributes on foreign file systems."""
@@ -32,6 +35,8 @@ def read_source(source: Source) -> bytes:
     """
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source)
+    if isinstance(source, str) and is_url(source):
+        return RemotePlace(source).read()
     if isinstance(source, str | os.PathLike):
         return Path(source).read_bytes()
     if not hasattr(source, "read"):

@@ -12,7 +12,7 @@ from torch import Tensor
 from lcomp.api import Codec
 from lcomp.errors import LcompError, OutputExistsError
 from lcomp.exchange import DecodedPicture, Output, PictureSource, as_output, check_output
-from lcomp.files import Source, read_source, write_atomically
+from lcomp.files import Source, read_source
 from lcomp.format.binary import Reader
 from lcomp.format.container import read_header
 from lcomp.options import (
@@ -26,6 +26,7 @@ from lcomp.options import (
     sufficient_scale,
 )
 from lcomp.pictures.description import describe
+from lcomp.places.finding import place
 from lcomp.types import Progress, Samples16
 
 
@@ -221,7 +222,11 @@ def save(
     ...     open(Path(folder, "a.lic")).size
     (24, 16)
     """
-    path = Path(path)
-    if path.exists() and not force:
-        raise OutputExistsError(f"output {path} exists: use force to overwrite it")
-    write_atomically(path, Codec(model).encode(picture, options))
+    output = place(path)
+
+    def refuse_to_overwrite() -> None:
+        if output.is_taken() and not force:
+            raise OutputExistsError(f"output {output.shown} exists: use force to overwrite it")
+
+    refuse_to_overwrite()
+    output.write(Codec(model).encode(picture, options), refuse_to_overwrite, replace=force)

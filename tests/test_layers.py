@@ -13,7 +13,7 @@ PACKAGE = ROOT / "lcomp"
 
 FLOORS = [
     {"errors", "types", "log", "workers"},
-    {"options", "files"},
+    {"options", "files", "places"},
     {"format"},
     {"pictures"},
     {"entropy"},
@@ -32,7 +32,7 @@ FLOORS = [
 ]
 """The rooms from the ground up: one imports from its own floor and from those below."""
 
-LIGHT = ["format", "pictures", "errors", "files", "log", "options", "types"]
+LIGHT = ["format", "pictures", "errors", "files", "log", "options", "places", "types"]
 """What runs without torch."""
 
 OPEN_TO_CLI = {
@@ -44,6 +44,7 @@ OPEN_TO_CLI = {
     "files",
     "log",
     "options",
+    "places",
     "types",
     "workers",
 }
@@ -196,7 +197,12 @@ def test_only_commands_train_and_evaluate() -> None:
 
 def test_commands_speak_through_the_public_face() -> None:
     closed = {room(name) for name in MODULES} - OPEN_TO_CLI - {"", "cli"}
-    own = {"cli.train": {"training"}, "cli.eval": {"evaluation"}, "cli.view": {"viewer"}}
+    own = {
+        "cli.train": {"training"},
+        "cli.eval": {"evaluation"},
+        "cli.eval_work": {"evaluation"},
+        "cli.view": {"viewer"},
+    }
     check([found for name in modules_of("cli") for found in forbidden([name], closed - own.get(name, set()))])
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from lcomp.cli.files import (
     say,
     set_up_messages,
     show,
+    shown,
     shows_bars,
     unexpected,
 )
@@ -35,6 +37,10 @@ READ, LOADED, CODED = 0.03, 0.08, 0.92
 
 Advance = Callable[[float], None]
 """Callback with the number of inputs done, fractions included."""
+
+
+LOOKS = 16
+"""How many outputs are looked for at once."""
 
 
 @dataclass(frozen=True)
@@ -66,17 +72,12 @@ class Outcome(NamedTuple):
     exists: bool = False  # failed because the output exists, which another run may have made meanwhile
 
 
-def shown(job: Job) -> str:
-    """Name of an input for people."""
-    return "stdin" if job.source == STREAM else job.source
-
-
 def attempt(work: Work, job: Job, progress: Progress) -> Outcome:
     """Run one job; every error becomes an outcome."""
     try:
         if job.problem:
             raise LcompError(job.problem)
-        with messages_about(shown(job)) as errors:
+        with messages_about(shown(job.source)) as errors:
             report = work(job.source, job.output, progress)
         return Outcome(job, report.line, report=report, damaged=bool(errors))
     except LcompError as error:
@@ -108,6 +109,12 @@ def coding(progress: Progress, end: float = 1.0) -> Progress:
 def is_done(job: Job) -> bool:
     """Whether the output of a job exists already, and is up to date."""
     return job.is_output or (not job.problem and is_current(job.source, job.output))
+
+
+def left_to_do(jobs: list[Job]) -> list[Job]:
+    """The jobs that are not done, asked for side by side: a server takes its time to answer."""
+    with ThreadPoolExecutor(LOOKS) as pool:
+        return [job for job, done in zip(jobs, pool.map(is_done, jobs), strict=True) if not done]
 
 
 def in_a_row(work: Work, jobs: list[Job], advance: Advance) -> Iterator[Outcome]:
@@ -171,7 +178,7 @@ def run(work: Work, jobs: list[Job], manner: Manner, left_out: int = 0) -> None:
     Exits with the exit code of the failures where they agree on it, else with 1; losses count as damaged files.
     """
     give_way()
-    pending = [job for job in jobs if not (manner.skip_existing and is_done(job))]
+    pending = left_to_do(jobs) if manner.skip_existing else jobs
     skipped = len(jobs) - len(pending)
     failures: list[int] = []
     reports: list[InputReport] = []
@@ -187,7 +194,7 @@ def run(work: Work, jobs: list[Job], manner: Manner, left_out: int = 0) -> None:
             return
         current = min(int(done), len(pending) - 1)
         count = f" ({current + 1} of {len(pending)})" if len(pending) > 1 else ""
-        name = f" {printable(shown(pending[current]))}" if manner.jobs == 1 else ""
+        name = f" {printable(shown(pending[current].source))}" if manner.jobs == 1 else ""
         text = f"{manner.verb}{name}{count}"
         bar.update(bar.task_ids[0], description=text, completed=done, total=len(pending))
 
@@ -205,10 +212,10 @@ def run(work: Work, jobs: list[Job], manner: Manner, left_out: int = 0) -> None:
             if outcome.exists and manner.skip_existing:
                 skipped += 1
                 if not manner.quiet:
-                    say(f"{shown(outcome.job)}: skipped, output {outcome.job.output} exists")
+                    say(f"{shown(outcome.job.source)}: skipped, output {outcome.job.output} exists")
             elif outcome.code:
                 failures.append(outcome.code)
-                say(f"lcomp: {shown(outcome.job)}: {outcome.line}")
+                say(f"lcomp: {shown(outcome.job.source)}: {outcome.line}")
             else:
                 assert outcome.report is not None
                 reports.append(outcome.report)

@@ -6,15 +6,14 @@ import os
 import time
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from lcomp.cli.batch import CODED, LOADED, READ, Manner, coding, run, tell
 from lcomp.cli.engines import ALONE, Address, EngineName, chosen_engine
-from lcomp.cli.files import STREAM, printable, read_input, set_up_messages
-from lcomp.cli.inputs import LIC, is_file, is_folder, is_lic, plan, real
+from lcomp.cli.files import STREAM, printable, read_input, set_up_messages, shown
+from lcomp.cli.inputs import LIC, is_folder, is_lic, plan, suffix_of
 from lcomp.cli.options import (
     Device,
     DryRun,
@@ -36,6 +35,7 @@ from lcomp.cli.options import (
     known_decoder,
     refuse_forced_skips,
     refuse_json_beside_payload,
+    refuse_times_of_urls,
 )
 from lcomp.cli.placing import Placing
 from lcomp.cli.reports import DecodeReport, Rehearsal
@@ -46,6 +46,7 @@ from lcomp.format.container import MAGIC
 from lcomp.options import MAX_PIXELS, SCALES, DecodeOptions
 from lcomp.pictures.deep_writing import save_picture
 from lcomp.pictures.writing import FORMATS, LOSSY, quality_of
+from lcomp.places.finding import place
 from lcomp.types import Progress
 
 logger = logging.getLogger("lcomp")
@@ -62,7 +63,7 @@ def output_format(name: str, wanted: str | None, known: dict[str, str]) -> str:
     """Pillow's name of the format to write: that of `--format`, else of the output's suffix, else PNG."""
     if wanted is not None:
         return known[wanted]
-    return known.get(Path(name).suffix.lower().removeprefix("."), "PNG")
+    return known.get(suffix_of(name).removeprefix("."), "PNG")
 
 
 def parse_crop(text: str) -> tuple[int, int, int, int]:
@@ -86,9 +87,9 @@ def refuse_other_names(output: str | None, format: str | None, inputs: list[str]
     """Refuse an output that is called like a .lic file, or whose suffix is no format where none is given."""
     if output is None or output == STREAM or output.endswith(("/", os.sep)) or is_folder(output):
         return
-    if Path(output).exists() and not is_file(Path(output)):  # a device or a pipe
+    if place(output).is_special():  # a device or a pipe
         return
-    suffix = Path(output).suffix.lower()
+    suffix = suffix_of(output)
     if suffix == LIC:
         raise typer.BadParameter(printable(f"{output} is the name of a {LIC} file: the output is a picture"))
     several = len(inputs) > 1 or is_folder(inputs[0])
@@ -124,7 +125,7 @@ class DecodeWork:
 
     def __call__(self, source: str, output: str, progress: Progress) -> DecodeReport:
         """Write the picture and report on it."""
-        if STREAM not in (source, output) and real(source) == real(output) and not is_lic(Path(source)):
+        if STREAM not in (source, output) and place(source).real == place(output).real and not is_lic(source):
             raise FormatError("not a .lic file")
         destination = self.placing.destination(output, source)
         data = read_input(source, self.options.max_pixels, MAGIC)
@@ -145,7 +146,7 @@ class DecodeWork:
             logger.warning("%s cannot keep %s", kind, ", ".join(lost))
         self.placing.write(destination, buffer.getvalue())
         return DecodeReport(
-            input="stdin" if source == STREAM else source,
+            input=shown(source),
             output=str(destination),
             input_bytes=len(data),
             output_bytes=buffer.tell(),
@@ -276,6 +277,7 @@ def decode(
     results = frozenset(f".{name}" for name in FORMATS)
     planned = plan(inputs, output, f".{format or 'png'}", LIC_SUFFIXES, recursive, results)
     refuse_json_beside_payload(as_json, [job.output for job in planned.jobs])
+    refuse_times_of_urls(preserve, [job.output for job in planned.jobs])
     kinds = {output_format(job.output, format, FORMATS) for job in planned.jobs}
     if output_quality is not None and not kinds <= LOSSY.keys():
         raise typer.BadParameter(

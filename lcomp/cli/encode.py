@@ -1,7 +1,6 @@
 """`lcomp encode`."""
 
 import os
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -11,7 +10,7 @@ from lcomp.cli.batch import Manner, run
 from lcomp.cli.encode_work import EncodeWork
 from lcomp.cli.engines import ALONE, Address, EngineName, chosen_engine
 from lcomp.cli.files import STREAM, printable, set_up_messages
-from lcomp.cli.inputs import LIC, is_folder, plan, real
+from lcomp.cli.inputs import LIC, is_folder, plan, suffix_of
 from lcomp.cli.options import (
     MACHINE,
     Device,
@@ -35,11 +34,11 @@ from lcomp.cli.options import (
     model_names,
     refuse_forced_skips,
     refuse_json_beside_payload,
+    refuse_times_of_urls,
 )
 from lcomp.cli.placing import Placing
 from lcomp.cli.reports import Rehearsal
 from lcomp.errors import LcompError
-from lcomp.files import is_special
 from lcomp.options import (
     DEFAULT_EFFORT,
     DEFAULT_MODEL,
@@ -56,6 +55,7 @@ from lcomp.options import (
 )
 from lcomp.pictures.importance import read_importance
 from lcomp.pictures.opening import picture_suffixes, readable_suffixes
+from lcomp.places.finding import place
 
 HOW_WELL, PICTURE = "How well", "What of the picture"
 """Groups of options in the help."""
@@ -68,8 +68,8 @@ def refuse_picture_name(output: str | None, inputs: list[str]) -> None:
     """
     if output is None or output == STREAM or output.endswith(("/", os.sep)) or is_folder(output):
         return
-    suffix = Path(output).suffix.lower()
-    if suffix in ("", LIC) or is_special(Path(output)) or real(output) in map(real, inputs):
+    suffix, given = suffix_of(output), place(output)
+    if suffix in ("", LIC) or given.is_special() or given.real in [place(name).real for name in inputs]:
         return
     if suffix in picture_suffixes():
         raise typer.BadParameter(printable(f"{output} is the name of a picture: the output is a {LIC} file"))
@@ -195,7 +195,7 @@ def encode(
         ),
     ] = None,
     importance: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--importance",
             metavar="PICTURE",
@@ -289,6 +289,7 @@ def encode(
     known_model(model)
     known_coder(coder)
     refuse_json_beside_payload(as_json, [job.output for job in planned.jobs])
+    refuse_times_of_urls(preserve, [job.output for job in planned.jobs])
     placing = Placing(force, skip_existing, preserve)
     work = EncodeWork(model, device, precision, coder, options, placing, verbose, threads)
     workers = ALONE if dry_run else chosen_engine(engine, address, jobs, device, threads, (*inputs, output))

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from lcomp.cli.batch import LOADED, READ, coding, tell
-from lcomp.cli.files import STREAM, libraries_muted, read_input
+from lcomp.cli.files import libraries_muted, read_input, shown
 from lcomp.cli.placing import Placing
 from lcomp.cli.reports import EncodeReport
 from lcomp.format.container import Mode
@@ -53,7 +53,7 @@ class EncodeWork:
         samples = pixels * ((1 if header.mode is Mode.L else 3) + (file.alpha is not None)) * (2 if file.deep else 1)
         known = options.has_target and not header.lossless
         return EncodeReport(
-            input="stdin" if source == STREAM else source,
+            input=shown(source),
             output=str(destination),
             input_bytes=len(picture),
             output_bytes=len(file),

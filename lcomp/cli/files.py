@@ -2,22 +2,23 @@
 
 import contextlib
 import errno
-import io
 import logging
 import os
 import re
 import sys
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TextIO
 
 import typer
 from PIL import Image
 
-from lcomp.errors import LcompError, LimitError, OutputExistsError
-from lcomp.files import is_special, replacing, write_all
+from lcomp.errors import LcompError, OutputExistsError
+from lcomp.files import write_all
 from lcomp.options import MAX_PIXELS
+from lcomp.places.finding import place
+from lcomp.places.streams import read_from
+from lcomp.places.urls import without_secrets
 
 STREAM = "-"
 """Stands for stdin or stdout."""
@@ -25,13 +26,15 @@ STREAM = "-"
 STDERR = 2
 """File descriptor of stderr, as libraries in C have it."""
 
-PART = 2**22
-"""Bytes to read at a time."""
-
 
 def printable(text: str) -> str:
-    """Escape control characters, line breaks included: file names may hold any, and terminals obey them."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda match: repr(match[0])[1:-1], text)
+    """Escape control characters, line breaks included, which terminals obey, and leave secrets in URLs out."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda match: repr(match[0])[1:-1], without_secrets(text))
+
+
+def shown(name: str) -> str:
+    """Name of an input or output for people."""
+    return "stdin" if name == STREAM else place(name).shown
 
 
 def unexpected(error: Exception) -> str:
@@ -180,26 +183,6 @@ class KeptMessages(logging.Handler):
         self.lines.append(record.getMessage())
 
 
-def read_from(stream: BinaryIO, start: bytes, most: int | None) -> bytes:
-    """Read a stream to its end, or just far enough to see that it does not begin with `start`.
-
-    Raises LimitError beyond `most` bytes and BlockingIOError where a non-blocking stream has no data yet.
-    """
-    read = io.BytesIO()
-    wanted = len(start) or PART
-    while part := stream.read(wanted):
-        read.write(part)
-        if most is not None and read.tell() > most:
-            raise LimitError(f"input has more than {most} bytes")
-        with read.getbuffer() as known:
-            if known[: len(start)] != start[: len(known)]:
-                break
-        wanted = PART
-    if part is None:
-        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-    return read.getvalue()
-
-
 def read_input(name: str, max_pixels: int, start: bytes = b"") -> bytes:
     """All bytes of a file, or of stdin for '-'; raises LcompError where it cannot be read.
 
@@ -210,8 +193,7 @@ def read_input(name: str, max_pixels: int, start: bytes = b"") -> bytes:
     most = 8 * max_pixels + 2**28
     try:
         if name != STREAM:
-            with Path(name).open("rb") as file:
-                return read_from(file, start, None if Path(name).is_file() and not start else most)
+            return place(name).read(start, most)
         if sys.stdin is None:
             raise LcompError("stdin is closed")
         if sys.stdin.isatty():
@@ -225,7 +207,9 @@ class Destination:
     """Where one output goes. Constructing it refuses what may not be written, before any work is done."""
 
     def __init__(self, name: str, source: str, force: bool) -> None:
-        self.name, self.source, self.force = name, source, force
+        self.name, self.force = name, force
+        self.place = None if name == STREAM else place(name)
+        self.source = None if source == STREAM else place(source)
         if name != STREAM:
             self.check()
             return
@@ -234,58 +218,41 @@ class Destination:
             raise LcompError("refusing to write binary data to a terminal: use -o FILE or redirect stdout")
 
     def __str__(self) -> str:
-        return "stdout" if self.name == STREAM else self.name
+        return "stdout" if self.place is None else self.place.shown
 
     def check(self) -> None:
         """Raise OutputExistsError where a file may not be replaced, LcompError where it cannot be written."""
+        assert self.place is not None
         try:
-            self.check_path(Path(self.name))
+            self.place.refuse_output(self.source)
+            # a symbolic link may dangle, or lead to a pipe like /dev/stdout
+            if not self.force and self.place.is_taken() and not self.place.is_special():
+                kind = OutputExistsError if self.place.is_file() else LcompError
+                raise kind(f"output {self} exists: {self.way_out()}")
         except RuntimeError as error:  # Python before 3.13 raises this for symbolic links in a circle
-            raise LcompError(f"cannot write {self.name}: {os.strerror(errno.ELOOP)}") from error
+            raise LcompError(f"cannot write {self}: {os.strerror(errno.ELOOP)}") from error
         except OSError as error:
-            raise LcompError(f"cannot write {self.name}: {error.strerror}") from error
+            raise LcompError(f"cannot write {self}: {error.strerror}") from error
 
-    def check_path(self, path: Path) -> None:
-        """As `check`, but raises OSError or RuntimeError where the path leads nowhere."""
-        source = Path(self.source)
-        folder = next((parent for parent in path.resolve().parents if parent.exists()), None)
-        if path.is_dir():
-            raise LcompError(f"output {self.name} is a directory")
-        if self.source != STREAM and path.exists() and source.exists() and path.samefile(source):
-            raise LcompError(f"output {self.name} is the input itself")
-        if folder is None:  # a drive that does not exist
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-        if not folder.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        # os.access says nothing about folders on Windows
-        if os.name == "posix" and not is_special(path) and not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        # a symbolic link may dangle, or lead to a pipe like /dev/stdout
-        there = path.is_file()
-        if (there or (path.is_symlink() and not path.exists())) and not self.force:
-            kind = OutputExistsError if there else LcompError
-            raise kind(f"output {self.name} exists: {self.way_out(path, source)}")
-
-    def way_out(self, path: Path, source: Path) -> str:
+    def way_out(self) -> str:
         """What to do about an output that exists. One not newer than the source may be what that was made from."""
-        if self.source != STREAM and path.exists() and path.stat().st_mtime_ns <= source.stat().st_mtime_ns:
-            return f"{self.source} may have been made from it; name another with -o"
+        assert self.place is not None
+        if self.source is not None and self.place.is_file():
+            step = max(self.place.time_step, self.source.time_step)
+            if not self.source.status().is_older_than(self.place.status(), step):
+                return f"{self.source.shown} may have been made from it; name another with -o"
         return "name another with -o, or use -f to overwrite it"
 
     def write(self, data: bytes) -> None:
-        """Write everything: directly to stdout or a device, atomically to a file."""
-        named = Path(self.name)
+        """Write everything: directly to stdout or a device, else a file that appears when it is complete."""
         try:
-            if self.name == STREAM:
+            if self.place is None:
                 write_all(sys.stdout.buffer, data)
-                return
-            if is_special(named):
-                named.write_bytes(data)
-                return
-            with replacing(named.resolve()) as file:
-                write_all(file, data)
-                self.check()  # again: another process may have made the output meanwhile
+            else:  # checked again: another process may have made the output meanwhile
+                self.place.write(data, self.check, self.force)
         except BrokenPipeError:
             raise
         except OSError as error:
+            if isinstance(error, FileExistsError) and self.place is not None and self.place.is_file():
+                raise OutputExistsError(f"output {self} exists: {self.way_out()}") from error
             raise LcompError(f"cannot write {self}: {error.strerror}") from error

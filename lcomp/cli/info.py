@@ -3,24 +3,23 @@
 import json
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated, Protocol
 
 import numpy as np
 import typer
 
 import lcomp
-from lcomp.cli.files import STREAM, common_code, printable, read_input, say, show
+from lcomp.cli.files import STREAM, common_code, printable, read_input, say, show, shown
 from lcomp.cli.inputs import LIC, check_names, is_folder
 from lcomp.cli.options import MESSAGES, Json, Recursive
 from lcomp.errors import LcompError, ModelError
-from lcomp.files import walk
 from lcomp.format import container
 from lcomp.format.container import Coder, LicFile
 from lcomp.format.metadata import kind_of
 from lcomp.format.sections import Tag
 from lcomp.options import MAX_PIXELS
 from lcomp.pictures.stored import stored_format
+from lcomp.places.finding import place
 from lcomp.types import QUALITY_STEPS
 
 
@@ -99,12 +98,12 @@ def read_facts(name: str) -> Facts:
     except ModelError:
         raise
     except LcompError as error:
-        raise type(error)(f"{'stdin' if name == STREAM else name}: {error}") from error
+        raise type(error)(f"{shown(name)}: {error}") from error
     header, by_block = file.header, np.unique(file.quality) / QUALITY_STEPS
     model = models.get(header.model)
     missing = obstacle(file, model)
     return Facts(
-        file=name,
+        file=name if name == STREAM else shown(name),
         bytes=len(data),
         width=header.width,
         height=header.height,
@@ -188,7 +187,7 @@ def found(names: list[str], recursive: bool) -> list[str]:
         if name == STREAM or not is_folder(name):
             files.append(name)
         elif recursive:
-            files += [str(path) for path in walk(Path(name), frozenset({LIC})).files]
+            files += [entry.name for entry in place(name).walk(frozenset({LIC})).files]
         else:
             raise typer.BadParameter(printable(f"{name} is a directory: use --recursive"))
     return files

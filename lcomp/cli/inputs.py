@@ -1,19 +1,17 @@
 """The inputs of a command, and the names of its outputs."""
 
 import os
-import sys
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 import typer
 
-from lcomp.cli.files import STREAM, printable
+from lcomp.cli.files import STREAM, printable, shown
 from lcomp.errors import LcompError
-from lcomp.files import walk
 from lcomp.format.container import MAGIC
+from lcomp.places.finding import place
 
 LIC = ".lic"
 
@@ -31,7 +29,7 @@ class InputFile(NamedTuple):
     """An input file."""
 
     name: str
-    below: Path | None = None  # its place in the folder it was found in
+    below: PurePath | None = None  # its place in the folder it was found in
     problem: str = ""  # why it cannot be worked on
     is_output: bool = False  # the problem: it is the output of an earlier run
 
@@ -40,7 +38,7 @@ class Found(NamedTuple):
     """What the inputs named lead to."""
 
     files: list[InputFile]
-    others: list[Path]  # files in folders that are no inputs, by their suffix
+    others: list[str]  # files in folders that are no inputs, by their suffix
 
 
 class Planned(NamedTuple):
@@ -50,20 +48,14 @@ class Planned(NamedTuple):
     left_out: int = 0  # files in the folders given that are neither inputs nor outputs, by their suffix
 
 
-def is_file(path: Path) -> bool:
-    """Whether a path is known to be a file; False where a folder above it cannot be searched."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False
+def suffix_of(name: str) -> str:
+    """The suffix of a file's name, in lower case."""
+    return Path(place(name).base).suffix.lower()
 
 
 def is_folder(name: str) -> bool:
     """Whether a name is known to be that of a folder; False where that cannot be found out."""
-    try:
-        return Path(name).is_dir()
-    except OSError:
-        return False
+    return place(name).is_folder()
 
 
 def find_below(folder: str, suffixes: frozenset[str], apart: bool) -> Found:
@@ -71,20 +63,22 @@ def find_below(folder: str, suffixes: frozenset[str], apart: bool) -> Found:
 
     Their places are below the name of the folder where it is to be kept `apart` from others.
     """
-    found = walk(Path(folder), suffixes)
-    top = Path(Path(folder).resolve().name if apart else "")
-    files = [InputFile(str(path), top / path.relative_to(folder)) for path in found.files]
-    locked = [InputFile(str(error.filename), problem=str(error.strerror)) for error in found.errors]
-    return Found(sorted(files + locked, key=lambda found: Path(found.name)), found.others)
+    given = place(folder)
+    tree = given.walk(suffixes)
+    top = Path(given.title if apart else "")
+    files = [InputFile(name, top / below) for name, below in tree.files]
+    locked = [InputFile(name, problem=reason) for name, reason in tree.unreadable]
+    return Found(sorted(files + locked, key=lambda found: Path(found.name)), tree.others)
 
 
 def find(inputs: list[str], suffixes: frozenset[str], recursive: bool) -> Found:
     """The files named, and with `recursive` those with one of the suffixes in the folders named, in order."""
-    folders = {real(name) for name in inputs if name != STREAM and is_folder(name)}
+    named = {name for name in inputs if name != STREAM and is_folder(name)}
+    folders = {place(name).real for name in named}
     files: list[InputFile] = []
-    others: list[Path] = []
+    others: list[str] = []
     for name in inputs:
-        if name == STREAM or not is_folder(name):
+        if name not in named:
             files.append(InputFile(name))
         elif not recursive and len(inputs) == 1:
             raise typer.BadParameter(printable(f"{name} is a directory: use --recursive"))
@@ -104,13 +98,14 @@ def is_to_be_a_folder(output: str, source: str) -> bool:
     """
     if is_folder(output) or output.endswith(("/", os.sep)):
         return True
-    return source != STREAM and not Path(output).suffix and not os.path.lexists(output)
+    return source != STREAM and not suffix_of(output) and not place(output).is_taken()
 
 
 def is_to_be_a_file(output: str, suffix: str) -> bool:
     """Whether an output is a file, or is called like one."""
     slash = output.endswith(("/", os.sep))
-    return not (slash or is_folder(output)) and (is_file(Path(output)) or Path(output).suffix.lower() == suffix)
+    given = place(output)
+    return not (slash or given.is_folder()) and (given.is_file() or suffix_of(output) == suffix)
 
 
 def output_name(found: InputFile, output: str | None, suffix: str, several: bool, full: bool = False) -> str:
@@ -119,30 +114,20 @@ def output_name(found: InputFile, output: str | None, suffix: str, several: bool
     The suffix takes the place of the input's, or with `full` follows it.
     """
 
-    def named(path: Path) -> Path:
+    def named(path: PurePath) -> PurePath:
         return path.with_name(path.name + suffix) if full else path.with_suffix(suffix)
 
     if output == STREAM or (output is None and found.name == STREAM):
         return STREAM
     if output is None:
-        return str(named(Path(found.name)))
+        given = place(found.name)
+        return given.beside(named(Path(given.base)).name)
     if found.below is not None:
-        return str(Path(output) / named(found.below))
+        return place(output).inside(named(found.below))
     if several or is_to_be_a_folder(output, found.name):
-        name = "stdin" if found.name == STREAM else Path(found.name).name
-        return str(Path(output) / named(Path(name)))
+        name = "stdin" if found.name == STREAM else place(found.name).base
+        return place(output).inside(named(Path(name)))
     return output
-
-
-def real(name: str) -> str:
-    """The canonical name of a file, with symbolic links resolved."""
-    return os.path.normcase(os.path.realpath(name))
-
-
-def landing(name: str) -> str:
-    """The canonical name of an output; file systems of macOS usually ignore case and Unicode composition."""
-    name = real(name)
-    return unicodedata.normalize("NFC", name).casefold() if sys.platform == "darwin" else name
 
 
 def without_repetitions(
@@ -154,12 +139,12 @@ def without_repetitions(
     """
     seen = set()
     for one, output in zip(found, outputs, strict=True):
-        place = real(one.name), real(output)
-        if place in seen:
+        names = place(one.name).real, place(output).real
+        if names in seen:
             continue
-        seen.add(place)
-        own = not one.problem and STREAM not in (one.name, output) and place[0] == place[1]
-        if own and is_file(Path(one.name)) and (LIC not in suffixes or is_lic(Path(one.name))):
+        seen.add(names)
+        own = not one.problem and STREAM not in (one.name, output) and names[0] == names[1]
+        if own and place(one.name).is_file() and (LIC not in suffixes or is_lic(one.name)):
             yield one._replace(problem=f"output {output} is the input itself"), output
         else:
             yield one, output
@@ -169,31 +154,26 @@ def told_apart(names: list[str], full: list[str]) -> list[str]:
     """Names of outputs; those that collide give way to their full names, where these differ."""
     sharing: defaultdict[str, list[int]] = defaultdict(list)
     for number, name in enumerate(names):
-        sharing[landing(name)].append(number)
+        sharing[place(name).landing].append(number)
     result = list(names)
     for numbers in sharing.values():
-        if len({landing(full[number]) for number in numbers}) == len(numbers) > 1:
+        if len({place(full[number]).landing for number in numbers}) == len(numbers) > 1:
             for number in numbers:
                 result[number] = full[number]
     return result
 
 
-def is_lic(path: Path) -> bool:
+def is_lic(name: str) -> bool:
     """Whether a file begins with the magic number of .lic files."""
-    try:
-        with path.open("rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
-    except OSError:
-        return False
+    return place(name).begins_with(MAGIC)
 
 
 def without_outputs(found: list[InputFile], suffix: str, suffixes: frozenset[str]) -> list[InputFile]:
     """Mark inputs that are outputs of earlier runs as problems: a shell's `*` finds them in the same folder."""
 
     def is_output(one: InputFile) -> bool:
-        path = Path(one.name)
-        named = suffix not in suffixes and path.suffix.lower() == suffix
-        return named and is_file(path) and is_lic(path) == (suffix == LIC)
+        named = suffix not in suffixes and suffix_of(one.name) == suffix
+        return named and place(one.name).is_file() and is_lic(one.name) == (suffix == LIC)
 
     problem = f"is a {suffix} file already"
     return [one._replace(problem=problem, is_output=True) if is_output(one) else one for one in found]
@@ -217,19 +197,20 @@ def refuse_two_names(inputs: list[str], suffixes: frozenset[str], results: froze
 
     An existing OUT is accepted where it is what IN becomes: a shell's `*` may have found both.
     """
-    first, last = Path(inputs[0]), Path(inputs[-1])
-    if len(inputs) < 2 or is_folder(inputs[-1]):
+    last = inputs[-1]
+    if len(inputs) < 2 or is_folder(last):
         return
-    missing, suffix = not os.path.lexists(last), last.suffix.lower()
+    missing, suffix = not place(last).is_taken(), suffix_of(last)
     if len(inputs) > 2:
         output = missing and suffix in results
     elif missing:
-        output = inputs[-1] == STREAM or suffix not in suffixes
+        output = last == STREAM or suffix not in suffixes
     else:
-        beside = (first.parent, first.stem) == (last.parent, last.stem)
+        first, second = place(inputs[0]), place(last)
+        beside = first.beside("") == second.beside("") and Path(first.base).stem == Path(second.base).stem
         output = suffix in results and not beside and is_lic(last) == (LIC in results)
     if output:
-        raise typer.BadParameter(printable(f"{inputs[-1]} looks like an output: name that with -o"))
+        raise typer.BadParameter(printable(f"{last} looks like an output: name that with -o"))
 
 
 def plan(
@@ -253,15 +234,15 @@ def plan(
         Path.cwd()
     except FileNotFoundError as error:
         raise LcompError("the current folder is gone") from error
-    if not all(name == STREAM or Path(name).name or is_folder(name) for name in inputs):
+    if not all(name == STREAM or place(name).base or is_folder(name) for name in inputs):
         raise typer.BadParameter("an input is not the name of a file")
     if output is None:
         refuse_two_names(inputs, suffixes, results)
     found, others = find(inputs, suffixes, recursive)
-    left_out = sum(path.suffix.lower() not in results for path in set(others))
+    left_out = sum(suffix_of(name) not in results for name in set(others))
     if not found:
         passed = f" ({counted(left_out)} left out)" if left_out else ""
-        raise LcompError(f"nothing to work on in {', '.join(inputs)}{passed}")
+        raise LcompError(f"nothing to work on in {', '.join(map(shown, inputs))}{passed}")
     several = len(inputs) > 1 or any(one.below or one.problem for one in found)
     if output == STREAM and several:
         raise typer.BadParameter("several inputs cannot share stdout")
@@ -280,7 +261,7 @@ def plan(
         name, problem = usual, one.problem
         if not problem:
             name = next(names)
-            first = taken.setdefault(landing(name), one)
+            first = taken.setdefault(place(name).landing, one)
             if first is not one and not (one.below or first.below):
                 raise typer.BadParameter(printable(f"several inputs would be written to {name}"))
             if first is not one:

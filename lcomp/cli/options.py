@@ -10,9 +10,10 @@ from typing import Annotated, Literal
 import typer
 
 import lcomp
-from lcomp.cli.files import STREAM
+from lcomp.cli.files import STREAM, printable
 from lcomp.errors import LcompError, ModelError, UnsupportedError
 from lcomp.options import MSE
+from lcomp.places.finding import place
 
 
 def known_device(name: str) -> str:
@@ -69,6 +70,13 @@ def refuse_forced_skips(force: bool, skip_existing: bool) -> None:
     """Refuse two options that contradict each other."""
     if force and skip_existing:
         raise typer.BadParameter("--force and --skip-existing exclude each other")
+
+
+def refuse_times_of_urls(preserve: bool, outputs: list[str]) -> None:
+    """Refuse to preserve times where they cannot be kept."""
+    urls = [output for output in outputs if not place(output).keeps_times]
+    if preserve and urls:
+        raise typer.BadParameter(printable(f"--preserve excludes {urls[0]}: its server sets the time"))
 
 
 def refuse_json_beside_payload(as_json: bool, outputs: list[str]) -> None:

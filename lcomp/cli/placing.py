@@ -1,27 +1,35 @@
 """What may happen to the outputs of a command that exist already, and which times new ones get."""
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from lcomp.cli.files import STREAM, Destination
-from lcomp.cli.inputs import LIC, is_file, is_lic
+from lcomp.cli.inputs import LIC, is_lic, suffix_of
 from lcomp.errors import LcompError
-from lcomp.files import is_special
+from lcomp.places.finding import place
 
 
 def is_current(source: str, output: str) -> bool:
     """Whether an output exists that need not be made anew: not older than its source, not empty, and what it says."""
-    path = Path(output)
-    if output == STREAM or not is_file(path):
+    if output == STREAM:
         return False
-    if path.suffix.lower() == LIC and not is_lic(path):
-        return False
+    made = place(output)
     try:
-        made = path.stat()
-        return made.st_size > 0 and (source == STREAM or Path(source).stat().st_mtime_ns <= made.st_mtime_ns)
-    except OSError:  # a source that is gone needs no other output
+        if made.is_special():
+            return False
+        known = made.status()
+        if known.size == 0 or (suffix_of(output) == LIC and not is_lic(output)):
+            return False
+    except OSError:  # not known to be current
+        return False
+    if source == STREAM:
         return True
+    original = place(source)
+    try:
+        return not known.is_older_than(original.status(), max(made.time_step, original.time_step))
+    except FileNotFoundError:  # a source that is gone needs no other output
+        return True
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -34,17 +42,16 @@ class Placing:
 
     def destination(self, output: str, source: str) -> Destination:
         """Where an output goes; raises LcompError for what may not be written."""
-        stale = self.renew and not is_current(source, output)
+        stale = self.renew and output != STREAM and place(output).is_taken() and not is_current(source, output)
         return Destination(output, source, self.force or stale)
 
     def write(self, destination: Destination, data: bytes) -> None:
         """Write an output; raises LcompError where that fails."""
         destination.write(data)
-        source, output = destination.source, destination.name
-        if not self.preserve or STREAM in (source, output) or is_special(Path(source)) or is_special(Path(output)):
+        source, output = destination.source, destination.place
+        if not self.preserve or source is None or output is None or source.is_special() or output.is_special():
             return
         try:
-            times = Path(source).stat()
-            os.utime(output, ns=(times.st_atime_ns, times.st_mtime_ns))
+            output.set_times(source.status())
         except OSError as error:
-            raise LcompError(f"cannot keep the time of {source}: {error.strerror}") from error
+            raise LcompError(f"cannot keep the time of {source.shown}: {error.strerror}") from error

@@ -1,11 +1,11 @@
 """What is told of each input that was worked on: a line for people, and the same as JSON."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
-from lcomp.cli.files import STREAM
+from lcomp.cli.files import STREAM, shown
 from lcomp.cli.placing import Placing
+from lcomp.places.finding import place
 from lcomp.types import Progress
 
 
@@ -128,7 +128,7 @@ class WrittenReport:
     @classmethod
     def of(cls, source: str, output: str) -> "WrittenReport":
         """The report, by what lies there."""
-        return cls(source, output, Path(source).stat().st_size, Path(output).stat().st_size)
+        return cls(source, output, *(place(name).status().size or 0 for name in (source, output)))
 
     @property
     def line(self) -> str:
@@ -148,5 +148,5 @@ class Rehearsal:
         What is in the input is not looked at.
         """
         destination = self.placing.destination(output, source)
-        size = 0 if source == STREAM else Path(source).stat().st_size
-        return RehearsalReport("stdin" if source == STREAM else source, str(destination), size)
+        size = 0 if source == STREAM else place(source).status().size or 0
+        return RehearsalReport(shown(source), str(destination), size)

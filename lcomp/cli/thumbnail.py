@@ -1,7 +1,6 @@
 """`lcomp thumbnail`."""
 
 import io
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +12,7 @@ from lcomp.cli.placing import Placing
 from lcomp.errors import ImageError
 from lcomp.format.container import MAGIC
 from lcomp.options import MAX_PIXELS
+from lcomp.places.finding import place
 
 USUAL_SIZE = 256
 
@@ -37,6 +37,6 @@ def thumbnail(
             buffer = io.BytesIO()
             image.save(buffer, "PNG")
     except OSError as error:
-        name = "stdin" if source == STREAM else Path(source).name
+        name = "stdin" if source == STREAM else place(source).base
         raise ImageError(f"{name}: {error}") from error
     destination.write(buffer.getvalue())

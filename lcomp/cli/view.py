@@ -30,6 +30,7 @@ from lcomp.files import is_special, write_atomically
 from lcomp.format import container
 from lcomp.options import MAX_PIXELS
 from lcomp.pictures.reading import decode_pixels, open_image, to_picture
+from lcomp.places.urls import is_url
 from lcomp.workers import give_way
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def check_arguments(files: list[str], originals: list[str], output: str | None) 
         )
     if output is None or output == STREAM or is_special(Path(output)):
         return
+    if is_url(output):
+        raise typer.BadParameter("a page goes to a file of this machine, or to -")
     if Path(output).suffix.lower() not in PAGE_SUFFIXES:
         raise typer.BadParameter(printable(f"the name of a page ends in .html, unlike {output}"))
 

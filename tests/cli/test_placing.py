@@ -8,6 +8,8 @@ from PIL import Image
 
 from helpers.command import lcomp, one_line
 from helpers.pictures import noise_image
+from lcomp.cli.placing import Placing
+from lcomp.errors import OutputExistsError
 from lcomp.format.container import MAGIC
 
 QUICK = ("-m", "hyperprior", "-q", "1", "-e", "0")
@@ -186,3 +188,12 @@ def test_the_ratio_of_grey_counts_a_byte_a_pixel(small: Path) -> None:
     [line] = encode(small, "a.png", "-o", "grey.lic")
     size = (small / "grey.lic").stat().st_size
     assert f" {24 * 16 / size:.1f}:1, " in line
+
+
+def test_what_another_run_writes_meanwhile_is_kept(tmp_path: Path) -> None:
+    output = tmp_path / "a.lic"
+    destination = Placing(force=False, renew=True, preserve=False).destination(str(output), "-")
+    output.write_bytes(b"theirs")
+    with pytest.raises(OutputExistsError):
+        destination.write(b"ours")
+    assert output.read_bytes() == b"theirs"

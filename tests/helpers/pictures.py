@@ -18,6 +18,13 @@ def noise_image(width: int, height: int, seed: int = 0, noise: float = 12) -> Im
     return Image.fromarray(np.clip(base + grain, 0, 255).astype(np.uint8))
 
 
+def flat_png(red: int = 0) -> bytes:
+    """The file of a picture of one colour."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (24, 16), (red, 90, 200)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def ramp(mode: str) -> Image.Image:
     rows, columns = np.mgrid[:20, :30]
     red = (rows * 12).astype(np.uint8)
