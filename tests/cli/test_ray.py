@@ -93,13 +93,13 @@ def wait_for_files(out: Path, process: "subprocess.Popen[str]") -> None:
     assert process.poll() is None, process.communicate()
 
 
-@pytest.mark.parametrize("order", ["kill", "remove"])
+@pytest.mark.parametrize("what", ["actor", "node"])
 def test_what_dies_loses_no_picture(
-    order: str, cluster: TwoNodes, photos: Path, local: dict[str, bytes], tmp_path: Path
+    what: str, cluster: TwoNodes, photos: Path, local: dict[str, bytes], tmp_path: Path
 ) -> None:
     process = encoding(photos, tmp_path / "out", "--address", cluster.address)
     wait_for_files(tmp_path / "out", process)
-    cluster.tell(order)
+    cluster.kill(what)
     output, errors = process.communicate(timeout=300)
     assert process.returncode == 3
     told = [line for line in errors.splitlines() if " -> " in line and not line.startswith(f"{COUNT} of")]
@@ -108,7 +108,7 @@ def test_what_dies_loses_no_picture(
     assert len(errors.splitlines()) == COUNT + 2
     assert output == ""
     made = contents(tmp_path / "out")
-    # what was being written when a node was removed is left under another name
+    # what was being written when a node died is left under another name
     assert {name: data for name, data in made.items() if name.endswith(".lic")} == local
 
 

@@ -1,11 +1,12 @@
 """A Ray cluster of two nodes with a core each, in a process of its own that keeps what Ray warns of to itself.
 
-`python -m helpers.cluster` prints the address, obeys lines on stdin (kill, remove), and ends when that is closed.
+`python -m helpers.cluster` prints the address, obeys lines on stdin (actor, node), and ends when that is closed.
 """
 
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 
 class TwoNodes:
@@ -13,9 +14,7 @@ class TwoNodes:
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "helpers.cluster"]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.address = self.answer()
 
     def answer(self) -> str:
@@ -25,10 +24,10 @@ class TwoNodes:
         assert line, "the cluster has ended"
         return line
 
-    def tell(self, order: str) -> None:
-        """Have an order obeyed: kill an actor that is at work, or remove a node and put another in its place."""
+    def kill(self, what: str) -> None:
+        """Kill an actor that is at work, or the second node, for good."""
         assert self.process.stdin is not None
-        self.process.stdin.write(f"{order}\n")
+        self.process.stdin.write(f"{what}\n")
         self.process.stdin.flush()
         assert self.answer() == "done"
 
@@ -41,21 +40,22 @@ def main() -> None:
     from ray.cluster_utils import Cluster
 
     node = {"num_cpus": 1, "object_store_memory": 2**27}
-    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
-    second = cluster.add_node(**node)
+    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False, "wait": False})
+    second = cluster.add_node(wait=False, **node)
+    cluster.wait_for_nodes(timeout=300)  # a busy machine is no failure
     print(cluster.address, flush=True)
     import psutil  # Ray brings it
 
     for order in sys.stdin:
-        if order.strip() == "remove":
-            cluster.remove_node(second, allow_graceful=False)
-            second = cluster.add_node(**node)
-        while order.strip() == "kill":
+        if order.strip() == "node":
+            second.all_processes["raylet"][0].process.kill()
+        while order.strip() == "actor":
             below = psutil.Process().children(recursive=True)
-            working = [each for each in below if each.name() != "" and "CodecActor.run" in " ".join(each.cmdline())]
-            if working:
-                working[0].kill()
-                break
+            with suppress(psutil.NoSuchProcess):  # the one or other ends meanwhile
+                working = [each for each in below if "CodecActor.run" in " ".join(each.cmdline())]
+                if working:
+                    working[0].kill()
+                    break
             time.sleep(0.02)
         print("done", flush=True)
     cluster.shutdown()
