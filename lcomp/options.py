@@ -129,7 +129,10 @@ class EncodeOptions:
     projection: str = AUTO  # one of PROJECTIONS: rows of an `equirect` panorama count by their area on the sphere
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "roi", tuple(Region(*region) for region in self.roi))
+        try:
+            object.__setattr__(self, "roi", tuple(Region(*region) for region in self.roi))
+        except TypeError as error:
+            raise TypeError("roi is a list of regions: (x, y, width, height), or with steps of quality") from error
         for name in NUMBERS:
             value = getattr(self, name)
             if not (isinstance(value, Real) or (value is None and name not in ALWAYS)):

@@ -94,6 +94,9 @@ def test_what_makes_no_sense_is_refused(options: dict[str, object], message: str
 def test_what_is_no_array_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="not list"):
         EncodeOptions(importance=[[1, 2]])  # type: ignore[arg-type]
+    for wrong in ((0, 0, 9, 9), [(0, 0, 9)], 5):
+        with pytest.raises(TypeError, match="roi is a list of regions"):
+            EncodeOptions(roi=wrong)  # type: ignore[arg-type]
 
 
 def test_regions_as_text() -> None:
