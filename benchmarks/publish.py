@@ -86,7 +86,8 @@ def with_speeds(results: Results, timed: Results) -> Results:
     Raises LcompError where it did not.
     """
     speeds = {(codec.name, codec.version): codec for codec in timed.codecs}
-    if not timed.timed or any((codec.name, codec.version) not in speeds for codec in results.codecs):
+    wanted = [speeds.get((codec.name, codec.version)) for codec in results.codecs]
+    if any(codec is None or codec.encode_mp_s is None for codec in wanted):
         raise LcompError("the speeds are not of the same codecs in one process")
 
     def fast(codec: CodecSummary) -> CodecSummary:
@@ -99,7 +100,7 @@ def with_speeds(results: Results, timed: Results) -> Results:
         for mean in results.lossless
     )
     return replace(
-        results, codecs=tuple(codecs.values()), lossless=tuple(lossless), machine=timed.machine, timed=timed.timed
+        results, codecs=tuple(codecs.values()), lossless=tuple(lossless), machine=timed.machine, timed=timed.common
     )
 
 

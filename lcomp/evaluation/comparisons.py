@@ -21,8 +21,8 @@ from lcomp.evaluation.standing import best_model, families, rival
 from lcomp.types import Pixels
 
 PICTURES = 3
-WINDOW = (576, 432)
-"""Largest width and height that is shown: the middle of larger pictures."""
+WINDOW = (480, 360)
+"""Largest width and height that is shown, the middle of larger pictures: a page of all codecs stays below 10 MB."""
 
 LEVELS = (0.25, 0.75)
 """Places among the measured qualities of lcomp's model whose files the other codecs are held to."""
@@ -177,7 +177,8 @@ def contenders(results: Results, adapters: list[Adapter], metric: Metric) -> lis
 def comparisons(results: Results, dataset: Dataset, adapters: list[Adapter], max_side: int | None) -> list[Comparison]:
     """Comparisons on a few of the pictures that all codecs measured; none without a model of lcomp.
 
-    At equal bytes at two rates each, and at equal PSNR, the first figure of the field, for the first of them.
+    At equal bytes: at two rates for the first of them, at the lower one for the others. And at equal PSNR, the first
+    figure of the field, for the first.
     """
     count = sum(len(adapter.settings) for adapter in adapters)
     files = {dataset.picture_name(file): file for file in dataset.files}
@@ -191,7 +192,7 @@ def comparisons(results: Results, dataset: Dataset, adapters: list[Adapter], max
             if not chosen:
                 return []
             settings = chosen[0].settings
-            for level in LEVELS if hold is SIZE else LEVELS[:1]:
+            for level in LEVELS if hold is SIZE and number == 0 else LEVELS[:1]:
                 at = settings[min(int(level * len(settings)), len(settings) - 1)]
                 found.append(compare(original, name, chosen, measured[name], hold, at))
     return found
