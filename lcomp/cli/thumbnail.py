@@ -9,7 +9,7 @@ from PIL import Image
 from lcomp.cli.files import STREAM, read_input, set_up_messages
 from lcomp.cli.options import MaxPixels
 from lcomp.cli.placing import Placing
-from lcomp.errors import ImageError
+from lcomp.errors import FormatError, ImageError
 from lcomp.format.container import MAGIC
 from lcomp.options import MAX_PIXELS
 from lcomp.places.finding import place
@@ -30,6 +30,9 @@ def thumbnail(
     set_up_messages(verbose=False, quiet=False)
     destination = Placing(force=True, renew=False, preserve=False).destination(output, source)
     data = read_input(source, max_pixels, MAGIC)
+    name = "stdin" if source == STREAM else place(source).base
+    if not data.startswith(MAGIC):
+        raise FormatError(f"{name}: not a .lic file")
     try:
         with Image.open(io.BytesIO(data), formats=["LIC"]) as image:
             image.thumbnail((size, size))
@@ -37,6 +40,5 @@ def thumbnail(
             buffer = io.BytesIO()
             image.save(buffer, "PNG")
     except OSError as error:
-        name = "stdin" if source == STREAM else place(source).base
         raise ImageError(f"{name}: {error}") from error
     destination.write(buffer.getvalue())

@@ -65,7 +65,7 @@ def test_a_thumbnail_keeps_its_shape(folder: Path) -> None:
         assert image.size == (50, 34)
     failed = lcomp("thumbnail", folder / "photo.png", folder / "thumbnail.png")
     assert failed.returncode == 3
-    assert "photo.png" in one_line(failed)
+    assert one_line(failed).strip() == "lcomp: photo.png: not a .lic file"
     assert not (folder / "thumbnail.png").exists()
 
 
