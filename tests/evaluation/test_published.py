@@ -65,13 +65,16 @@ def test_publishing_writes_everything_and_refuses_other_weights(publish: ModuleT
     codecs = tuple(replace(codec, version=versions.get(codec.name, codec.version)) for codec in results.codecs)
     png = replace(results.codecs[0], name="png", title="PNG, optimised", learned=False, lossless=True)
     lossless_mean = LosslessMean("png", 4.25, 1.5, 30.0)
-    publish.publish(replace(results, codecs=(*codecs, png), lossless=(lossless_mean,)), tmp_path)
+    command = "lcomp eval --dataset kodak --data /home/me/kodak --models all"
+    publish.publish(replace(results, command=command, codecs=(*codecs, png), lossless=(lossless_mean,)), tmp_path)
     for page in ("docs/results.md", "README.md"):
         text = (tmp_path / page).read_text(encoding="utf-8")
         assert text.startswith(f"a\n{publish.BEGIN}\nKodak, 24 pictures")
         assert f"{publish.END}\nb\n" in text
         assert ("| PNG, optimised | 4.250 | 1.50 | 30.00 |" in text) == (page == "docs/results.md")
-    assert read_results(tmp_path / "benchmarks" / "kodak.json").means == results.means
+    published = read_results(tmp_path / "benchmarks" / "kodak.json")
+    assert published.means == results.means
+    assert published.command == "lcomp eval --dataset kodak --models all"
     assert (tmp_path / "docs" / "kodak.png").read_bytes().startswith(b"\x89PNG")
 
     others = tuple(replace(codec, version="lcomp, weights 0, cpu") for codec in codecs)
