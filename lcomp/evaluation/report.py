@@ -76,7 +76,7 @@ def render(results: Results, comparisons: list[Comparison]) -> str:
         metrics=metrics_of(results),
         measured=[metric for metric in METRICS if results.measured(metric)],
         frechet=any(mean.frechet is not None for mean in results.means),
-        timed=all(codec.encode_mp_s is not None for codec in results.codecs),
+        timed=bool(results.timed),
         names=names,
         columns=columns(results),
         rate_in=rate_in,

@@ -30,7 +30,7 @@ def notes(results: Results) -> list[str]:
     line = f"{results.dataset}: means over {results.common} of {results.pictures} pictures"
     if results.common < results.pictures:
         line += " (those that every codec measured at every setting)"
-    if any(codec.encode_mp_s is None for codec in results.codecs) and results.common:
+    if not results.timed and results.common:
         line += "; no times, because several processes measured"
     return [line, *results.notes, *(f"skipped: {skipped.name}: {skipped.reason}" for skipped in results.skipped)]
 
