@@ -36,7 +36,7 @@ from lcomp.options import (
 )
 from lcomp.pictures.deep_arrays import NO_MODE, DecodedSamples, picture_of
 from lcomp.pictures.description import describe
-from lcomp.pictures.panorama import WHOLE, is_all_around, latitudes, panorama_of_part
+from lcomp.pictures.panorama import WHOLE, Panorama, panorama_in, panorama_of_part
 from lcomp.pictures.reading import Picture, to_picture
 from lcomp.pictures.resizing import resized
 from lcomp.pictures.stored import read_picture
@@ -116,11 +116,7 @@ class Codec:
             raise LcompError(f"model '{model.name}' has no quality: leave roi and importance out")
         with using_threads(self.threads), memory_errors():
             shown = read_source_picture(picture, options)
-            read = replace(
-                resized(shown, options.resize),
-                latitudes=latitudes_of(shown, options),
-                wraps=goes_around(shown, options),
-            )
+            read = replace(resized(shown, options.resize), panorama=panorama_of(shown, options))
             options = replace(options, roi=regions_in(read, shown, options))
             if options.lossless:
                 check_exact(read)
@@ -234,18 +230,11 @@ def read_source_picture(picture: PictureSource, options: EncodeOptions) -> Pictu
     return to_picture(image, options.frame, options.max_pixels, deep=options.lossless)
 
 
-def latitudes_of(shown: Picture, options: EncodeOptions) -> tuple[float, float] | None:
-    """The latitudes of the top and the bottom of an equirectangular panorama, None for other pictures."""
+def panorama_of(shown: Picture, options: EncodeOptions) -> Panorama | None:
+    """The equirectangular panorama that a picture is, None for other pictures."""
     if options.projection == AUTO:
-        return latitudes(shown.xmp)
+        return panorama_in(shown.xmp)
     return WHOLE if options.projection == EQUIRECT else None
-
-
-def goes_around(shown: Picture, options: EncodeOptions) -> bool:
-    """Whether the left and the right edge of a picture are neighbours."""
-    if options.projection == AUTO:
-        return shown.xmp is not None and is_all_around(shown.xmp)
-    return options.projection == EQUIRECT
 
 
 def regions_in(picture: Picture, shown: Picture, options: EncodeOptions) -> tuple[Region, ...]:

@@ -92,14 +92,15 @@ def read_facts(name: str) -> Facts:
     """Facts of a file, all checksums verified; raises LcompError with the file's name for a bad one."""
     try:
         data = read_input(name, MAX_PIXELS, container.MAGIC)
-        file = container.read(data)
-        taken = {kind_of(section.tag): len(section.payload) for section in container.read_sections(data)[1]}
+        header, sections = container.read_sections(data)
+        file = container.whole(header, sections)
+        taken = {kind_of(section.tag): len(section.payload) for section in sections}
         models = {model.number: model for model in lcomp.models()}
     except ModelError:
         raise
     except LcompError as error:
         raise type(error)(f"{shown(name)}: {error}") from error
-    header, by_block = file.header, np.unique(file.quality) / QUALITY_STEPS
+    by_block = np.unique(file.quality) / QUALITY_STEPS
     model = models.get(header.model)
     missing = obstacle(file, model)
     return Facts(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lcomp.format.qualities import OFFSET_STEP, Offsets
 from lcomp.format.tiles import UNIT
 from lcomp.options import EncodeOptions
+from lcomp.pictures.panorama import Panorama
 from lcomp.types import QUALITY_STEPS
 
 WEIGHT = 100 ** (1 / 7)
@@ -50,10 +51,9 @@ def share_inside(edges: NDArray[np.float64], start: int, end: int) -> NDArray[np
     return inside * lengths / np.minimum(lengths, end - start)
 
 
-def areas(edges: NDArray[np.float64], latitudes: tuple[float, float]) -> NDArray[np.float64]:
+def areas(edges: NDArray[np.float64], panorama: Panorama) -> NDArray[np.float64]:
     """How large a pixel is on the sphere, relative to one at the equator: the mean cosine of each block [blocks, 1]."""
-    top, bottom = latitudes
-    angles = top + (bottom - top) * edges / edges[-1]
+    angles = panorama.top + (panorama.bottom - panorama.top) * edges / edges[-1]
     cosines = np.diff(np.sin(angles)) / np.diff(angles)
     return cosines.clip(WEIGHT**-FARTHEST)[:, None]
 
@@ -65,17 +65,16 @@ def cell_shares(edges: NDArray[np.float64], cells: int) -> NDArray[np.float64]:
 
 
 def quality_offsets(
-    options: EncodeOptions, width: int, height: int, half: bool, latitudes: tuple[float, float] | None = None
+    options: EncodeOptions, width: int, height: int, half: bool, panorama: Panorama | None = None
 ) -> Offsets | None:
     """Offsets of the blocks of a picture, which is coded at `half` size or not; None where nothing asks for them.
 
-    `latitudes` are those of the top and the bottom of an equirectangular panorama, whose rows weigh as much as their
-    area on the sphere does.
+    The rows of a panorama weigh as much as their area on the sphere does.
 
     >>> quality_offsets(EncodeOptions(roi=[(64, 0, 64, 64, 2.0)]), 192, 64, half=False)
     array([[ 0, 16,  0]], dtype=int8)
     """
-    if not options.regional and latitudes is None:
+    if not options.regional and panorama is None:
         return None
     rows, columns = (block_edges(size, 2 * UNIT if half else UNIT) for size in (height, width))
     weights = np.ones((len(rows) - 1, len(columns) - 1))
@@ -85,7 +84,7 @@ def quality_offsets(
     for x, y, across, down, steps in options.regions:
         covered = share_inside(rows, y, y + down) @ share_inside(columns, x, x + across).T
         weights = weights * (1 - covered) + WEIGHT**steps * covered
-    if latitudes is not None:
-        weights = weights * areas(rows, latitudes)
+    if panorama is not None:
+        weights = weights * areas(rows, panorama)
     offsets = np.log(weights) * (QUALITY_STEPS / OFFSET_STEP / math.log(WEIGHT))
     return np.rint(offsets).astype(np.int8)

@@ -74,7 +74,8 @@ class PictureEncoder:
         self.visible = None if options.keep_hidden else picture.alpha
         """Weights of the pixels where pictures are compared."""
         self.alpha = None if picture.alpha is None else write_stored(picture.alpha)
-        self.offsets = quality_offsets(options, self.width, self.height, False, picture.latitudes)
+        self.projection = AROUND if picture.panorama and picture.panorama.around else None
+        self.offsets = quality_offsets(options, self.width, self.height, False, picture.panorama)
         """How far the qualities of blocks are from that of the picture, where these differ."""
         self.fixed = len(self.pack(self.header(USUAL, half=False), (), self.offsets))
         """Bytes of header, metadata and alpha, which all files have."""
@@ -90,15 +91,14 @@ class PictureEncoder:
         """A file of coded tiles, with the alpha plane and the metadata."""
         picture, written = self.picture, None if offsets is None else write_offsets(offsets)
         exif, xmp = (None, None) if self.options.strip else (picture.exif, picture.xmp)
-        projection = AROUND if picture.wraps else None
         return LicFile(
-            header, self.coder, tiles, picture.icc, exif, xmp, self.alpha, offsets=written, projection=projection
+            header, self.coder, tiles, picture.icc, exif, xmp, self.alpha, offsets=written, projection=self.projection
         )
 
     @cached_property
     def half_offsets(self) -> Offsets | None:
         """The offsets of the blocks at half size."""
-        return quality_offsets(self.options, self.width, self.height, True, self.source.latitudes)
+        return quality_offsets(self.options, self.width, self.height, True, self.source.panorama)
 
     def offsets_at(self, quality: int, half: bool) -> Offsets | None:
         """The offsets that a file of a quality in thousandths has; None where all of it has that quality."""
@@ -124,7 +124,7 @@ class PictureEncoder:
         told = self.attempts.next(self.part if effort == self.effort else GUESS)
         offsets = self.offsets_at(quality, half)
         of_blocks = quality if offsets is None else with_offsets(quality, offsets)
-        grid = self.pack(header, ()).grid
+        grid = header.grid_of(self.projection)
         tiles = encode_tiles(self.loaded, pixels, of_blocks, grid, self.coder, effort, told, served)
         file = self.pack(header, tiles, offsets)
         size = " at half size" if half else ""

@@ -77,6 +77,11 @@ class Header:
         """The tiles of the picture as it was coded."""
         return Grid(-(-self.width // 2), -(-self.height // 2)) if self.half else Grid(self.width, self.height)
 
+    def grid_of(self, projection: bytes | None) -> Grid:
+        """The same with a projection, which wraps where both edges of the picture are those of latents."""
+        unit = 2 * STRIDE if self.half else STRIDE
+        return replace(self.grid, wraps=projection == AROUND and self.width % unit == 0)
+
 
 class Encoded(NamedTuple):
     """Entropy-coded latents of a tile."""
@@ -117,9 +122,8 @@ class LicFile:
 
     @property
     def grid(self) -> Grid:
-        """The tiles of the picture as it was coded, which wraps where both of its edges are those of latents."""
-        grid, unit = self.header.grid, 2 * STRIDE if self.header.half else STRIDE
-        return replace(grid, wraps=self.projection == AROUND and self.header.width % unit == 0)
+        """The tiles of the picture as it was coded, with its projection."""
+        return self.header.grid_of(self.projection)
 
     @cached_property
     def data(self) -> bytes:
@@ -291,7 +295,12 @@ def read(data: bytes, max_pixels: int | None = None) -> LicFile:
     Raises FormatError, TruncatedError, ChecksumError or UnsupportedError, and LimitError for a picture of more than
     `max_pixels`, before anything else is read.
     """
-    file = build(*read_sections(data, max_pixels))
+    return whole(*read_sections(data, max_pixels))
+
+
+def whole(header: Header, sections: Sequence[Section]) -> LicFile:
+    """The file that has all of its sections, as `read_sections` gives them; raises as `build` does."""
+    file = build(header, sections)
     if file.low_alpha is not None and file.alpha is None:
         raise FormatError("low bytes of an alpha plane that is not there")
     return file

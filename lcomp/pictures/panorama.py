@@ -2,12 +2,22 @@
 
 import math
 import re
+from typing import NamedTuple
 
 from lcomp.format.tiles import Rectangle
 from lcomp.pictures.xmp import GOOGLE
 
-WHOLE = (math.pi / 2, -math.pi / 2)
-"""Latitudes of the top and the bottom of a panorama that shows everything, in radians."""
+
+class Panorama(NamedTuple):
+    """The part of the sphere that an equirectangular panorama shows."""
+
+    top: float  # latitude in radians
+    bottom: float
+    around: bool  # whether it goes all around, so that its left and its right edge are neighbours
+
+
+WHOLE = Panorama(math.pi / 2, -math.pi / 2, around=True)
+"""What shows everything."""
 
 EQUIRECTANGULAR = b"equirectangular"
 
@@ -37,29 +47,21 @@ def is_equirectangular(xmp: bytes) -> bool:
     return value_of(xmp, b"ProjectionType") == EQUIRECTANGULAR
 
 
-def latitudes(xmp: bytes | None) -> tuple[float, float] | None:
-    """Latitudes in radians of the top and the bottom of an equirectangular panorama, None for other pictures.
+def panorama_in(xmp: bytes | None) -> Panorama | None:
+    """The equirectangular panorama that XMP is of, None for other pictures.
 
-    >>> latitudes(b'<rdf:Description GPano:ProjectionType="equirectangular"/>') == WHOLE
+    >>> panorama_in(b'<rdf:Description GPano:ProjectionType="equirectangular"/>') == WHOLE
     True
     """
     if xmp is None or not is_equirectangular(xmp):
         return None
+    width, columns = number_of(xmp, b"FullPanoWidthPixels"), number_of(xmp, b"CroppedAreaImageWidthPixels")
+    around = width is None or columns is None or width == columns
     full, rows = number_of(xmp, b"FullPanoHeightPixels"), number_of(xmp, b"CroppedAreaImageHeightPixels")
     top = number_of(xmp, b"CroppedAreaTopPixels")
     if full is None or rows is None or top is None or not 0 < rows <= top + rows <= full:
-        return WHOLE
-    return math.pi * (0.5 - top / full), math.pi * (0.5 - (top + rows) / full)
-
-
-def is_all_around(xmp: bytes) -> bool:
-    """Whether XMP is that of an equirectangular panorama whose left and right edge are neighbours.
-
-    >>> is_all_around(b'<rdf:Description GPano:ProjectionType="equirectangular"/>')
-    True
-    """
-    full, columns = number_of(xmp, b"FullPanoWidthPixels"), number_of(xmp, b"CroppedAreaImageWidthPixels")
-    return is_equirectangular(xmp) and (full is None or columns is None or full == columns)
+        return WHOLE._replace(around=around)
+    return Panorama(math.pi * (0.5 - top / full), math.pi * (0.5 - (top + rows) / full), around)
 
 
 def panorama_of_part(

@@ -26,6 +26,7 @@ from lcomp.pictures.kept import Described, keep
 from lcomp.pictures.low_bytes import low_bytes_of, name_planes, split_ppm
 from lcomp.pictures.opening import bomb_errors, make_room, open_with_pillow
 from lcomp.pictures.orientation import TURNS, Upright, as_bytes, icc_of, turned_upright
+from lcomp.pictures.panorama import Panorama
 from lcomp.pictures.partial import refuse_partial
 from lcomp.pictures.pixels import convert, converted_16, samples_16
 from lcomp.pictures.png import mended
@@ -47,8 +48,7 @@ class Picture:
     xmp: bytes | None = None
     low: NDArray[np.uint8] | None = None  # low bytes of 16-bit samples, whose high ones `pixels` are: [H, W] for Mode.L
     low_alpha: Plane | None = None  # those of alpha
-    latitudes: tuple[float, float] | None = None  # of top and bottom of an equirectangular panorama, in radians
-    wraps: bool = False  # whether it is one that goes all around
+    panorama: Panorama | None = None  # where it is an equirectangular one
     notes: tuple[str, ...] = field(default=())  # what was converted on the way in
     losses: tuple[str, ...] = field(default=())  # how the pixels differ from those of the source
 

@@ -17,7 +17,7 @@ from lcomp.format.container import AROUND, Coder, LicFile
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.model.loaded import LoadedModel
 from lcomp.model.transforms import surroundings
-from lcomp.pictures.panorama import is_all_around, number_of, panorama_of_part
+from lcomp.pictures.panorama import WHOLE, number_of, panorama_in, panorama_of_part
 from lcomp.types import Quality
 from lcomp.zoo.registry import ModelInfo
 
@@ -147,10 +147,12 @@ def test_crops_and_sizes_correct_what_xmp_says(photo: Image.Image) -> None:
     assert not container.read(again).grid.wraps
     twice = lcomp.decode(again, crop=(10, 10, 20, 20)).info["xmp"]
     assert list(told(twice).values()) == [192, 96, 58, 26, 20, 20]
-    assert not is_all_around(twice)
+    part_of_it = panorama_in(twice)
+    assert part_of_it is not None
+    assert not part_of_it.around
     resized = lcomp.decode(lcomp.encode(image, 1, "hyperprior", resize=(96, 96))).info["xmp"]
     assert list(told(resized).values()) == [96, 48, 0, 0, 96, 48]
-    assert is_all_around(resized)
+    assert panorama_in(resized) == WHOLE
     whole = Rectangle(0, 0, 192, 96)
     assert panorama_of_part(b"<a/>", None, whole, whole, (96, 48)) is None
 

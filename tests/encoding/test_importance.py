@@ -25,16 +25,16 @@ from lcomp.format.qualities import of_tile, read_offsets, with_offsets
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.model.loaded import LoadedModel
 from lcomp.options import EncodeOptions, Region, parse_region
-from lcomp.pictures.panorama import WHOLE, latitudes
+from lcomp.pictures.panorama import WHOLE, Panorama, panorama_in
 from lcomp.zoo.registry import ModelInfo
 
 CPU = torch.device("cpu")
 
 
 def offsets(
-    width: int, height: int, half: bool = False, latitudes: tuple[float, float] | None = None, **options: object
+    width: int, height: int, half: bool = False, panorama: Panorama | None = None, **options: object
 ) -> list[list[int]]:
-    found = quality_offsets(EncodeOptions(**options), width, height, half, latitudes)
+    found = quality_offsets(EncodeOptions(**options), width, height, half, panorama)
     assert found is not None
     return found.tolist()
 
@@ -173,19 +173,17 @@ def panorama(**more: int) -> bytes:
 
 
 def test_rows_of_a_panorama_count_by_their_area() -> None:
-    [pole], [middle], *_ = offsets(64, 4 * 64, latitudes=WHOLE)
+    [pole], [middle], *_ = offsets(64, 4 * 64, panorama=WHOLE)
     assert pole == round(8 * np.log((1 - 0.5**0.5) / (np.pi / 4)) / np.log(100 ** (1 / 7)))
     assert middle == round(8 * np.log(0.5**0.5 / (np.pi / 4)) / np.log(100 ** (1 / 7)))
-    assert offsets(64, 4 * 64, latitudes=WHOLE) == [[pole], [middle], [middle], [pole]]
-    assert latitudes(panorama()) == WHOLE
-    assert latitudes(
-        panorama(FullPanoHeightPixels=400, CroppedAreaImageHeightPixels=100, CroppedAreaTopPixels=300)
-    ) == (pytest.approx((-np.pi / 4, -np.pi / 2)))
-    assert (
-        latitudes(panorama(FullPanoHeightPixels=40, CroppedAreaImageHeightPixels=100, CroppedAreaTopPixels=0)) == WHOLE
-    )
+    assert offsets(64, 4 * 64, panorama=WHOLE) == [[pole], [middle], [middle], [pole]]
+    assert panorama_in(panorama()) == WHOLE
+    part = panorama(FullPanoHeightPixels=400, CroppedAreaImageHeightPixels=100, CroppedAreaTopPixels=300)
+    assert panorama_in(part) == pytest.approx((-np.pi / 4, -np.pi / 2, True))
+    impossible = panorama(FullPanoHeightPixels=40, CroppedAreaImageHeightPixels=100, CroppedAreaTopPixels=0)
+    assert panorama_in(impossible) == WHOLE
     for other in (None, b"", b"<a/>", panorama().replace(b"equirect", b"cyl")):
-        assert latitudes(other) is None
+        assert panorama_in(other) is None
 
 
 def test_panoramas_are_recognised(photo: Image.Image) -> None:

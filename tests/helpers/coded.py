@@ -9,7 +9,11 @@ import lcomp
 from lcomp.families.hyperprior.codec import HyperpriorCodec
 from lcomp.format.container import LicFile
 from lcomp.options import EncodeOptions, Region
+from lcomp.pictures.panorama import Panorama
 from lcomp.pictures.reading import to_picture
+
+EQUATOR = Panorama(0.01, -0.01, around=True)
+"""A strip along the equator, whose rows all weigh the same."""
 
 
 def coded(
@@ -23,6 +27,6 @@ def coded(
 ) -> LicFile:
     """The file of a picture on the CPU."""
     codec, options = lcomp.Codec(model, "cpu", coder), EncodeOptions(quality, effort, roi=roi)
-    picture = replace(to_picture(image), wraps=wraps)
+    picture = replace(to_picture(image), panorama=EQUATOR if wraps else None)
     encoder = HyperpriorCodec(codec.model, codec.device, codec.precision).encoder(picture, options, codec.coder)
     return encoder.at(round(1000 * quality))
