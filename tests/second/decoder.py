@@ -1,0 +1,69 @@
+"""A whole file: docs/FORMAT.md from its first byte to pixels."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from second.container import ALPHA, EXIF, ICC, LOW_ALPHA, LOW_BYTES, STORED, XMP, Damaged, LicFile, parse
+from second.latents import decode_latents, together
+from second.lossless import decode_pixels
+from second.stored import decode_picture, deepened
+from second.synthesis import pixels
+from second.weights import Model, load
+
+ROOT = Path(__file__).resolve().parents[2]
+"""What holds `models` and `weights`."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What a file holds: samples [height, width, 1 or 3] and alpha [height, width], of 8 or 16 bits, and metadata."""
+
+    samples: NDArray[np.uint8] | NDArray[np.uint16]
+    alpha: NDArray[np.uint8] | NDArray[np.uint16] | None
+    icc_profile: bytes | None
+    exif: bytes | None
+    xmp: bytes | None
+
+
+def model_of(file: LicFile) -> Model:
+    """The model of a file; Damaged where its tensors are not those that the file was coded with."""
+    model = load(file.model, ROOT)
+    if model.fingerprint != file.fingerprint or model.lossless != file.lossless:
+        raise Damaged("a file of other weights")
+    return model
+
+
+def colours(file: LicFile) -> NDArray[np.uint8]:
+    """The samples, or their high bytes."""
+    if (stored := file.sections.get(STORED)) is not None:
+        return decode_picture(stored, file.height, file.width, 1 if file.grey else 3)
+    model = model_of(file)
+    if not file.lossless:
+        return pixels(file, model, together(file, list(decode_latents(file, model))))
+    picture = np.zeros((file.height, file.width, 1 if file.grey else 3), np.uint8)
+    for tile, payload in zip(file.grid(), file.tiles, strict=True):
+        place = slice(tile.top, tile.top + tile.height), slice(tile.left, tile.left + tile.width)
+        picture[place] = decode_pixels(file, model, payload, tile)
+    return picture
+
+
+def decode(data: bytes) -> Picture:
+    """The picture of a file; Damaged where the page does not allow it."""
+    file = parse(data)
+    samples: NDArray = colours(file)
+    alpha: NDArray | None = None
+    if (section := file.sections.get(ALPHA)) is not None:
+        alpha = decode_picture(section, file.height, file.width, 1)
+    if file.sections.keys() & {LOW_BYTES, LOW_ALPHA}:
+        samples = deepened(samples, file.sections.get(LOW_BYTES))
+        alpha = None if alpha is None else deepened(alpha, file.sections.get(LOW_ALPHA))
+    return Picture(
+        samples,
+        None if alpha is None else alpha[..., 0],
+        file.metadata(ICC),
+        file.metadata(EXIF),
+        file.metadata(XMP),
+    )

@@ -1,0 +1,144 @@
+"""Symbols from a stream: A.7 of docs/FORMAT.md."""
+
+import struct
+from bisect import bisect_right
+from typing import Protocol
+
+import numpy as np
+
+from second.container import Bytes, Damaged
+from second.numbers import Integers
+from second.tables import BYTES, Table
+
+BITS_64 = 2**64 - 1
+BITS_32 = 2**32 - 1
+
+
+class Coder(Protocol):
+    """What decodes runs of entries of one table."""
+
+    def run(self, table: Table, count: int) -> list[int]:
+        """The next entries."""
+
+    def finish(self) -> None:
+        """Damaged if data is left over."""
+
+
+class RangeDecoder:
+    """The range coder of constriction: words of 32 bits, a state of 64 bits, a precision of 24 bits."""
+
+    def __init__(self, stream: bytes) -> None:
+        stream += bytes(-len(stream) % 4)
+        self.words = struct.unpack(f"<{len(stream) // 4}I", stream)
+        self.read = 0
+        self.lower = 0
+        self.range = BITS_64
+        self.point = self.word() << 32 | self.word()
+        self.started = False
+
+    def word(self) -> int:
+        """The next word; beyond the end they are zero."""
+        self.read += 1
+        return self.words[self.read - 1] if self.read <= len(self.words) else 0
+
+    def run(self, table: Table, count: int) -> list[int]:
+        """The next entries."""
+        weights = table.weights
+        self.started |= count > 0
+        return [self.entry(weights) for _ in range(count)]
+
+    def entry(self, weights: list[int]) -> int:
+        """One entry."""
+        unit = self.range >> 24
+        quantile = (self.point - self.lower & BITS_64) // unit
+        if quantile >= 2**24:
+            raise Damaged("a stream that nothing is coded as")
+        entry = bisect_right(weights, quantile) - 1
+        self.lower = self.lower + unit * weights[entry] & BITS_64
+        self.range = unit * (weights[entry + 1] - weights[entry])
+        if self.range < 2**32:
+            self.lower = self.lower << 32 & BITS_64
+            self.range <<= 32
+            self.point = self.point << 32 & BITS_64 | self.word()
+        return entry
+
+    def finish(self) -> None:
+        """Damaged if data is left over."""
+        if self.read < len(self.words) or (self.started and (self.point - self.lower & BITS_64) >= 2**33 - 1):
+            raise Damaged("data is left over after the last symbol")
+
+
+class TorchacDecoder:
+    """The arithmetic coder of torchac: 32 bits, a precision of 16 bits; every run is a stream of its own."""
+
+    def __init__(self, stream: bytes) -> None:
+        self.streams = Bytes(stream)
+
+    def run(self, table: Table, count: int) -> list[int]:
+        """The next entries, in pieces of limited length."""
+        most = 2**23 // (table.entries + 1)
+        entries: list[int] = []
+        while len(entries) < count:
+            piece = self.streams.take(self.streams.varint())
+            entries += decode_piece(piece, table.cumulative, min(most, count - len(entries)))
+        return entries
+
+    def finish(self) -> None:
+        """Damaged if data is left over."""
+        if self.streams.at < len(self.streams.data):
+            raise Damaged("data is left over after the last symbol")
+
+
+def decode_piece(piece: bytes, cumulative: list[int], count: int) -> list[int]:
+    """The entries of one stream of torchac's."""
+    bits = int.from_bytes(piece, "big")
+    left = 8 * len(piece)
+
+    def bit() -> int:
+        nonlocal left
+        left -= 1
+        return bits >> left & 1 if left >= 0 else 0
+
+    low, high, value = 0, BITS_32, 0
+    for _ in range(32):
+        value = value << 1 | bit()
+    entries = []
+    for _ in range(count):
+        span = high - low + 1
+        entry = bisect_right(cumulative, ((value - low + 1) * 2**16 - 1) // span) - 1
+        if not 0 <= entry < len(cumulative) - 1:
+            raise Damaged("a stream that nothing is coded as")
+        entries.append(entry)
+        high = low - 1 + (span * cumulative[entry + 1] >> 16)
+        low = low + (span * cumulative[entry] >> 16)
+        while True:
+            if high < 2**31 or low >= 2**31:
+                low = low << 1 & BITS_32
+                high = high << 1 & BITS_32 | 1
+                value = value << 1 & BITS_32 | bit()
+            elif low >= 2**30 and high < 3 * 2**30:
+                low = low << 1 & 2**31 - 1
+                high = high << 1 & BITS_32 | 2**31 | 1
+                value = value - 2**30 << 1 | bit()
+            else:
+                break
+    return entries
+
+
+def decode_group(coder: Coder, tables: list[Table], indexes: Integers) -> Integers:
+    """The symbols of a group, each of which has the table of its index; those of table 0 are 0."""
+    symbols = np.zeros(indexes.size, np.int64)
+    used = indexes.reshape(-1)
+    escaped = [np.zeros(0, np.int64)]
+    for table_index in np.unique(used[used > 0]):
+        places = np.flatnonzero(used == table_index)
+        table = tables[table_index]
+        entries = np.array(coder.run(table, places.size))
+        symbols[places] = entries - table.radius
+        escaped.append(places[entries == table.entries - 1])
+    if (places := np.concatenate(escaped)).size:
+        pairs = np.array(coder.run(BYTES, 2 * places.size), np.uint8)
+        symbols[places] = pairs.view("<i2")
+        if (symbols[places] == -32768).any():
+            raise Damaged("a symbol beyond the limits")
+    return symbols.reshape(indexes.shape)

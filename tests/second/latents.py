@@ -1,0 +1,88 @@
+"""The latents of a tile, from its section."""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from second.container import TORCHAC, Damaged, LicFile, Tile
+from second.context import decode_y
+from second.entropy import Coder, RangeDecoder, TorchacDecoder, decode_group
+from second.hyperprior import decode_z, predict_y
+from second.numbers import Floats, Integers, index
+from second.weights import Model
+
+
+@dataclass(frozen=True)
+class Latents:
+    """What was decoded of y, all [M, rows, columns]."""
+
+    symbols: Integers
+    means: Integers
+    scales: Integers
+
+    @property
+    def y_hat(self) -> Floats:
+        """Dequantised: symbol + mu / 64, exactly."""
+        return (self.symbols + self.means / 64).astype(np.float32)
+
+
+def opened(payload: bytes, coder: int) -> tuple[int, Coder]:
+    """The CRC-32 of a tile's section, and its stream."""
+    if len(payload) < 4:
+        raise Damaged("a tile without its checksum")
+    (crc,) = struct.unpack_from("<I", payload)
+    return crc, TorchacDecoder(payload[4:]) if coder == TORCHAC else RangeDecoder(payload[4:])
+
+
+def decode_tile(model: Model, payload: bytes, coder: int, tile: Tile, blocks: Integers) -> Latents:
+    """The latents of one tile, of the qualities of whose blocks are given."""
+    expected, stream = opened(payload, coder)
+    rows, columns = -(-tile.height // 16), -(-tile.width // 16)
+    z, z_hat = decode_z(model, stream, blocks)
+    prediction = predict_y(model, z_hat, blocks, rows, columns)
+    if model.context is not None:
+        quality = blocks.repeat(4, 0).repeat(4, 1)[:rows, :columns]
+        y = Latents(*decode_y(model, model.context, stream, prediction, quality))
+    else:
+        scales = index(prediction.log_scale)
+        y = Latents(decode_group(stream, model.tables, scales), prediction.mean, scales)
+    stream.finish()
+    if zlib.crc32(y.symbols.astype("<i2").tobytes(), zlib.crc32(z.astype("<i2").tobytes(), tile.number)) != expected:
+        raise Damaged("the checksum of the symbols is wrong")
+    return y
+
+
+def decode_latents(file: LicFile, model: Model) -> Iterator[Latents]:
+    """The latents of a file's tiles."""
+    assert file.coder is not None
+    qualities = file.qualities()
+    for tile, payload in zip(file.grid(), file.tiles, strict=True):
+        top, left = tile.top // 64, tile.left // 64
+        blocks = qualities[top : top - (-tile.height // 64), left : left - (-tile.width // 64)]
+        yield decode_tile(model, payload, file.coder, tile, blocks)
+
+
+def together(file: LicFile, tiles: list[Latents]) -> Latents:
+    """The latents of the whole picture."""
+    height, width = file.coded_size
+    shape = (len(tiles[0].symbols), -(-height // 16), -(-width // 16))
+    symbols, means, scales = (np.zeros(shape, np.int64) for _ in range(3))
+    for tile, latents in zip(file.grid(), tiles, strict=True):
+        rows, columns = latents.symbols.shape[1:]
+        place: tuple[slice, slice, slice] = (
+            slice(None),
+            slice(tile.top // 16, tile.top // 16 + rows),
+            slice(tile.left // 16, tile.left // 16 + columns),
+        )
+        symbols[place], means[place], scales[place] = latents.symbols, latents.means, latents.scales
+    return Latents(symbols, means, scales)
+
+
+def at_latents(file: LicFile, latents: Latents) -> NDArray[np.int64]:
+    """The quality of every position of y."""
+    rows, columns = latents.symbols.shape[1:]
+    return file.qualities().repeat(4, 0).repeat(4, 1)[:rows, :columns]
