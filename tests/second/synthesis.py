@@ -99,10 +99,12 @@ class Synthesis:
         return shuffle(self.layer(f"{at}.leave", r), 8) + shuffle(self.layer(f"{at}.fine_leave", fine), 4)
 
 
-def twice(size: int) -> NDArray[np.float64]:
+def twice(size: int, wraps: bool = False) -> NDArray[np.float64]:
     """The matrix [2 size, size] of an enlargement by two: Keys' cubic, a = -1/2, half-pixel centres."""
     centres = (np.arange(2 * size)[:, None] + 0.5) / 2 - 0.5
     d = abs(centres - np.arange(size))
+    if wraps:
+        d = np.minimum(d, size - d)
     near = 1.5 * d**3 - 2.5 * d**2 + 1
     far = -0.5 * d**3 + 2.5 * d**2 - 4 * d + 2
     weights = np.where(d <= 1, near, np.where(d < 2, far, 0))
@@ -113,7 +115,7 @@ def pixels(file: LicFile, model: Model, latents: Latents) -> NDArray[np.uint8]:
     """The pixels [height, width, 3], or [height, width, 1] of a grey picture."""
     x_hat = Synthesis(model, Qualities.of(at_latents(file, latents)), file.wraps)(latents)
     if file.half:
-        x_hat = twice(x_hat.shape[1]) @ x_hat @ twice(x_hat.shape[2]).T
+        x_hat = twice(x_hat.shape[1]) @ x_hat @ twice(x_hat.shape[2], file.wraps).T
     x_hat = x_hat[:, : file.height, : file.width]
     colours = np.clip(np.round(127.5 * x_hat + 127.5), 0, 255)
     if file.grey:
