@@ -1,7 +1,8 @@
-"""A second decoder of `.lic` files: docs/FORMAT.md, in NumPy alone.
+"""A second decoder of `.lic` files, in NumPy: docs/FORMAT.md put into code.
 
-It was written from that page, and shares no code with lcomp: neither lcomp nor torch is imported. Each module names the
-part of the page that it puts into code, with the page's names. It is made to be read and compared, not to be fast.
+It was written from that page alone and shares nothing with lcomp: neither lcomp nor torch is imported, and the entropy
+coders are its own. Pillow reads the WebP and PNG that some sections hold. Modules name the part of the page that they
+are made of, and use its names. It is there to be read and compared with, not to be fast:
 
     PYTHONPATH=tests python -m second picture.lic picture.png
 """

@@ -15,9 +15,8 @@ def main(source: str, target: str) -> None:
     samples = picture.samples if picture.alpha is None else np.dstack([picture.samples, picture.alpha])
     if samples.dtype == np.uint16:
         samples = samples >> 8
-    Image.fromarray(samples.astype(np.uint8).squeeze(-1) if samples.shape[2] == 1 else samples.astype(np.uint8)).save(
-        target
-    )
+    samples = samples.astype(np.uint8)
+    Image.fromarray(samples[..., 0] if samples.shape[2] == 1 else samples).save(target)
 
 
 if __name__ == "__main__":

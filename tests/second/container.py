@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from second.numbers import Integers
+from second.arithmetic import Integers
 
 MAGIC = b"\xac\x4c\x0d\x0a"
 CONSTRICTION, TORCHAC = 129, 130
@@ -15,11 +15,11 @@ ALPHA, STORED, LOW_BYTES, LOW_ALPHA = 147, 148, 149, 150
 ICC, EXIF, XMP = 16, 17, 18
 DEFLATED = {ICC: 151, EXIF: 24, XMP: 25}
 PROJECTION, QUALITIES = 27, 154
-KNOWN = {CONSTRICTION, TORCHAC, ALPHA, STORED, LOW_BYTES, LOW_ALPHA, DEFLATED[ICC], QUALITIES}
-"""The critical sections that this decoder knows."""
+KNOWN = {ALPHA, STORED, LOW_BYTES, LOW_ALPHA, *DEFLATED, *DEFLATED.values(), PROJECTION, QUALITIES}
+"""The sections of which there is one at most."""
 
 
-class Damaged(ValueError):
+class DamagedError(ValueError):
     """What the page does not allow."""
 
 
@@ -84,7 +84,7 @@ class LicFile:
             return np.full(blocks, self.quality)
         offsets = np.frombuffer(inflate(self.sections[QUALITIES], blocks[0] * blocks[1]), np.int8)
         if offsets.size != blocks[0] * blocks[1]:
-            raise Damaged("not one quality for every block")
+            raise DamagedError("not one quality for every block")
         return np.clip(self.quality + 125 * offsets.astype(np.int64).reshape(blocks), 0, 8000)
 
     def metadata(self, tag: int) -> bytes | None:
@@ -105,9 +105,12 @@ def spans(size: int) -> Iterator[tuple[int, int]]:
 def inflate(payload: bytes, most: int) -> bytes:
     """A deflate stream that ends with the payload."""
     stream = zlib.decompressobj(-15)
-    data = stream.decompress(payload, most + 1)
+    try:
+        data = stream.decompress(payload, most + 1)
+    except zlib.error as error:
+        raise DamagedError("not a deflate stream") from error
     if not stream.eof or stream.unused_data or len(data) > most:
-        raise Damaged("a deflate stream that does not end where it should")
+        raise DamagedError("a deflate stream that does not end where it should")
     return data
 
 
@@ -121,7 +124,7 @@ class Bytes:
     def take(self, count: int) -> bytes:
         """The next bytes."""
         if self.at + count > len(self.data):
-            raise Damaged("the data ends too early")
+            raise DamagedError("the data ends too early")
         self.at += count
         return self.data[self.at - count : self.at]
 
@@ -135,22 +138,22 @@ class Bytes:
                 if byte == 0 and place:
                     break
                 return value
-        raise Damaged("a number that is not written as it should be")
+        raise DamagedError("a number that is not written as it should be")
 
     def check(self, start: int) -> None:
         """The CRC-32 of all bytes from `start` on follows."""
         expected = zlib.crc32(self.data[start : self.at])
         if struct.unpack("<I", self.take(4))[0] != expected:
-            raise Damaged("a checksum is wrong")
+            raise DamagedError("a checksum is wrong")
 
 
 def parse(data: bytes) -> LicFile:
-    """Read a file; Damaged where the page does not allow it."""
+    """Read a file; DamagedError where the page does not allow it."""
     source = Bytes(data)
     if source.take(4) != MAGIC:
-        raise Damaged("not a .lic file")
+        raise DamagedError("not a .lic file")
     if source.take(1)[0] >> 4 != 0:
-        raise Damaged("of another major version")
+        raise DamagedError("of another major version")
     width, height = source.varint(), source.varint()
     (kind,) = struct.unpack("<H", source.take(2))
     model = source.varint()
@@ -166,15 +169,15 @@ def parse(data: bytes) -> LicFile:
         source.check(start)
         if tag in (CONSTRICTION, TORCHAC):
             if coder not in (None, tag):
-                raise Damaged("tiles of two coders")
+                raise DamagedError("tiles of two coders")
             coder = tag
             tiles.append(payload)
-        elif tag & 128 and tag not in KNOWN:
-            raise Damaged(f"an unknown critical section, {tag}")
         elif tag in sections:
-            raise Damaged(f"section {tag} comes twice")
-        else:
+            raise DamagedError(f"section {tag} comes twice")
+        elif tag in KNOWN:
             sections[tag] = payload
+        elif tag & 128:
+            raise DamagedError(f"an unknown critical section, {tag}")
     lossless, half = bool(kind >> 15), bool(kind >> 14 & 1)
     file = LicFile(
         width=width,
@@ -196,20 +199,22 @@ def parse(data: bytes) -> LicFile:
 def check(file: LicFile) -> None:
     """What fields and sections say of each other."""
     if not (1 <= file.width <= 2**24 and 1 <= file.height <= 2**24):
-        raise Damaged("a size beyond the limits")
+        raise DamagedError("a size beyond the limits")
     if file.quality > (15 if file.lossless else 8000) or (file.lossless and file.half):
-        raise Damaged("kind and quality do not go together")
+        raise DamagedError("kind and quality do not go together")
     stored = file.lossless and file.model == 0
     if len(file.tiles) != (0 if stored else len(file.grid())):
-        raise Damaged("not one section for every tile")
+        raise DamagedError("not one section for every tile")
     if stored != (STORED in file.sections) or (stored and (file.fingerprint or file.quality)):
-        raise Damaged("half a stored picture")
+        raise DamagedError("half a stored picture")
     if (file.model == 0 and not file.lossless) or (file.lossless and file.coder == TORCHAC):
-        raise Damaged("a model or coder that is not for this kind")
+        raise DamagedError("a model or coder that is not for this kind")
     deep = file.sections.keys() & {LOW_BYTES, LOW_ALPHA}
     if (deep and not file.lossless) or (LOW_ALPHA in deep and ALPHA not in file.sections):
-        raise Damaged("low bytes of nothing")
+        raise DamagedError("low bytes of nothing")
     if QUALITIES in file.sections and file.lossless:
-        raise Damaged("qualities of blocks without losses")
+        raise DamagedError("qualities of blocks without losses")
     if any(tag in file.sections and deflated in file.sections for tag, deflated in DEFLATED.items()):
-        raise Damaged("metadata in two forms")
+        raise DamagedError("metadata in two forms")
+    if any(len(file.sections.get(tag, b"")) > 2**26 for form in DEFLATED.items() for tag in form):
+        raise DamagedError("metadata beyond the limits")

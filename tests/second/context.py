@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from second.arithmetic import ACTIVATION, MEAN, Integers, Layer, at_quality, clamp, index, leaky, parts, rs
 from second.entropy import Coder, decode_group
 from second.hyperprior import Prediction
-from second.numbers import ACTIVATION, MEAN, Integers, Layer, at_quality, clamp, index, leaky, parts, rs
 from second.weights import Context, Model
 
 
@@ -62,7 +62,7 @@ def decode_y(
             scales[group, part] = scale[:, part]
             symbols[group, part] = decode_group(coder, model.tables[:64], scale[:, part])
             decoded |= part
-        if G < len(context.groups) - 1:
+        if len(context.groups) - 1 > G:
             state = clamp(state + layer(f"onward.{G}")(surprise(symbols[group], scales[group])), ACTIVATION)
             m = leaky(layer(f"mixers.{G}.enter")(leaky(state)))
             state = clamp(state + layer(f"mixers.{G}.leave")(m), ACTIVATION)

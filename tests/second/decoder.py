@@ -1,12 +1,13 @@
 """A whole file: docs/FORMAT.md from its first byte to pixels."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from second.container import ALPHA, EXIF, ICC, LOW_ALPHA, LOW_BYTES, STORED, XMP, Damaged, LicFile, parse
+from second.container import ALPHA, EXIF, ICC, LOW_ALPHA, LOW_BYTES, STORED, XMP, DamagedError, LicFile, parse
 from second.latents import decode_latents, together
 from second.lossless import decode_pixels
 from second.stored import decode_picture, deepened
@@ -28,11 +29,17 @@ class Picture:
     xmp: bytes | None
 
 
+@cache
+def installed(number: int) -> Model:
+    """The model of a number."""
+    return load(number, ROOT)
+
+
 def model_of(file: LicFile) -> Model:
-    """The model of a file; Damaged where its tensors are not those that the file was coded with."""
-    model = load(file.model, ROOT)
+    """The model of a file; DamagedError where its tensors are not those that the file was coded with."""
+    model = installed(file.model)
     if model.fingerprint != file.fingerprint or model.lossless != file.lossless:
-        raise Damaged("a file of other weights")
+        raise DamagedError("a file of other weights")
     return model
 
 
@@ -51,7 +58,7 @@ def colours(file: LicFile) -> NDArray[np.uint8]:
 
 
 def decode(data: bytes) -> Picture:
-    """The picture of a file; Damaged where the page does not allow it."""
+    """The picture of a file; DamagedError where the page does not allow it."""
     file = parse(data)
     samples: NDArray = colours(file)
     alpha: NDArray | None = None

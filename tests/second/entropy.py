@@ -1,13 +1,14 @@
 """Symbols from a stream: A.7 of docs/FORMAT.md."""
 
+import itertools
 import struct
 from bisect import bisect_right
 from typing import Protocol
 
 import numpy as np
 
-from second.container import Bytes, Damaged
-from second.numbers import Integers
+from second.arithmetic import Integers
+from second.container import Bytes, DamagedError
 from second.tables import BYTES, Table
 
 BITS_64 = 2**64 - 1
@@ -21,7 +22,7 @@ class Coder(Protocol):
         """The next entries."""
 
     def finish(self) -> None:
-        """Damaged if data is left over."""
+        """DamagedError if data is left over."""
 
 
 class RangeDecoder:
@@ -33,7 +34,7 @@ class RangeDecoder:
         self.read = 0
         self.lower = 0
         self.range = BITS_64
-        self.point = self.word() << 32 | self.word()
+        self.point = (self.word() << 32) | self.word()
         self.started = False
 
     def word(self) -> int:
@@ -50,22 +51,22 @@ class RangeDecoder:
     def entry(self, weights: list[int]) -> int:
         """One entry."""
         unit = self.range >> 24
-        quantile = (self.point - self.lower & BITS_64) // unit
+        quantile = ((self.point - self.lower) & BITS_64) // unit
         if quantile >= 2**24:
-            raise Damaged("a stream that nothing is coded as")
+            raise DamagedError("a stream that nothing is coded as")
         entry = bisect_right(weights, quantile) - 1
-        self.lower = self.lower + unit * weights[entry] & BITS_64
+        self.lower = (self.lower + unit * weights[entry]) & BITS_64
         self.range = unit * (weights[entry + 1] - weights[entry])
         if self.range < 2**32:
-            self.lower = self.lower << 32 & BITS_64
+            self.lower = (self.lower << 32) & BITS_64
             self.range <<= 32
-            self.point = self.point << 32 & BITS_64 | self.word()
+            self.point = ((self.point << 32) & BITS_64) | self.word()
         return entry
 
     def finish(self) -> None:
-        """Damaged if data is left over."""
-        if self.read < len(self.words) or (self.started and (self.point - self.lower & BITS_64) >= 2**33 - 1):
-            raise Damaged("data is left over after the last symbol")
+        """DamagedError if data is left over."""
+        if self.read < len(self.words) or (self.started and ((self.point - self.lower) & BITS_64) >= 2**33 - 1):
+            raise DamagedError("data is left over after the last symbol")
 
 
 class TorchacDecoder:
@@ -84,42 +85,33 @@ class TorchacDecoder:
         return entries
 
     def finish(self) -> None:
-        """Damaged if data is left over."""
+        """DamagedError if data is left over."""
         if self.streams.at < len(self.streams.data):
-            raise Damaged("data is left over after the last symbol")
+            raise DamagedError("data is left over after the last symbol")
 
 
 def decode_piece(piece: bytes, cumulative: list[int], count: int) -> list[int]:
     """The entries of one stream of torchac's."""
-    bits = int.from_bytes(piece, "big")
-    left = 8 * len(piece)
-
-    def bit() -> int:
-        nonlocal left
-        left -= 1
-        return bits >> left & 1 if left >= 0 else 0
-
+    bits = itertools.chain(np.unpackbits(np.frombuffer(piece, np.uint8)).tolist(), itertools.repeat(0))
     low, high, value = 0, BITS_32, 0
     for _ in range(32):
-        value = value << 1 | bit()
+        value = (value << 1) | next(bits)
     entries = []
     for _ in range(count):
         span = high - low + 1
         entry = bisect_right(cumulative, ((value - low + 1) * 2**16 - 1) // span) - 1
-        if not 0 <= entry < len(cumulative) - 1:
-            raise Damaged("a stream that nothing is coded as")
         entries.append(entry)
-        high = low - 1 + (span * cumulative[entry + 1] >> 16)
-        low = low + (span * cumulative[entry] >> 16)
+        high = low - 1 + ((span * cumulative[entry + 1]) >> 16)
+        low = low + ((span * cumulative[entry]) >> 16)
         while True:
             if high < 2**31 or low >= 2**31:
-                low = low << 1 & BITS_32
-                high = high << 1 & BITS_32 | 1
-                value = value << 1 & BITS_32 | bit()
+                low = (low << 1) & BITS_32
+                high = ((high << 1) & BITS_32) | 1
+                value = ((value << 1) & BITS_32) | next(bits)
             elif low >= 2**30 and high < 3 * 2**30:
-                low = low << 1 & 2**31 - 1
-                high = high << 1 & BITS_32 | 2**31 | 1
-                value = value - 2**30 << 1 | bit()
+                low = (low << 1) & (2**31 - 1)
+                high = ((high << 1) | 2**31 | 1) & BITS_32
+                value = ((value - 2**30) << 1) | next(bits)
             else:
                 break
     return entries
@@ -140,5 +132,5 @@ def decode_group(coder: Coder, tables: list[Table], indexes: Integers) -> Intege
         pairs = np.array(coder.run(BYTES, 2 * places.size), np.uint8)
         symbols[places] = pairs.view("<i2")
         if (symbols[places] == -32768).any():
-            raise Damaged("a symbol beyond the limits")
+            raise DamagedError("a symbol beyond the limits")
     return symbols.reshape(indexes.shape)

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from second.entropy import Coder, decode_group
-from second.numbers import (
+from second.arithmetic import (
     ACTIVATION,
     LOG_SCALE_MIN,
     MEAN,
@@ -20,6 +19,7 @@ from second.numbers import (
     rs,
     shuffle,
 )
+from second.entropy import Coder, decode_group
 from second.weights import Model
 
 LAYERS = ["path", "expand", "enter", "middle", "mix", "leave"]

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from second.container import TORCHAC, Damaged, LicFile, Tile
+from second.arithmetic import Floats, Integers, index
+from second.container import TORCHAC, DamagedError, LicFile, Tile
 from second.context import decode_y
 from second.entropy import Coder, RangeDecoder, TorchacDecoder, decode_group
 from second.hyperprior import decode_z, predict_y
-from second.numbers import Floats, Integers, index
 from second.weights import Model
 
 
@@ -33,7 +33,7 @@ class Latents:
 def opened(payload: bytes, coder: int) -> tuple[int, Coder]:
     """The CRC-32 of a tile's section, and its stream."""
     if len(payload) < 4:
-        raise Damaged("a tile without its checksum")
+        raise DamagedError("a tile without its checksum")
     (crc,) = struct.unpack_from("<I", payload)
     return crc, TorchacDecoder(payload[4:]) if coder == TORCHAC else RangeDecoder(payload[4:])
 
@@ -52,7 +52,7 @@ def decode_tile(model: Model, payload: bytes, coder: int, tile: Tile, blocks: In
         y = Latents(decode_group(stream, model.tables, scales), prediction.mean, scales)
     stream.finish()
     if zlib.crc32(y.symbols.astype("<i2").tobytes(), zlib.crc32(z.astype("<i2").tobytes(), tile.number)) != expected:
-        raise Damaged("the checksum of the symbols is wrong")
+        raise DamagedError("the checksum of the symbols is wrong")
     return y
 
 

@@ -2,24 +2,35 @@
 
 import numpy as np
 
-from second.numbers import Integers
+from second.arithmetic import Integers
 
 PARITIES = [(1, 1), (0, 1), (1, 0)]
 """Row and column of the samples of each band, modulo 2."""
 
+
+def offsets(text: str) -> list[tuple[int, int]]:
+    """Offsets (row, column) as the page writes them."""
+    return [(int(row), int(column)) for row, column in (pair[1:-1].split(",") for pair in text.split())]
+
+
 OWN = [
-    [(-1, -1), (-1, 1), (1, -1), (1, 1), (-1, -3), (-1, 3), (1, -3), (1, 3)]
-    + [(-3, -1), (-3, 1), (3, -1), (3, 1), (-3, -3), (-3, 3), (3, -3), (3, 3)],
-    [(0, -1), (0, 1), (-1, 0), (1, 0), (-1, -2), (-1, 2), (1, -2), (1, 2)]
-    + [(-2, -1), (-2, 1), (2, -1), (2, 1), (0, -3), (0, 3), (-3, 0), (3, 0)],
-    [(0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)]
-    + [(-1, -2), (-1, 2), (1, -2), (1, 2), (-2, -1), (-2, 1), (2, -1), (2, 1)],
+    offsets(
+        "(-1,-1) (-1,1) (1,-1) (1,1) (-1,-3) (-1,3) (1,-3) (1,3) "
+        "(-3,-1) (-3,1) (3,-1) (3,1) (-3,-3) (-3,3) (3,-3) (3,3)"
+    ),
+    offsets(
+        "(0,-1) (0,1) (-1,0) (1,0) (-1,-2) (-1,2) (1,-2) (1,2) (-2,-1) (-2,1) (2,-1) (2,1) (0,-3) (0,3) (-3,0) (3,0)"
+    ),
+    offsets(
+        "(0,-1) (0,1) (-1,0) (1,0) (-1,-1) (-1,1) (1,-1) (1,1) (-1,-2) (-1,2) (1,-2) (1,2) (-2,-1) (-2,1) (2,-1) (2,1)"
+    ),
 ]
 OTHER = [
-    [(0, 0), (-1, -1), (-1, 1), (1, -1), (1, 1), (0, -2), (0, 2), (-2, 0), (2, 0)],
-    [(0, 0), (0, -1), (0, 1), (-1, 0), (1, 0), (0, -2), (0, 2), (-2, 0), (2, 0)],
-    [(0, 0), (0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)],
+    offsets("(0,0) (-1,-1) (-1,1) (1,-1) (1,1) (0,-2) (0,2) (-2,0) (2,0)"),
+    offsets("(0,0) (0,-1) (0,1) (-1,0) (1,0) (0,-2) (0,2) (-2,0) (2,0)"),
+    offsets("(0,0) (0,-1) (0,1) (-1,0) (1,0) (-1,-1) (-1,1) (1,-1) (1,1)"),
 ]
+"""The neighbours of each band's samples, by rising band."""
 
 
 def number_of_scales(height: int, width: int) -> int:
@@ -48,7 +59,7 @@ def around(plane: Integers, band: int, offsets: list[tuple[int, int]]) -> Intege
 
 
 def taps(planes: list[Integers], band: int) -> tuple[Integers, Integers]:
-    """m and the taps of the last of the planes; those before it are decoded already."""
+    """M and the taps of the last of the planes; those before it are decoded already."""
     own = around(planes[-1], band, OWN[band])
     m = own[:4].sum(0)
     found = [4 * own - m]

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from second.container import Damaged, LicFile, Tile
+from second.arithmetic import Integers, clamp, rs
+from second.container import DamagedError, LicFile, Tile
 from second.entropy import RangeDecoder, decode_group
 from second.latents import opened
 from second.lattice import OTHER, OWN, PARITIES, around, number_of_scales, taps
-from second.numbers import Integers, clamp, rs
 from second.weights import Model
 
 STEPS = [0, 1623, 2378, 2875, 3246, 3542, 3789, 4001, 4186, 4350, 4498, 4632, 4755, 4869, 4975, 5073]
@@ -30,8 +30,6 @@ class TileDecoder:
 
     model: Model
     stream: RangeDecoder
-    height: int
-    width: int
     N: int
     colours: int
     samples: list[Integers]
@@ -84,9 +82,12 @@ class TileDecoder:
     def coefficients(self, scale: int, band: int, plane: int) -> tuple[Integers, int]:
         """The coefficients of a pass, and its offset."""
         counts = [16, 21, 26]
-        if self.height * self.width >= 2**15 and scale <= 2:
+        if self.samples[0].size >= 2**15 and scale <= 2:
             coefficients = self.group(np.full(counts[plane], COEFFICIENTS))
-            return coefficients, int(self.group(np.array([OFFSET]))[0])
+            offset = int(self.group(np.array([OFFSET]))[0])
+            if abs(offset) > 8:
+                raise DamagedError("an offset beyond the limits")
+            return coefficients, offset
         start = (3 * scale + band) * sum(counts) + sum(counts[:plane])
         return self.model.integers("coefficients")[start : start + counts[plane]], 0
 
@@ -94,9 +95,7 @@ class TileDecoder:
         """C(v)."""
         return np.sign(v) * self.model.integers("companding")[np.minimum(abs(v), 8191)]
 
-    def features(
-        self, samples: list[Integers], residuals: list[Integers], band: int, prediction: Integers
-    ) -> Integers:
+    def features(self, samples: list[Integers], residuals: list[Integers], band: int, prediction: Integers) -> Integers:
         """The features [K, rows, columns] of a pass."""
         plane = len(samples) - 1
         C = self.companded
@@ -166,15 +165,14 @@ def decode_pixels(file: LicFile, model: Model, payload: bytes, tile: Tile) -> ND
     """The pixels of one tile."""
     assert file.coder is not None
     expected, stream = opened(payload, file.coder)
-    assert isinstance(stream, RangeDecoder)
+    assert isinstance(stream, RangeDecoder), "lossless tiles are coded by constriction"
     colours = int(decode_group(stream, model.tables, np.array([COLOURS]))[0])
     if colours not in (0, 1):
-        raise Damaged("a colour transform that is not known")
+        raise DamagedError("a colour transform that is not known")
     planes = 1 if file.grey else 3
-    samples, residuals = (
-        [np.zeros((tile.height, tile.width), np.int64) for _ in range(planes)] for _ in ("samples", "residuals")
-    )
-    decoder = TileDecoder(model, stream, tile.height, tile.width, file.quality, colours, samples, residuals)
+    samples = [np.zeros((tile.height, tile.width), np.int64) for _ in range(planes)]
+    residuals = [np.zeros_like(plane) for plane in samples]
+    decoder = TileDecoder(model, stream, file.quality, colours, samples, residuals)
     scales = number_of_scales(tile.height, tile.width)
     decoder.base(scales)
     for scale in reversed(range(scales)):
@@ -184,5 +182,5 @@ def decode_pixels(file: LicFile, model: Model, payload: bytes, tile: Tile) -> ND
     stream.finish()
     pixels = decoder.pixels()
     if zlib.crc32(pixels.tobytes(), tile.number) != expected:
-        raise Damaged("the checksum of the pixels is wrong")
+        raise DamagedError("the checksum of the pixels is wrong")
     return pixels

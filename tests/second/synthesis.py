@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from second.arithmetic import Floats, Integers, convolve, shuffle, unshuffle
 from second.container import LicFile
 from second.latents import Latents, at_latents
-from second.numbers import Floats, Integers, convolve, shuffle, unshuffle
 from second.weights import Model
 
 

@@ -27,7 +27,7 @@ class Table:
     def weights(self) -> list[int]:
         """Cumulative weights of 24 bits, as constriction's `perfect=False` makes them."""
         n = self.entries
-        return [(F * (2**24 - n) >> 16) + i for i, F in enumerate(self.cumulative[:-1])] + [2**24]
+        return [((F * (2**24 - n)) >> 16) + i for i, F in enumerate(self.cumulative[:-1])] + [2**24]
 
 
 BYTES = Table([256 * i for i in range(257)])

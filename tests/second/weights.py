@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from second.numbers import Floats, Integers, Layer
+from second.arithmetic import Floats, Integers, Layer
+from second.container import DamagedError
 from second.tables import Table, split
 
 TYPES = {"I8": "<i1", "I16": "<i2", "I32": "<i4", "U16": "<u2", "F16": "<f2", "F32": "<f4"}
@@ -83,7 +84,10 @@ class Model:
 def load(number: int, root: Path) -> Model:
     """The model that codes the files of a number; `root` holds `models` and `weights`."""
     tomls = {path.stem: tomllib.loads(path.read_text("utf-8")) for path in (root / "models").glob("*.toml")}
-    (toml,) = (toml for toml in tomls.values() if toml["model"]["number"] == number)
+    numbered = {toml["model"]["number"]: toml for toml in tomls.values()}
+    if number not in numbered:
+        raise DamagedError(f"a file of model {number}, which is not here")
+    toml = numbered[number]
     if "decoder" in toml:  # a post-filter: its files are those of its backbone
         toml = tomls[toml["model"]["backbone"]]
     tensors: dict[str, NDArray] = {}
