@@ -152,7 +152,7 @@ def test_it_reads_the_metadata_of_golden_files(path: Path) -> None:
         ((96, 130), 0.0, [Region(10, 20, 60, 70, 3.0)], False),
         ((64, 70), 7.985, [Region(0, 0, 30, 70, 8.0)], True),
         ((17, 1), 8.0, (), False),
-        ((1030, 1050), 1.0, [Region(500, 500, 100, 100, -8.0)], False),
+        ((1030, 20), 1.0, [Region(500, 0, 100, 20, -8.0)], True),
     ],
     ids=["half-around", "half", "half-regions", "regions-around", "line", "tiles"],
 )
@@ -160,6 +160,13 @@ def test_it_agrees_where_golden_files_say_nothing(
     model: str, size: tuple[int, int], quality: float, roi: list[Region], wraps: bool
 ) -> None:
     assert difference(coded(photo(*size), quality, model, effort=0, roi=roi, wraps=wraps).data) <= 1
+
+
+@pytest.mark.slow
+def test_it_decodes_rows_of_tiles() -> None:
+    data = coded(photo(1030, 1050), 1.0, "autoregressive", effort=0, roi=[Region(500, 500, 100, 100, -8.0)]).data
+    tiles = list(decode_latents(parse(data), decoder.installed(2)))  # each has its checksum
+    assert [tile.symbols.shape[1:] for tile in tiles] == [(36, 36), (36, 29), (30, 36), (30, 29)]
 
 
 @pytest.mark.slow

@@ -1,12 +1,14 @@
 """Integer arithmetic: A.1 of docs/FORMAT.md. Integers are int64, images are [channels, rows, columns]."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float32]
+Array = NDArray[Any]
 
 ACTIVATION = 2**17
 """Limit of everything between convolutions; 8 fractional bits."""
@@ -37,21 +39,21 @@ def index(log_scale: Integers) -> Integers:
     return np.clip((6 * log_scale + 2**11) >> 12, 0, 63)
 
 
-def shuffle(v: NDArray, r: int) -> NDArray:
+def shuffle(v: Array, r: int) -> Array:
     """Pixel shuffle by r: [c r^2, h, w] to [c, r h, r w]."""
     channels, rows, columns = v.shape
     split = v.reshape(channels // r**2, r, r, rows, columns)
     return split.transpose(0, 3, 1, 4, 2).reshape(channels // r**2, r * rows, r * columns)
 
 
-def unshuffle(v: NDArray, r: int) -> NDArray:
+def unshuffle(v: Array, r: int) -> Array:
     """The inverse of `shuffle`."""
     channels, rows, columns = v.shape
     split = v.reshape(channels, rows // r, r, columns // r, r)
     return split.transpose(0, 2, 4, 1, 3).reshape(channels * r**2, rows // r, columns // r)
 
 
-def convolve(v: NDArray, weight: NDArray, wraps: bool = False) -> NDArray:
+def convolve(v: Array, weight: Array, wraps: bool = False) -> Array:
     """Cross-correlation with weights [O, I, k, k] in their floating point: stride 1, zeros beyond the edges.
 
     Where it `wraps`, the left and the right edge are neighbours.
@@ -102,11 +104,16 @@ def pow2(exp2: Integers, logarithm: Integers, bits: int) -> Integers:
     return rs(exp2[cell] * (256 - f) + exp2[cell + 1] * f, 32 - bits - whole)
 
 
-def parts(rows: int, columns: int, count: int) -> list[NDArray[np.bool_]]:
-    """The positions of each of 1, 2 or 4 parts, as masks [rows, columns]."""
-    odd_row, odd_column = np.indices((rows, columns)) % 2
+def of_positions(blocks: Integers, rows: int, columns: int) -> Integers:
+    """The qualities of positions [rows, columns] of y, each that of its block."""
+    return blocks.repeat(4, 0).repeat(4, 1)[:rows, :columns]
+
+
+def parts(positions: Array, count: int) -> list[NDArray[np.bool_]]:
+    """The positions [rows, columns] of each of 1, 2 or 4 parts, as masks."""
+    odd_row, odd_column = np.indices(positions.shape) % 2
     if count == 1:
-        return [np.ones((rows, columns), bool)]
+        return [np.ones(positions.shape, bool)]
     if count == 2:
         return [odd_row == odd_column, odd_row != odd_column]
     corners = ((0, 0), (1, 1), (0, 1), (1, 0))

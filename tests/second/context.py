@@ -47,7 +47,7 @@ def decode_y(
         group = slice(start, start + size)
         start += size
         decoded = np.zeros(quality.shape, bool)
-        for P, part in enumerate(parts(*quality.shape, count)):
+        for P, part in enumerate(parts(quality, count)):
             s = state
             if P > 0:
                 s = state + layer(f"across.{K}")(surprise(symbols[group], scales[group]) * decoded)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from second.arithmetic import Array
 from second.container import ALPHA, EXIF, ICC, LOW_ALPHA, LOW_BYTES, STORED, XMP, DamagedError, LicFile, parse
 from second.latents import decode_latents, together
 from second.lossless import decode_pixels
@@ -22,8 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 class Picture:
     """What a file holds: samples [height, width, 1 or 3] and alpha [height, width], of 8 or 16 bits, and metadata."""
 
-    samples: NDArray[np.uint8] | NDArray[np.uint16]
-    alpha: NDArray[np.uint8] | NDArray[np.uint16] | None
+    samples: Array
+    alpha: Array | None
     icc_profile: bytes | None
     exif: bytes | None
     xmp: bytes | None
@@ -60,8 +61,8 @@ def colours(file: LicFile) -> NDArray[np.uint8]:
 def decode(data: bytes) -> Picture:
     """The picture of a file; DamagedError where the page does not allow it."""
     file = parse(data)
-    samples: NDArray = colours(file)
-    alpha: NDArray | None = None
+    samples: Array = colours(file)
+    alpha: Array | None = None
     if (section := file.sections.get(ALPHA)) is not None:
         alpha = decode_picture(section, file.height, file.width, 1)
     if file.sections.keys() & {LOW_BYTES, LOW_ALPHA}:

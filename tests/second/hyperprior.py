@@ -14,6 +14,7 @@ from second.arithmetic import (
     clamp,
     index,
     leaky,
+    of_positions,
     parts,
     pow2,
     rs,
@@ -49,7 +50,7 @@ def decode_z(model: Model, coder: Coder, quality: Integers) -> tuple[Integers, I
     expected = rs(log_scale - LOG_SCALE_MIN, 4)
     shifts = model.integers("h_c.shifts")
     symbols, z_hat = np.zeros_like(log_scale), np.zeros_like(log_scale)
-    for P, part in enumerate(parts(*quality.shape, 4)):
+    for P, part in enumerate(parts(quality, 4)):
         if not part.any():
             continue
         mean, scale = np.zeros_like(log_scale), index(expected)
@@ -76,7 +77,7 @@ def predict_y(model: Model, z_hat: Integers, quality: Integers, rows: int, colum
     h = leaky(mix(h))
     e = shuffle(path.output(v), 4)
     o = leave.output(h) + expand(e, 12, 12, OUTPUT)
-    quality = quality.repeat(4, 0).repeat(4, 1)
+    quality = of_positions(quality, 4 * len(v[0]), 4 * len(v[0, 0]))
     lower = np.maximum(1000 - quality, 0) * 2**17 // 1000
     deviation = at_quality(model.integers("log_deviation"), quality) - lower
     shift, change = np.split(o, 2)

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from second.arithmetic import Floats, Integers, index
+from second.arithmetic import Floats, Integers, index, of_positions
 from second.container import TORCHAC, DamagedError, LicFile, Tile
 from second.context import decode_y
 from second.entropy import Coder, RangeDecoder, TorchacDecoder, decode_group
@@ -45,7 +44,7 @@ def decode_tile(model: Model, payload: bytes, coder: int, tile: Tile, blocks: In
     z, z_hat = decode_z(model, stream, blocks)
     prediction = predict_y(model, z_hat, blocks, rows, columns)
     if model.context is not None:
-        quality = blocks.repeat(4, 0).repeat(4, 1)[:rows, :columns]
+        quality = of_positions(blocks, rows, columns)
         y = Latents(*decode_y(model, model.context, stream, prediction, quality))
     else:
         scales = index(prediction.log_scale)
@@ -73,16 +72,7 @@ def together(file: LicFile, tiles: list[Latents]) -> Latents:
     symbols, means, scales = (np.zeros(shape, np.int64) for _ in range(3))
     for tile, latents in zip(file.grid(), tiles, strict=True):
         rows, columns = latents.symbols.shape[1:]
-        place: tuple[slice, slice, slice] = (
-            slice(None),
-            slice(tile.top // 16, tile.top // 16 + rows),
-            slice(tile.left // 16, tile.left // 16 + columns),
-        )
+        top, left = tile.top // 16, tile.left // 16
+        place = np.s_[:, top : top + rows, left : left + columns]
         symbols[place], means[place], scales[place] = latents.symbols, latents.means, latents.scales
     return Latents(symbols, means, scales)
-
-
-def at_latents(file: LicFile, latents: Latents) -> NDArray[np.int64]:
-    """The quality of every position of y."""
-    rows, columns = latents.symbols.shape[1:]
-    return file.qualities().repeat(4, 0).repeat(4, 1)[:rows, :columns]

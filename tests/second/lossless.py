@@ -146,7 +146,7 @@ class TileDecoder:
 
 
 def class_of(log: Integers) -> Integers:
-    """C(l) of B.7."""
+    """cl(l) of B.7."""
     return np.clip((4 * (log + 4096) + 512) >> 10, 0, 47)
 
 

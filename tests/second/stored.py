@@ -44,4 +44,4 @@ def deepened(high: NDArray[np.uint8], section: bytes | None) -> NDArray[np.uint1
         low = (high.astype(np.uint16) >> section[0]).astype(np.uint8)
         if len(section) > 1:
             low = low + decode_picture(section[1:], *high.shape)
-    return high.astype(np.uint16) << 8 | low
+    return (256 * high.astype(np.uint16) + low).astype(np.uint16)

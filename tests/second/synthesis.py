@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from second.arithmetic import Floats, Integers, convolve, shuffle, unshuffle
+from second.arithmetic import Floats, Integers, convolve, of_positions, shuffle, unshuffle
 from second.container import LicFile
-from second.latents import Latents, at_latents
+from second.latents import Latents
 from second.weights import Model
 
 
@@ -113,11 +113,11 @@ def twice(size: int, wraps: bool = False) -> NDArray[np.float64]:
 
 def pixels(file: LicFile, model: Model, latents: Latents) -> NDArray[np.uint8]:
     """The pixels [height, width, 3], or [height, width, 1] of a grey picture."""
-    x_hat = Synthesis(model, Qualities.of(at_latents(file, latents)), file.wraps)(latents)
+    quality = of_positions(file.qualities(), *latents.symbols.shape[1:])
+    x_hat = Synthesis(model, Qualities.of(quality), file.wraps)(latents)
     if file.half:
-        x_hat = twice(x_hat.shape[1]) @ x_hat @ twice(x_hat.shape[2], file.wraps).T
-    x_hat = x_hat[:, : file.height, : file.width]
-    colours = np.clip(np.round(127.5 * x_hat + 127.5), 0, 255)
+        x_hat = (twice(x_hat.shape[1]) @ x_hat @ twice(x_hat.shape[2], file.wraps).T).astype(np.float32)
+    colours = np.clip(np.round(127.5 * x_hat[:, : file.height, : file.width] + 127.5), 0, 255)
     if file.grey:
         colours = np.round(colours.mean(0, keepdims=True))
     return colours.astype(np.uint8).transpose(1, 2, 0)

@@ -10,9 +10,8 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from second.arithmetic import Floats, Integers, Layer
+from second.arithmetic import Array, Floats, Integers, Layer
 from second.container import DamagedError
 from second.tables import Table, split
 
@@ -20,7 +19,7 @@ TYPES = {"I8": "<i1", "I16": "<i2", "I32": "<i4", "U16": "<u2", "F16": "<f2", "F
 NAMES = {"i1": "int8", "i2": "int16", "i4": "int32", "u2": "uint16"}
 
 
-def read_tensors(path: Path) -> dict[str, NDArray]:
+def read_tensors(path: Path) -> dict[str, Array]:
     """All tensors of a safetensors file."""
     data = path.read_bytes()
     (length,) = struct.unpack_from("<Q", data)
@@ -45,7 +44,7 @@ class Context:
 class Model:
     """The tensors that decode a model's files: its backbone's, with its own in their place."""
 
-    tensors: Mapping[str, NDArray]
+    tensors: Mapping[str, Array]
     context: Context | None = None
     lossless: bool = False
     layers: dict[str, Layer] = field(default_factory=dict)
@@ -90,7 +89,7 @@ def load(number: int, root: Path) -> Model:
     toml = numbered[number]
     if "decoder" in toml:  # a post-filter: its files are those of its backbone
         toml = tomls[toml["model"]["backbone"]]
-    tensors: dict[str, NDArray] = {}
+    tensors: dict[str, Array] = {}
     if (backbone := toml["model"].get("backbone")) is not None:
         tensors |= read_tensors(root / "weights" / tomls[backbone]["weights"]["file"])
     tensors |= read_tensors(root / "weights" / toml["weights"]["file"])
