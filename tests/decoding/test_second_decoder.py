@@ -152,7 +152,7 @@ def test_it_reads_the_metadata_of_golden_files(path: Path) -> None:
         ((96, 130), 0.0, [Region(10, 20, 60, 70, 3.0)], False),
         ((64, 70), 7.985, [Region(0, 0, 30, 70, 8.0)], True),
         ((17, 1), 8.0, (), False),
-        ((1030, 20), 1.0, [Region(500, 0, 100, 20, -8.0)], True),
+        ((1040, 20), 1.0, [Region(500, 0, 100, 20, -8.0)], True),
     ],
     ids=["half-around", "half", "half-regions", "regions-around", "line", "tiles"],
 )
