@@ -43,10 +43,10 @@ FILES = sorted(GOLDEN.glob("*.lic"))
 LOSSY = [path for path in FILES if not parse(path.read_bytes()).lossless]
 LOSSLESS = sorted(set(FILES) - set(LOSSY))
 NAMES = {path.stem for path in FILES}
-FAST = {"q1", "grey", "around", "regions_half"}
+FAST = {"q1", "regions_half"}
 """Golden files of which pixels too are compared in the fast tests."""
 
-LARGE = {"long_alpha", "lossless_tiles"}
+LARGE = {"long_alpha", "lossless_tiles", "lossless_near_tiles"}
 """Those of which nothing is."""
 
 LONG = 40_000
@@ -95,6 +95,7 @@ def test_it_imports_neither_lcomp_nor_torch() -> None:
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_its_command_needs_neither_of_them(tmp_path: Path) -> None:
     code = (
         "import runpy, sys; sys.modules |= dict.fromkeys(['lcomp', 'torch', 'constriction', 'torchac'], None); "
