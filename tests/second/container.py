@@ -203,7 +203,8 @@ def check(file: LicFile) -> None:
     if file.quality > (15 if file.lossless else 8000) or (file.lossless and file.half):
         raise DamagedError("kind and quality do not go together")
     stored = file.lossless and file.model == 0
-    if len(file.tiles) != (0 if stored else len(file.grid())):
+    height, width = file.coded_size
+    if len(file.tiles) != (0 if stored else len(list(spans(height))) * len(list(spans(width)))):
         raise DamagedError("not one section for every tile")
     if stored != (STORED in file.sections) or (stored and (file.fingerprint or file.quality)):
         raise DamagedError("half a stored picture")
