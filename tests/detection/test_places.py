@@ -53,7 +53,7 @@ def section(data: bytes) -> list[list[int]] | None:
     return None if file.offsets is None else read_offsets(file.offsets, file.grid.width, file.grid.height).tolist()
 
 
-@pytest.mark.parametrize("model", ["hyperprior", "visual"])
+@pytest.mark.parametrize("model", ["hyperprior", pytest.param("visual", marks=pytest.mark.slow)])
 def test_what_is_found_is_coded_better(model: str, photo: Image.Image, detector: FakeDetector) -> None:
     found = section(lcomp.encode(photo, 3, model, protect=("faces", "text")))
     assert found == [[20, 0, 0, 0], [0, 20, 0, 0], [0, 0, 0, 0]]
@@ -98,13 +98,12 @@ def test_the_picture_that_is_coded_is_looked_at(detector: FakeDetector) -> None:
     assert lcomp.decode(data, crop=(10, 0, 100, 50)).size == (100, 50)
 
 
-@pytest.mark.parametrize("target", [{"size": 2000}, {"bpp": 0.6}, {"psnr": 36.0}])
+@pytest.mark.parametrize("target", [{"size": 2000}, {"psnr": 36.0}])
 def test_targets_are_met(target: dict[str, float], photo: Image.Image, detector: FakeDetector) -> None:
     data = lcomp.encode(photo, model="hyperprior", protect=["text"], **target)
     assert section(data) is not None
     assert detector.kinds == ["text"]  # once for all attempts
-    if "psnr" not in target:
-        assert len(data) <= int(target.get("size", 0.6 * 200 * 136 / 8))
+    assert len(data) <= target.get("size", len(data))
 
 
 def test_half_size_is_tried_as_with_regions(photo: Image.Image, detector: FakeDetector) -> None:
