@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from torch import get_num_threads
 
 from lcomp.decoding.area import Decoded
 from lcomp.decoding.reduced import averaged, covering
 from lcomp.decoding.stored_planes import StoredPlanes
+from lcomp.detection.places import find
 from lcomp.encoding.distortion import psnr
 from lcomp.encoding.stored import check_exact
 from lcomp.errors import LcompError, UnsupportedError
@@ -113,11 +115,13 @@ class Codec:
         elif not model.has_quality and (options.has_target or options.quality != DEFAULT_QUALITY):
             raise LcompError(f"model '{model.name}' has no quality: leave quality, size, bpp, psnr and ssimulacra2 out")
         elif not model.has_quality and options.regional:
-            raise LcompError(f"model '{model.name}' has no quality: leave roi and importance out")
+            raise LcompError(f"model '{model.name}' has no quality: leave roi, importance and protect out")
         with using_threads(self.threads), memory_errors():
             shown = read_source_picture(picture, options)
-            read = replace(resized(shown, options.resize), panorama=panorama_of(shown, options))
-            options = replace(options, roi=regions_in(read, shown, options))
+            read = resized(shown, options.resize)
+            protected = find(options.protect, read.pixels, read.alpha, get_num_threads())
+            read = replace(read, panorama=panorama_of(shown, options), protected=protected)
+            options = replace(options, roi=regions_in(read, shown, options), protect=())
             if options.lossless:
                 check_exact(read)
             for note in read.notes:

@@ -52,6 +52,7 @@ def encode(
     roi: Sequence[GivenRegion] = (),
     importance: NDArray[np.generic] | None = None,
     projection: str = AUTO,
+    protect: Sequence[str] = (),
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> bytes:
@@ -80,6 +81,7 @@ def encode(
         roi,
         importance,
         projection,
+        protect,
     )
     return Codec(model, device, coder, threads=threads).encode(picture, options, progress)
 

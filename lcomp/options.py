@@ -35,6 +35,9 @@ LOSSLESS = "lossless"
 DEFAULT_STEPS = 2.5
 """Steps of quality by which a region of interest is better than the rest."""
 
+PROTECTED = ("faces", "text")
+"""Kinds of places that a detector can find."""
+
 MSE = "mse"
 """Name of the decoder that is part of every backbone."""
 
@@ -100,6 +103,15 @@ def check_importance(importance: NDArray[np.generic]) -> None:
         raise LcompError("importance is not finite everywhere")
 
 
+def check_kinds(kinds: Sequence[str]) -> None:
+    """Raise TypeError for a text, LcompError for a kind of places that is unknown."""
+    if isinstance(kinds, str):
+        raise TypeError("protect is a list of kinds, not str")
+    for kind in kinds:
+        if kind not in PROTECTED:
+            raise LcompError(f"'{kind}' cannot be protected: use {' or '.join(PROTECTED)}")
+
+
 @dataclass(frozen=True)
 class EncodeOptions:
     """How one picture is encoded; raises LcompError for values out of range and for several rate targets.
@@ -127,12 +139,15 @@ class EncodeOptions:
     # of any size, scaled to the picture: uint8, 128 neutral, brighter is worth more; or floats in steps of quality
     importance: NDArray[np.generic] | None = field(default=None, compare=False)
     projection: str = AUTO  # one of PROJECTIONS: rows of an `equirect` panorama count by their area on the sphere
+    protect: Sequence[str] = ()  # of PROTECTED: found by a detector and coded better, as regions of interest are
 
     def __post_init__(self) -> None:
         try:
             object.__setattr__(self, "roi", tuple(Region(*region) for region in self.roi))
         except TypeError as error:
             raise TypeError("roi is a list of regions: (x, y, width, height), or with steps of quality") from error
+        check_kinds(self.protect)
+        object.__setattr__(self, "protect", tuple(self.protect))
         for name in NUMBERS:
             value = getattr(self, name)
             if not (isinstance(value, Real) or (value is None and name not in ALWAYS)):
@@ -163,7 +178,7 @@ class EncodeOptions:
         if self.projection not in PROJECTIONS:
             raise LcompError(f"unknown projection '{self.projection}': use {', '.join(PROJECTIONS)}")
         if self.lossless and self.regional:
-            raise LcompError("lossless excludes regions of interest and importance maps")
+            raise LcompError("lossless excludes regions of interest, importance maps and what to protect")
         if self.resize is not None and (len(self.resize) != 2 or min(self.resize) < 1):
             raise LcompError(f"resize {self.resize}: width and height start at 1")
 
@@ -175,7 +190,7 @@ class EncodeOptions:
     @property
     def regional(self) -> bool:
         """Whether some of the picture is to be better than the rest."""
-        return bool(self.roi) or self.importance is not None
+        return bool(self.roi or self.protect) or self.importance is not None
 
     @property
     def has_target(self) -> bool:

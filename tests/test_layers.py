@@ -16,6 +16,7 @@ FLOORS = [
     {"options", "files", "places"},
     {"format"},
     {"pictures"},
+    {"detection"},
     {"entropy"},
     {"networks"},
     {"zoo"},
@@ -32,12 +33,13 @@ FLOORS = [
 ]
 """The rooms from the ground up: one imports from its own floor and from those below."""
 
-LIGHT = ["format", "pictures", "errors", "files", "log", "options", "places", "types"]
+LIGHT = ["format", "pictures", "detection", "errors", "files", "log", "options", "places", "types"]
 """What runs without torch."""
 
 OPEN_TO_CLI = {
     "format",
     "pictures",
+    "detection",
     "cluster",
     "pillow_plugin",
     "errors",

@@ -1,6 +1,5 @@
 """`lcomp encode`."""
 
-import os
 from typing import Annotated, Literal
 
 import typer
@@ -9,8 +8,8 @@ import lcomp
 from lcomp.cli.batch import Manner, run
 from lcomp.cli.encode_work import EncodeWork
 from lcomp.cli.engines import ALONE, Address, EngineName, chosen_engine
-from lcomp.cli.files import STREAM, printable, set_up_messages
-from lcomp.cli.inputs import LIC, is_folder, plan, suffix_of
+from lcomp.cli.files import set_up_messages
+from lcomp.cli.inputs import LIC, plan, refuse_picture_name
 from lcomp.cli.options import (
     MACHINE,
     Device,
@@ -38,6 +37,7 @@ from lcomp.cli.options import (
 )
 from lcomp.cli.placing import Placing
 from lcomp.cli.reports import Rehearsal
+from lcomp.detection.weights import check_installed
 from lcomp.errors import LcompError
 from lcomp.options import (
     DEFAULT_EFFORT,
@@ -54,25 +54,10 @@ from lcomp.options import (
     parse_size,
 )
 from lcomp.pictures.importance import read_importance
-from lcomp.pictures.opening import picture_suffixes, readable_suffixes
-from lcomp.places.finding import place
+from lcomp.pictures.opening import readable_suffixes
 
 HOW_WELL, PICTURE = "How well", "What of the picture"
 """Groups of options in the help."""
-
-
-def refuse_picture_name(output: str | None, inputs: list[str]) -> None:
-    """Refuse an output that is called like a picture: what is written is none.
-
-    An output that is an input itself is left to fail as such.
-    """
-    if output is None or output == STREAM or output.endswith(("/", os.sep)) or is_folder(output):
-        return
-    suffix, given = suffix_of(output), place(output)
-    if suffix in ("", LIC) or given.is_special() or given.real in [place(name).real for name in inputs]:
-        return
-    if suffix in picture_suffixes():
-        raise typer.BadParameter(printable(f"{output} is the name of a picture: the output is a {LIC} file"))
 
 
 def encode(
@@ -203,6 +188,15 @@ def encode(
             rich_help_panel=HOW_WELL,
         ),
     ] = None,
+    protect: Annotated[
+        str | None,
+        typer.Option(
+            "--protect",
+            metavar="KIND,...",
+            help="What is found and coded better, as a region is: faces, text or both. Needs an extra.",
+            rich_help_panel=HOW_WELL,
+        ),
+    ] = None,
     projection: Annotated[
         Literal["auto", "flat", "equirect"],
         typer.Option(
@@ -256,9 +250,9 @@ def encode(
     if without and any(value is not None for value in (quality, size, bpp, psnr, ssimulacra2)):
         named = "--max-error" if max_error else "--lossless" if lossless else f"model '{model}'"
         raise typer.BadParameter(f"{named} excludes -q, --size, --bpp, --psnr and --ssimulacra2")
-    if lossless and (roi or importance is not None):
+    if lossless and (roi or importance is not None or protect is not None):
         named = "--max-error" if max_error else "--lossless"
-        raise typer.BadParameter(f"{named} excludes --roi and --importance")
+        raise typer.BadParameter(f"{named} excludes --roi, --importance and --protect")
     refuse_forced_skips(force, skip_existing)
     weights = None if importance is None else read_importance(importance, max_pixels)
     try:
@@ -279,6 +273,7 @@ def encode(
             roi=[parse_region(region) for region in roi or ()],
             importance=weights,
             projection=projection,
+            protect=() if protect is None else [kind.strip() for kind in protect.split(",")],
         )
     except LcompError as error:
         raise typer.BadParameter(str(error)) from error
@@ -288,6 +283,8 @@ def encode(
     planned = plan(inputs, output, LIC, suffixes, recursive)
     known_model(model)
     known_coder(coder)
+    if options.protect:
+        check_installed()
     refuse_json_beside_payload(as_json, [job.output for job in planned.jobs])
     refuse_times_of_urls(preserve, [job.output for job in planned.jobs])
     placing = Placing(force, skip_existing, preserve)

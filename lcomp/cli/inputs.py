@@ -11,6 +11,7 @@ import typer
 from lcomp.cli.files import STREAM, printable, shown
 from lcomp.errors import LcompError
 from lcomp.format.container import MAGIC
+from lcomp.pictures.opening import picture_suffixes
 from lcomp.places.finding import place
 
 LIC = ".lic"
@@ -56,6 +57,20 @@ def suffix_of(name: str) -> str:
 def is_folder(name: str) -> bool:
     """Whether a name is known to be that of a folder; False where that cannot be found out."""
     return place(name).is_folder()
+
+
+def refuse_picture_name(output: str | None, inputs: list[str]) -> None:
+    """Refuse an output that is called like a picture: what is written is none.
+
+    An output that is an input itself is left to fail as such.
+    """
+    if output is None or output == STREAM or output.endswith(("/", os.sep)) or is_folder(output):
+        return
+    suffix, given = suffix_of(output), place(output)
+    if suffix in ("", LIC) or given.is_special() or given.real in [place(name).real for name in inputs]:
+        return
+    if suffix in picture_suffixes():
+        raise typer.BadParameter(printable(f"{output} is the name of a picture: the output is a {LIC} file"))
 
 
 def find_below(folder: str, suffixes: frozenset[str], apart: bool) -> Found:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lcomp.format.qualities import OFFSET_STEP, Offsets
 from lcomp.format.tiles import UNIT
-from lcomp.options import EncodeOptions
+from lcomp.options import EncodeOptions, Region
 from lcomp.pictures.panorama import Panorama
 from lcomp.types import QUALITY_STEPS
 
@@ -64,26 +64,42 @@ def cell_shares(edges: NDArray[np.float64], cells: int) -> NDArray[np.float64]:
     return shares(edges, bounds[:-1], bounds[1:])
 
 
+def with_region(
+    weights: NDArray[np.float64], region: Region, rows: NDArray[np.float64], columns: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The mean weights of blocks, those of a region taking the place of others."""
+    x, y, across, down, steps = region
+    covered = share_inside(rows, y, y + down) @ share_inside(columns, x, x + across).T
+    return weights * (1 - covered) + WEIGHT**steps * covered
+
+
 def quality_offsets(
-    options: EncodeOptions, width: int, height: int, half: bool, panorama: Panorama | None = None
+    options: EncodeOptions,
+    width: int,
+    height: int,
+    half: bool,
+    panorama: Panorama | None = None,
+    protected: tuple[Region, ...] = (),
 ) -> Offsets | None:
     """Offsets of the blocks of a picture, which is coded at `half` size or not; None where nothing asks for them.
 
-    The rows of a panorama weigh as much as their area on the sphere does.
+    The rows of a panorama weigh as much as their area on the sphere does. What is `protected` weighs no less than an
+    importance map says.
 
     >>> quality_offsets(EncodeOptions(roi=[(64, 0, 64, 64, 2.0)]), 192, 64, half=False)
     array([[ 0, 16,  0]], dtype=int8)
     """
-    if not options.regional and panorama is None:
+    if not options.regional and not protected and panorama is None:
         return None
     rows, columns = (block_edges(size, 2 * UNIT if half else UNIT) for size in (height, width))
     weights = np.ones((len(rows) - 1, len(columns) - 1))
     if options.importance is not None:
         given = weights_of(options.importance)
         weights = cell_shares(rows, given.shape[0]) @ given @ cell_shares(columns, given.shape[1]).T
-    for x, y, across, down, steps in options.regions:
-        covered = share_inside(rows, y, y + down) @ share_inside(columns, x, x + across).T
-        weights = weights * (1 - covered) + WEIGHT**steps * covered
+    for region in protected:
+        weights = np.maximum(weights, with_region(weights, region, rows, columns))
+    for region in options.regions:
+        weights = with_region(weights, region, rows, columns)
     if panorama is not None:
         weights = weights * areas(rows, panorama)
     offsets = np.log(weights) * (QUALITY_STEPS / OFFSET_STEP / math.log(WEIGHT))

@@ -75,7 +75,7 @@ class PictureEncoder:
         """Weights of the pixels where pictures are compared."""
         self.alpha = None if picture.alpha is None else write_stored(picture.alpha)
         self.projection = AROUND if picture.panorama and picture.panorama.around else None
-        self.offsets = quality_offsets(options, self.width, self.height, False, picture.panorama)
+        self.offsets = quality_offsets(options, self.width, self.height, False, picture.panorama, picture.protected)
         """How far the qualities of blocks are from that of the picture, where these differ."""
         self.fixed = len(self.pack(self.header(USUAL, half=False), (), self.offsets))
         """Bytes of header, metadata and alpha, which all files have."""
@@ -98,7 +98,8 @@ class PictureEncoder:
     @cached_property
     def half_offsets(self) -> Offsets | None:
         """The offsets of the blocks at half size."""
-        return quality_offsets(self.options, self.width, self.height, True, self.source.panorama)
+        source = self.source
+        return quality_offsets(self.options, self.width, self.height, True, source.panorama, source.protected)
 
     def offsets_at(self, quality: int, half: bool) -> Offsets | None:
         """The offsets that a file of a quality in thousandths has; None where all of it has that quality."""

@@ -17,7 +17,7 @@ from lcomp.errors import UNREADABLE, FrameError, ImageError, LcompError, Unsuppo
 from lcomp.files import walk
 from lcomp.format.container import Mode
 from lcomp.log import log
-from lcomp.options import MAX_PIXELS, check_pixels
+from lcomp.options import MAX_PIXELS, Region, check_pixels
 from lcomp.pictures import metadata as exif
 from lcomp.pictures.depth import Samples, samples_of
 from lcomp.pictures.extras import extras_of
@@ -49,6 +49,7 @@ class Picture:
     low: NDArray[np.uint8] | None = None  # low bytes of 16-bit samples, whose high ones `pixels` are: [H, W] for Mode.L
     low_alpha: Plane | None = None  # those of alpha
     panorama: Panorama | None = None  # where it is an equirectangular one
+    protected: tuple[Region, ...] = ()  # places that were found in it, to be coded better
     notes: tuple[str, ...] = field(default=())  # what was converted on the way in
     losses: tuple[str, ...] = field(default=())  # how the pixels differ from those of the source
 

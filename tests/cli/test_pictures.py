@@ -61,6 +61,23 @@ def test_what_is_left_out_is_one_line(tmp_path: Path, photo: Image.Image) -> Non
     assert b"photo.jpg: left out: video of the motion photo, JPEG comment\n" in encoded.stderr
 
 
+def test_the_views_of_a_stereo_picture_are_coded_apart(tmp_path: Path, photo: Image.Image) -> None:
+    left, right = photo.crop((0, 0, 160, 120)), photo.crop((12, 4, 172, 124))
+    left.save(tmp_path / "stereo.mpo", save_all=True, append_images=[right], quality=95)
+    first = lcomp("encode", "stereo.mpo", cwd=tmp_path)
+    assert first.returncode == 0
+    assert b"stereo.mpo: only the first of several pictures in the file is encoded\n" in first.stderr
+    for frame, view in ((0, left), (1, right)):
+        result = lcomp("encode", "stereo.mpo", "--frame", str(frame), "-o", f"{frame}.lic", cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        assert b"only the first" not in result.stderr
+        assert lcomp("decode", f"{frame}.lic", cwd=tmp_path).returncode == 0
+        assert np.abs(pixels(tmp_path / f"{frame}.png").astype(int) - np.asarray(view)).mean() < 6
+    beyond = lcomp("encode", "stereo.mpo", "--frame", "2", "-o", "2.lic", cwd=tmp_path)
+    assert beyond.returncode == 1
+    assert "no frame 2" in one_line(beyond)
+
+
 def pixels(path: Path) -> np.ndarray:
     with Image.open(path) as image:
         return np.asarray(image)

@@ -270,8 +270,8 @@ def test_the_commands(tmp_path: Path, photo: Image.Image) -> None:
     for wrong, text in (
         (("--roi", "1,2,3"), "is no region"),
         (("--roi", "0,0,9,9,9"), "out of range"),
-        (("--lossless", "--roi", "0,0,9,9"), "--lossless excludes --roi and --importance"),
-        (("--max-error", "1", "--importance", "mask.png"), "--max-error excludes --roi and --importance"),
+        (("--lossless", "--roi", "0,0,9,9"), "--lossless excludes --roi, --importance and --protect"),
+        (("--max-error", "1", "--importance", "mask.png"), "--max-error excludes --roi, --importance and --protect"),
     ):
         result = command("encode", "a.png", *wrong, "-f", cwd=tmp_path)
         assert result.returncode == 2
