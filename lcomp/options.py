@@ -38,6 +38,9 @@ DEFAULT_STEPS = 2.5
 MSE = "mse"
 """Name of the decoder that is part of every backbone."""
 
+FAST = "fast"
+"""Name of the light decoders, one for each backbone that has one."""
+
 CODERS = ("constriction", "torchac")
 """Entropy coders by the names users give them."""
 
