@@ -1,4 +1,4 @@
-"""What the decoders make of identical files: mean PSNR at every quality, the gain over `mse`, and decode time.
+"""What the decoders make of identical files: PSNR and SSIMULACRA2 at every quality, gains over `mse`, decode time.
 
 python benchmarks/decoders.py path/to/kodak
 """
@@ -12,6 +12,7 @@ from PIL import Image
 
 import lcomp
 from lcomp.encoding.distortion import psnr
+from lcomp.encoding.ssimulacra2 import ssimulacra2
 from lcomp.options import DEFAULT_MODEL, MSE
 from lcomp.pictures.reading import PICTURE_SUFFIXES
 from lcomp.zoo.registry import all_models
@@ -27,29 +28,35 @@ def main() -> None:
     files = sorted(path for path in arguments.pictures.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
     codec = lcomp.Codec(arguments.model)
     fitting = [model for model in all_models() if model.lineage[-1] == codec.model.lineage[-1]]
-    names = [MSE, *(model.name for model in fitting if model.decoder)]
+    names = [MSE, *(model.decoder_name for model in fitting if model.is_decoder)]
     seconds: dict[str, list[float]] = {name: [] for name in names}
-    gains: dict[str, list[float]] = {name: [] for name in names}
+    gains: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     for quality in map(float, arguments.qualities.split(",")):
-        values: dict[str, list[float]] = {name: [] for name in names}
+        values: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
         for file in files[:: arguments.every]:
             image = Image.open(file).convert("RGB")
+            original = np.asarray(image)
             data = codec.encode(image, lcomp.EncodeOptions(quality))
             for name in names:
                 start = time.perf_counter()
                 decoded = codec.decode(data, lcomp.DecodeOptions(decoder=name))
                 seconds[name].append(time.perf_counter() - start)
-                values[name].append(psnr(np.asarray(decoded.convert("RGB")), np.asarray(image)))
+                shown = np.asarray(decoded.convert("RGB"))
+                values[name].append((psnr(shown, original), ssimulacra2(shown, original)))
         for name in names:
-            difference = np.subtract(values[name], values[MSE])
-            gains[name].append(float(difference.mean()))
-            worst = f", worst picture {difference.min():+.3f} dB" if name != MSE else ""
+            differences = np.subtract(values[name], values[MSE])
+            decibels, points = differences.mean(0)
+            gains[name].append((decibels, points))
+            level, score = np.mean(values[name], 0)
+            worst = f", worst picture {differences.min(0)[0]:+.3f} dB" if name != MSE else ""
             print(
-                f"q {quality:g}  {name:5} {np.mean(values[name]):.3f} dB  {gains[name][-1]:+.3f} dB{worst}", flush=True
+                f"q {quality:g}  {name:5} {level:.3f} dB {decibels:+.3f}, SSIMULACRA2 {score:.2f} {points:+.2f}{worst}",
+                flush=True,
             )
     for name in names:
         ratio = np.median(np.divide(seconds[name], seconds[MSE]))
-        print(f"{name:5} {np.mean(gains[name]):+.3f} dB in the mean, decode {ratio:.2f}x")
+        decibels, points = np.mean(gains[name], 0)
+        print(f"{name:5} {decibels:+.3f} dB and {points:+.2f} points in the mean, decode {ratio:.2f}x")
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ PICTURES = 34
 TORCHRUN = "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"
 
 
-def steps(processes: int, threads: int, pictures: Path, folder: Path) -> int:
-    """Steps of a model in MINUTES."""
+def speed(processes: int, threads: int, pictures: Path, folder: Path) -> float:
+    """Steps of a model per minute, in a run of MINUTES."""
     models, weights = folder / "models", folder / "weights"
     shutil.copytree(ROOT / "models", models)
     shutil.copytree(ROOT / "weights", weights)
@@ -35,7 +35,8 @@ def steps(processes: int, threads: int, pictures: Path, folder: Path) -> int:
     command += ["--data", str(pictures), "--run", str(folder / "run"), "--from", str(ROOT / "models" / f"{MODEL}.toml")]
     environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
     subprocess.run([*command, "--no-compile", "--device", "cpu"], env=environment, check=True, capture_output=True)
-    return int(json.loads((folder / "run" / "metrics.jsonl").read_text().splitlines()[-1])["step"])
+    last = json.loads((folder / "run" / "metrics.jsonl").read_text().splitlines()[-1])
+    return float(last["step"] / last["minutes"])
 
 
 def main() -> None:
@@ -49,8 +50,8 @@ def main() -> None:
         for path in chosen:
             shutil.copy(path, pictures)
         for processes, threads in ((1, 2), (2, 1)):
-            count = steps(processes, threads, pictures, Path(folder, str(processes)))
-            print(f"{processes} processes, {threads} threads each: {count} steps in {MINUTES:g} minutes", flush=True)
+            found = speed(processes, threads, pictures, Path(folder, str(processes)))
+            print(f"{processes} processes, {threads} threads each: {found:.2f} steps a minute", flush=True)
 
 
 if __name__ == "__main__":

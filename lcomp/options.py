@@ -41,6 +41,9 @@ PROTECTED = ("faces", "text")
 MSE = "mse"
 """Name of the decoder that is part of every backbone."""
 
+FAST = "fast"
+"""Name of the light decoders, one for each backbone that has one."""
+
 CODERS = ("constriction", "torchac")
 """Entropy coders by the names users give them."""
 

@@ -21,11 +21,12 @@ from hypothesis import settings
 from PIL import Image
 
 from helpers.command import lcomp
-from helpers.models import TINY_CONTEXT, TINY_MODEL, TINY_SR, random_context, random_model
+from helpers.models import TINY_CONTEXT, TINY_LIGHT, TINY_MODEL, TINY_SR, random_context, random_model
 from helpers.paths import DATA
 from helpers.pictures import noise_image
 from lcomp.entropy.tables import gaussian_tables
 from lcomp.networks.enhancer import Enhancer
+from lcomp.networks.light import LightSynthesis
 from lcomp.training.export import export, export_context, export_decoder
 from lcomp.zoo.registry import ModelInfo, read_model
 
@@ -86,6 +87,14 @@ def context_info(tmp_path_factory: pytest.TempPathFactory) -> ModelInfo:
     return read_model(folder / "context.toml")
 
 
+def fill_zeros(network: torch.nn.Module) -> None:
+    """Give every tensor that starts at zero random values, so that a mistake in any layer shows."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if not parameter.any():
+                parameter.normal_(0, 0.05 if parameter.ndim > 1 else 0.01)
+
+
 @pytest.fixture(scope="session")
 def sr_info(context_info: ModelInfo) -> ModelInfo:
     """Description of an exported tiny decoder for the tiny context model."""
@@ -95,10 +104,21 @@ def sr_info(context_info: ModelInfo) -> ModelInfo:
     assert info.decoder is not None
     torch.manual_seed(4)
     network = Enhancer(info.architecture, info.decoder)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            if not parameter.any():
-                parameter.normal_(0, 0.05 if parameter.ndim > 1 else 0.01)
+    fill_zeros(network)
+    export_decoder(network, info, {})
+    return read_model(source)
+
+
+@pytest.fixture(scope="session")
+def light_info(context_info: ModelInfo) -> ModelInfo:
+    """Description of an exported tiny light decoder for the tiny context model."""
+    source = context_info.source.with_name("tiny-light.toml")
+    source.write_text(TINY_LIGHT)
+    info = read_model(source)
+    assert info.light is not None
+    torch.manual_seed(5)
+    network = LightSynthesis(info.architecture, info.light)
+    fill_zeros(network)
     export_decoder(network, info, {})
     return read_model(source)
 

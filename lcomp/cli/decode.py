@@ -167,9 +167,9 @@ def decode(
         str | None,
         typer.Option(
             "--decoder",
-            metavar="mse|sr|gan",
+            metavar="mse|fast|sr|gan",
             autocompletion=decoder_names,
-            help="What makes the pixels: mse is fast, sr is nearest to the original, gan invents plausible detail.",
+            help="What makes the pixels: fast saves time, sr hardly differs from mse, gan invents plausible detail.",
             show_default="what the file was made for",
             rich_help_panel=PICTURE,
         ),

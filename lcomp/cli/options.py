@@ -41,7 +41,7 @@ def known_model(name: str) -> None:
 
 def decoders() -> list[str]:
     """Names of the installed decoders."""
-    return [MSE, *(model.name for model in lcomp.models() if model.is_decoder)]
+    return list(dict.fromkeys([MSE, *(model.decoder_name for model in lcomp.models() if model.is_decoder)]))
 
 
 def model_names(incomplete: str) -> list[str]:

@@ -198,7 +198,7 @@ def view(
         str | None,
         typer.Option(
             "--decoder",
-            metavar="mse|sr|gan",
+            metavar="mse|fast|sr|gan",
             autocompletion=decoder_names,
             help="Show what this decoder makes alone.",
             show_default="all that a file has",

@@ -7,13 +7,14 @@ import torch
 
 from lcomp.errors import LcompError, ModelError
 from lcomp.log import log
-from lcomp.model.decoders import Decoder, EnhancedDecoder
+from lcomp.model.decoders import Decoder, EnhancedDecoder, LightDecoder
 from lcomp.model.forking import keep_forks_from_hanging
 from lcomp.model.loaded import LoadedModel
 from lcomp.networks.enhancer import Enhancer
+from lcomp.networks.light import LightSynthesis
 from lcomp.options import AUTO, MSE
 from lcomp.zoo import weights
-from lcomp.zoo.registry import ModelInfo, decoder_names, inventive_decoders, model_by_name
+from lcomp.zoo.registry import ModelInfo, decoders_by_name, inventive_decoders
 
 
 @cache
@@ -36,22 +37,31 @@ def load_enhancer(model: ModelInfo, device: torch.device) -> Enhancer:
         return weights.read_enhancer(model, device)
 
 
+@cache
+def load_light(model: ModelInfo, device: torch.device) -> LightSynthesis:
+    """The light g_s of a model's own decoder on a device, loaded once per process."""
+    log.debug("  loading decoder %s on %s", model.name, device)
+    with torch.inference_mode(False):
+        return weights.read_light(model, device)
+
+
 def load_decoder(name: str, model: ModelInfo, codec: LoadedModel, realism: float | None = None) -> Decoder:
     """The decoder called `name` for the files of a model, whose latents `codec` decodes.
 
     Raises ModelError where there is none, LcompError for a realism out of range or where it has no meaning.
     """
     transforms = codec.transforms
-    decoder = None if name == MSE else model_by_name(name)
-    if decoder and decoder.decoder is None:
-        raise ModelError(f"'{name}' is no decoder (installed: {', '.join(decoder_names())})")
-    if realism is not None and not (decoder and decoder.inventive):
+    found = [] if name == MSE else decoders_by_name(name)
+    if realism is not None and not any(decoder.inventive for decoder in found):
         raise LcompError(f"decoder '{name}' knows no realism, only {' and '.join(inventive_decoders())}")
     if realism is not None and not 0 <= realism <= 1:
         raise LcompError(f"realism {realism} is out of range: use 0 to 1")
-    if decoder is None:
+    if name == MSE:
         return transforms.mse
-    if decoder.lineage[-1] != model.lineage[-1]:
+    decoder = next((decoder for decoder in found if decoder.lineage[-1] == model.lineage[-1]), None)
+    if decoder is None:
         raise ModelError(f"decoder '{name}' is not for files of '{model.name}'")
+    if decoder.light:
+        return LightDecoder(transforms.networks, load_light(decoder, codec.device), decoder.architecture)
     strength = 1.0 if realism is None else realism
     return EnhancedDecoder(transforms.networks, load_enhancer(decoder, codec.device), decoder.architecture, strength)

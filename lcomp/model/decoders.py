@@ -7,9 +7,10 @@ from torch import Tensor
 
 from lcomp.format.tiles import Rectangle
 from lcomp.model.tile_codec import dequantise
-from lcomp.networks.config import PATCH, BackboneConfig, RefinementConfig
+from lcomp.networks.config import PATCH, BackboneConfig, LightConfig, RefinementConfig
 from lcomp.networks.enhancer import CELLS, Enhancer, grain, upscale
 from lcomp.networks.exact.hyper_synthesis import EntropyParameters
+from lcomp.networks.light import LightSynthesis
 from lcomp.networks.refinement import FINE, Evidence
 from lcomp.types import STRIDE
 from lcomp.zoo.weights import Networks
@@ -42,6 +43,11 @@ def halo(config: BackboneConfig) -> int:
     """Halo in pixels, a multiple of STRIDE, of both g_a and g_s, for windows that start at a multiple of STRIDE."""
     features = 2 * STRIDE * config.blocks_low + 2 * PATCH * config.blocks + PATCH
     return max(whole_latents(features + FINE * (2 * config.blocks_fine + 1)), reach(config))
+
+
+def light_halo(config: BackboneConfig, light: LightConfig) -> int:
+    """Halo in pixels, a multiple of STRIDE, of a light g_s."""
+    return whole_latents(2 * STRIDE * config.blocks_low + 2 * PATCH * light.blocks + PATCH)
 
 
 class Decoder(ABC):
@@ -83,6 +89,19 @@ class MseDecoder(Decoder):
     def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool) -> Tensor:
         """See `Decoder.synthesize`."""
         x_hat: Tensor = self.networks.g_s(self.evidence(known), w, self.networks.scale).x_hat
+        return upscale(x_hat) if half else x_hat
+
+
+class LightDecoder(Decoder):
+    """A light g_s of its own; pictures coded at half size are upscaled by bicubic interpolation."""
+
+    def __init__(self, networks: Networks, network: LightSynthesis, config: BackboneConfig) -> None:
+        super().__init__(networks, config.latents)
+        self.network, self.halo = network, light_halo(config, network.config)
+
+    def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool) -> Tensor:
+        """See `Decoder.synthesize`."""
+        x_hat: Tensor = self.network(self.evidence(known), w, self.networks.scale)
         return upscale(x_hat) if half else x_hat
 
 

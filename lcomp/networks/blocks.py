@@ -77,13 +77,16 @@ class ResidualBlock(nn.Module):
     """Residual block of two dense 3x3 convolutions, whose hidden channels are scaled by a function of the quality.
 
     x [B, C, h, w] -> conv3x3 -> LeakyReLU -> * (1 + vector(q)) -> conv3x3 -> + x
+
+    There are `hidden` hidden channels, by default C.
     """
 
-    def __init__(self, channels: int, conditions: int = 0) -> None:
+    def __init__(self, channels: int, conditions: int = 0, hidden: int | None = None) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
-        self.scale = QualityVector(channels, conditions)
+        hidden = hidden or channels
+        self.first = nn.Conv2d(channels, hidden, 3, padding=1)
+        self.second = nn.Conv2d(hidden, channels, 3, padding=1)
+        self.scale = QualityVector(hidden, conditions)
         with torch.no_grad():
             self.second.weight.mul_(0.3)
 
@@ -96,9 +99,9 @@ class ResidualBlock(nn.Module):
 class ResidualStack(nn.Module):
     """Residual blocks in sequence, all at one resolution and width."""
 
-    def __init__(self, channels: int, depth: int, conditions: int = 0) -> None:
+    def __init__(self, channels: int, depth: int, conditions: int = 0, hidden: int | None = None) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(ResidualBlock(channels, conditions) for _ in range(depth))
+        self.blocks = nn.ModuleList(ResidualBlock(channels, conditions, hidden) for _ in range(depth))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """Transform x [B, C, h, w] at quality weights w [B, 9]."""

@@ -22,6 +22,15 @@ class RefinementConfig:
 
 
 @dataclass(frozen=True)
+class LightConfig:
+    """Sizes of a light g_s (`[light]` of a model's TOML)."""
+
+    hidden_low: int  # hidden channels of the residual blocks at 1/16 resolution, as many and as wide as the draft's
+    blocks: int  # residual blocks at 1/8, as wide as the draft's
+    hidden: int  # their hidden channels
+
+
+@dataclass(frozen=True)
 class BackboneConfig:
     """Sizes of the backbone networks (the `[architecture]` table of a model's TOML)."""
 

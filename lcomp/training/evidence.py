@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lcomp.encoding.distortion import squared_error
 from lcomp.encoding.half_size import halve
+from lcomp.encoding.objective import OBJECTIVES, Objective
 from lcomp.encoding.symbol_search import SymbolSearch
 from lcomp.model.loaded import LoadedModel
 from lcomp.networks.blocks import quality_weights
@@ -18,6 +18,8 @@ from lcomp.options import DEFAULT_EFFORT
 from lcomp.training.data import Pool, centres, to_signal
 from lcomp.types import QUALITY_STEPS
 
+SQUARED_ERROR = OBJECTIVES["mse"]
+
 
 class Coded(NamedTuple):
     """Crops and what was coded of them."""
@@ -25,7 +27,7 @@ class Coded(NamedTuple):
     evidence: Evidence  # y_hat float32, symbols int16, scales uint8; [B, M, h, w]
     x: Tensor  # uint8 [B, 3, H, W]
     quality: Tensor  # [B]
-    error: Tensor  # [B]: mean squared error of the backbone's own g_s, in [0, 255]
+    error: Tensor  # [B]: distortion of the backbone's own g_s, by default its mean squared error, in [0, 255]
 
 
 def evidence_floats(evidence: Evidence) -> Evidence:
@@ -40,8 +42,8 @@ def half_size(x: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def code(codec: LoadedModel, x: Tensor, quality: Tensor, half: bool) -> Coded:
-    """Code crops x (uint8 [B, 3, H, W]) at qualities [B], at `half` size if asked to."""
+def code(codec: LoadedModel, x: Tensor, quality: Tensor, half: bool, objective: Objective = SQUARED_ERROR) -> Coded:
+    """Code crops x (uint8 [B, 3, H, W]) at qualities [B], at `half` size if asked to; `objective` measures errors."""
     search = SymbolSearch(codec, DEFAULT_EFFORT)
     steps = [round(q * QUALITY_STEPS) for q in quality.tolist()]
     signal = to_signal(half_size(x) if half else x)
@@ -55,7 +57,7 @@ def code(codec: LoadedModel, x: Tensor, quality: Tensor, half: bool) -> Coded:
     networks = codec.transforms.networks
     with codec.transforms.autocast():
         plain = networks.g_s(evidence_floats(evidence), quality_weights(quality), networks.scale).x_hat
-    error = squared_error(upscale(plain) if half else plain, to_signal(x))
+    error = objective.distortion(upscale(plain) if half else plain, to_signal(x))
     return Coded(evidence, x, quality, error)
 
 
@@ -83,9 +85,11 @@ class Store:
         range_: tuple[float, float],
         half: bool,
         rounds: int,
+        objective: Objective = SQUARED_ERROR,
     ) -> None:
         self.pool, self.choose, self.random, self.batch, self.side = pool, choose, random, batch, side
         self.range, self.half, self.rounds, self.made = range_, half, rounds, 0
+        self.objective = objective
         self.crops = [self.fresh() for _ in range(batch * rounds)]
 
     def fresh(self) -> Coded:
@@ -95,7 +99,7 @@ class Store:
         self.made += 1
         x = self.pool.crops(1, self.side, self.random)
         quality = torch.tensor([round(q * QUALITY_STEPS) / QUALITY_STEPS], device=x.device)
-        return code(self.choose(), x, quality, self.half)
+        return code(self.choose(), x, quality, self.half, self.objective)
 
     def renew(self) -> None:
         """Replace the oldest crop."""
@@ -108,8 +112,15 @@ class Store:
         return join([self.crops[turn * self.batch + part] for part, turn in enumerate(rounds)])
 
 
-def held_out(pool: Pool, codec: LoadedModel, qualities: tuple[float, ...], side: int, half: bool) -> Iterator[Coded]:
+def held_out(
+    pool: Pool,
+    codec: LoadedModel,
+    qualities: tuple[float, ...],
+    side: int,
+    half: bool,
+    objective: Objective = SQUARED_ERROR,
+) -> Iterator[Coded]:
     """Coded centre crops of validation pictures, each at all qualities; raises LcompError where all are too small."""
     for x in centres(pool, side, 128):
         quality = torch.tensor(qualities, device=x.device)
-        yield code(codec, x.expand(len(quality), -1, -1, -1), quality, half)
+        yield code(codec, x.expand(len(quality), -1, -1, -1), quality, half, objective)

@@ -16,6 +16,7 @@ from lcomp.files import replacing, write_all
 from lcomp.networks.context import Context
 from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.hyperprior import Hyperprior
+from lcomp.networks.light import LightSynthesis
 from lcomp.zoo.context_tensors import exact_context, integer_context_tensors
 from lcomp.zoo.description import Description
 from lcomp.zoo.hyperprior_tensors import exact_hyper_context, exact_path, integer_tensors
@@ -57,7 +58,7 @@ def export_context(model: Context, info: ModelInfo, training: dict[str, str], ta
     return write_weights(info, exact, fingerprint(read_tensors(info.backbone) | exact), training)
 
 
-def export_decoder(model: Enhancer, info: ModelInfo, training: dict[str, str]) -> Path:
+def export_decoder(model: Enhancer | LightSynthesis, info: ModelInfo, training: dict[str, str]) -> Path:
     """Write the weights file of a decoder, which needs those of its backbone and context model beside it.
 
     `training` goes into the metadata of the file. Raises LcompError for weights that are not finite.

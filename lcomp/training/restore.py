@@ -9,12 +9,13 @@ import torch
 
 from lcomp.errors import ModelError
 from lcomp.networks.enhancer import Enhancer
+from lcomp.networks.light import LightSynthesis
 from lcomp.training.joint import JointModels
 from lcomp.training.recipe import read_joint_task
 from lcomp.zoo.context_tensors import restore_context
 from lcomp.zoo.hyperprior_tensors import restore_hyperprior
 from lcomp.zoo.registry import read_model
-from lcomp.zoo.weights import read_enhancer, read_tensors
+from lcomp.zoo.weights import read_enhancer, read_light, read_tensors
 
 CPU = torch.device("cpu")
 
@@ -46,3 +47,11 @@ def installed_texture(path: Path) -> Enhancer:
     if not info.inventive:
         raise ModelError(f"'{info.name}' does not invent detail: start from a model that does")
     return read_enhancer(info, CPU)
+
+
+def installed_light(path: Path) -> LightSynthesis:
+    """The installed light g_s that a TOML describes; raises ModelError where it is none."""
+    info = read_model(path)
+    if not info.light:
+        raise ModelError(f"'{info.name}' has no light decoder: start from a model that has one")
+    return read_light(info, CPU)

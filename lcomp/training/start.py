@@ -7,12 +7,14 @@ import math
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lcomp.entropy.tables import SCALE_MIN
 from lcomp.errors import LcompError
 from lcomp.networks.blocks import QUALITIES, quality_weights
 from lcomp.networks.hyperprior import Hyperprior
+from lcomp.networks.light import LightSynthesis
+from lcomp.networks.transforms import Draft
 from lcomp.training.data import Pool, to_signal
 from lcomp.types import STRIDE
 
@@ -26,6 +28,31 @@ def copy_weights(model: nn.Module, known: nn.Module) -> None:
         model.load_state_dict(known.state_dict())
     except RuntimeError as error:
         raise LcompError("a network can only start from one that is built alike") from error
+
+
+@torch.no_grad()
+def start_from_draft(model: LightSynthesis, draft: Draft) -> None:
+    """Initialise a light g_s by pruning a draft: its first blocks at 1/8, of all blocks the strongest hidden channels.
+
+    The last blocks of a draft do least (docs/lab/LOG.md).
+    """
+    known = draft.state_dict()
+    enter = torch.zeros_like(model.enter.weight)  # it sees symbols and scales too, which the draft does not
+    enter[:, : draft.enter.in_channels] = draft.enter.weight
+    known["enter.weight"] = enter
+    for name, wanted in model.state_dict().items():
+        if name.endswith(".first.bias"):
+            prune(known, name.removesuffix(".first.bias"), len(wanted))
+    model.load_state_dict({name: known[name] for name in model.state_dict()})
+
+
+def prune(tensors: dict[str, Tensor], name: str, hidden: int) -> None:
+    """Keep the strongest hidden channels of the residual block called `name`, by the norms of their weights."""
+    first, second = tensors[f"{name}.first.weight"], tensors[f"{name}.second.weight"]
+    strength = torch.linalg.vector_norm(first, dim=(1, 2, 3)) * torch.linalg.vector_norm(second, dim=(0, 2, 3))
+    kept = strength.topk(hidden).indices
+    for part, dim in (("first.weight", 0), ("first.bias", 0), ("scale.points", 1), ("second.weight", 1)):
+        tensors[f"{name}.{part}"] = tensors[f"{name}.{part}"].index_select(dim, kept)
 
 
 @torch.no_grad()

@@ -29,7 +29,7 @@ def decoder_names(header: Header) -> list[str]:
     if model.decoder_name == "none":
         return []
     added = [other for other in installed_models() if other.is_decoder and other.lineage[-1] == model.lineage[-1]]
-    return [MSE, *(other.name for other in added if other.weights_path.is_file())]
+    return [MSE, *(other.decoder_name for other in added if other.weights_path.is_file())]
 
 
 def usual_decoder(header: Header) -> str | None:

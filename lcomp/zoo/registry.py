@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from lcomp.errors import ModelError
-from lcomp.networks.config import BackboneConfig, ContextConfig, RefinementConfig
-from lcomp.options import MSE
+from lcomp.networks.config import BackboneConfig, ContextConfig, LightConfig, RefinementConfig
+from lcomp.options import FAST, MSE
 from lcomp.zoo.description import Description, installed_tables, model_errors, read_description, read_table
 
 METRICS = ("mse", "ms-ssim", "visual")
 """The distortion metrics that a backbone may be trained for (`lcomp.encoding.objective`)."""
 
-TABLES = ("architecture", "context", "decoder")
+TABLES = ("architecture", "context", "decoder", "light")
 """The tables that tell their TOMLs; each has one of them or more."""
 
 
@@ -30,13 +30,14 @@ class ModelInfo(Description):
     architecture: BackboneConfig
     context: ContextConfig | None = None  # sizes of the context model, where there is one
     backbone: "ModelInfo | None" = None  # the model that this one adds to
-    decoder: RefinementConfig | None = None  # sizes of its own decoder, where it has one
+    decoder: RefinementConfig | None = None  # sizes of its own decoder's post-filter, where it has one
+    light: LightConfig | None = None  # sizes of its own decoder's light g_s, where it has one
     metric: str = METRICS[0]  # the distortion that it is trained for, and that the encoder's search minimises
 
     @property
     def coding(self) -> "ModelInfo":
         """The model whose transforms and entropy model its files are coded with."""
-        return self.backbone if self.decoder and self.backbone else self
+        return self.backbone if self.is_decoder and self.backbone else self
 
     @property
     def lineage(self) -> "tuple[ModelInfo, ...]":
@@ -46,7 +47,7 @@ class ModelInfo(Description):
     @property
     def is_decoder(self) -> bool:
         """Whether it has a decoder of its own."""
-        return self.decoder is not None
+        return self.decoder is not None or self.light is not None
 
     @property
     def inventive(self) -> bool:
@@ -56,6 +57,8 @@ class ModelInfo(Description):
     @property
     def decoder_name(self) -> str:
         """The decoder that its files are encoded for."""
+        if self.light:
+            return FAST
         return self.name if self.decoder else MSE
 
 
@@ -97,6 +100,7 @@ def described_model(path: Path, table: dict[str, Any]) -> ModelInfo:
             context=backbone.context if backbone and context is None else context,
             backbone=backbone,
             decoder=read_refinement(table["decoder"]) if "decoder" in table else None,
+            light=LightConfig(**table["light"]) if "light" in table else None,
             metric=metric,
         )
 
@@ -118,7 +122,15 @@ def model_by_name(name: str) -> ModelInfo:
 
 def decoder_names() -> list[str]:
     """Names of the installed decoders."""
-    return [MSE, *(model.name for model in all_models() if model.decoder)]
+    return list(dict.fromkeys([MSE, *(model.decoder_name for model in all_models() if model.is_decoder)]))
+
+
+def decoders_by_name(name: str) -> list[ModelInfo]:
+    """The installed models whose decoder is called `name`: one for each backbone; raises ModelError where none is."""
+    if found := [model for model in all_models() if model.is_decoder and model.decoder_name == name]:
+        return found
+    model_by_name(name)
+    raise ModelError(f"'{name}' is no decoder (installed: {', '.join(decoder_names())})")
 
 
 def inventive_decoders() -> list[str]:

@@ -5,7 +5,7 @@ The latter are described in `lcomp.zoo.layers`, `hyperprior_tensors` and `contex
 
 import hashlib
 import zlib
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import safetensors
 import safetensors.torch
@@ -21,6 +21,7 @@ from lcomp.networks.exact.context import IntegerContext
 from lcomp.networks.exact.hyper_context import IntegerHyperContext
 from lcomp.networks.exact.hyper_synthesis import IntegerHyperSynthesis
 from lcomp.networks.hyperprior import HyperAnalysis
+from lcomp.networks.light import LightSynthesis
 from lcomp.networks.scale import LatentScale
 from lcomp.networks.transforms import Analysis, Synthesis
 from lcomp.zoo.context_tensors import exact_context
@@ -28,6 +29,8 @@ from lcomp.zoo.description import Description
 from lcomp.zoo.hyperprior_tensors import exact_hyper_context, exact_path
 from lcomp.zoo.layers import EXACT
 from lcomp.zoo.registry import ModelInfo
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class Networks(nn.Module):
@@ -120,12 +123,25 @@ def load_weights(model: ModelInfo, device: torch.device) -> Weights:
 def read_enhancer(model: ModelInfo, device: torch.device) -> Enhancer:
     """The post-filter of a model's own decoder; raises ModelError as `load_weights` does."""
     assert model.decoder is not None
+    with torch.device("meta"):
+        network = Enhancer(model.architecture, model.decoder)
+    return with_own_weights(network, model, device)
+
+
+def read_light(model: ModelInfo, device: torch.device) -> LightSynthesis:
+    """The light g_s of a model's own decoder; raises ModelError as `load_weights` does."""
+    assert model.light is not None
+    with torch.device("meta"):
+        network = LightSynthesis(model.architecture, model.light)
+    return with_own_weights(network, model, device)
+
+
+def with_own_weights(network: Network, model: ModelInfo, device: torch.device) -> Network:
+    """The network of a decoder with the weights of its model; raises ModelError as `load_weights` does."""
     if model.fingerprint != model.coding.fingerprint:
         raise ModelError(f"decoder '{model.name}' was made for other weights of '{model.coding.name}'")
     tensors = read_own_tensors(model)
     try:
-        with torch.device("meta"):
-            network = Enhancer(model.architecture, model.decoder)
         network.load_state_dict(as_floats(tensors), assign=True)
     except (KeyError, RuntimeError, ValueError, TypeError) as error:
         raise ModelError(f"weights of '{model.name}' are not usable: {model.weights_path}: {error}") from error

@@ -39,6 +39,14 @@ colour = 0.25
 finest = 1.5
 """
 
+LIGHT_CROPS = """
+[training.crops]
+plain_low = 0.3
+plain_high = 8.0
+rounds = 20
+renew_every = 2
+"""
+
 
 def recipe(weights: str, more: str = "") -> str:
     """The tables of a tiny model that say how it is trained and where its weights are."""
@@ -116,6 +124,18 @@ channels_fine = 8
 blocks_fine = 1
 noise = 2
 """ + recipe("tiny-sr.safetensors", CROPS)
+
+TINY_LIGHT = """
+[model]
+number = 254
+summary = "a tiny untrained light decoder for tests"
+backbone = "context"
+
+[light]
+hidden_low = 8
+blocks = 1
+hidden = 8
+""" + recipe("tiny-light.safetensors", LIGHT_CROPS)
 
 TINY_LOSSLESS = """
 [model]

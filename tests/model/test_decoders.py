@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +18,18 @@ from lcomp.errors import LcompError, ModelError
 from lcomp.format.container import Coder
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.model.cache import load_decoder, load_model
-from lcomp.model.decoders import Decoder, EnhancedDecoder
+from lcomp.model.decoders import Decoder, EnhancedDecoder, LightDecoder
 from lcomp.model.loaded import LoadedModel
 from lcomp.networks.blocks import quality_weights
-from lcomp.networks.config import RefinementConfig
+from lcomp.networks.config import LightConfig, RefinementConfig
 from lcomp.networks.enhancer import Enhancer, grain, upscale
+from lcomp.networks.light import LightSynthesis
 from lcomp.networks.refinement import Evidence
+from lcomp.training.start import start_from_draft
 from lcomp.types import STRIDE
 from lcomp.zoo.registry import ModelInfo, decoder_names
 from lcomp.zoo.weights import read_enhancer as load_network
+from lcomp.zoo.weights import read_light
 
 CPU = torch.device("cpu")
 
@@ -37,10 +41,12 @@ def codec(sr_info: ModelInfo) -> LoadedModel:
     return exact
 
 
-@pytest.fixture(params=["mse", "sr"])
-def decoder(request: pytest.FixtureRequest, codec: LoadedModel, sr_info: ModelInfo) -> Decoder:
+@pytest.fixture(params=["mse", "sr", "fast"])
+def decoder(request: pytest.FixtureRequest, codec: LoadedModel, sr_info: ModelInfo, light_info: ModelInfo) -> Decoder:
     if request.param == "mse":
         return codec.transforms.mse
+    if request.param == "fast":
+        return LightDecoder(codec.transforms.networks, read_light(light_info, CPU), light_info.architecture)
     return EnhancedDecoder(codec.transforms.networks, load_network(sr_info, CPU), sr_info.architecture, 1.0)
 
 
@@ -101,11 +107,31 @@ def test_grain_belongs_to_its_place() -> None:
     assert abs(torch.corrcoef(torch.stack([left, right]))[0, 1]) < 0.05
 
 
-def test_a_decoder_of_other_weights_is_refused(sr_info: ModelInfo) -> None:
-    import dataclasses
+def test_a_decoder_of_other_weights_is_refused(sr_info: ModelInfo, light_info: ModelInfo) -> None:
+    for read, info in ((load_network, sr_info), (read_light, light_info)):
+        with pytest.raises(ModelError, match="made for other weights"):
+            read(dataclasses.replace(info, fingerprint=info.fingerprint ^ 1), CPU)
 
-    with pytest.raises(ModelError, match="made for other weights"):
-        load_network(dataclasses.replace(sr_info, fingerprint=sr_info.fingerprint ^ 1), CPU)
+
+def test_a_light_synthesis_of_full_size_starts_as_the_draft(tiny_info: ModelInfo) -> None:
+    backbone, sizes = random_model(tiny_info), tiny_info.architecture
+    y_hat, w = torch.randn(2, 24, 3, 4) * 5, quality_weights(torch.tensor([0.5, 6.2]))
+    draft = backbone.g_s.draft(y_hat, w, backbone.scale).x_hat.detach()
+    errors = []
+    for hidden in (sizes.channels, sizes.channels // 2):
+        light = LightSynthesis(sizes, LightConfig(hidden, sizes.blocks_synthesis, hidden))
+        start_from_draft(light, backbone.g_s.draft)
+        x_hat = light(Evidence(y_hat, y_hat, y_hat.abs()), w, backbone.scale).detach()
+        errors.append(float((x_hat - draft).abs().max()))
+    assert errors[0] < 1e-4 < errors[1]
+
+
+def test_every_file_of_a_backbone_has_its_light_decoder(photo: Image.Image) -> None:
+    pixels = np.asarray(photo)
+    for model in ("visual", "autoregressive"):
+        data = lcomp.encode(photo, 3, model)
+        best, fast = (np.asarray(lcomp.decode(data, decoder=name)) for name in ("mse", "fast"))
+        assert psnr(best, pixels) - 1.5 < psnr(fast, pixels) < psnr(best, pixels)
 
 
 @pytest.mark.slow
@@ -179,7 +205,7 @@ def test_a_file_for_an_inventive_decoder_says_so(photo: Image.Image, tmp_path: P
 
 
 def test_decoders_by_name() -> None:
-    assert decoder_names() == ["mse", "sr", "gan"]
+    assert decoder_names() == ["mse", "sr", "gan", "fast"]
     model = lcomp.Codec("hyperprior").model
     codec = load_model(model, CPU)
     assert load_decoder("mse", model, codec) is codec.transforms.mse
@@ -188,4 +214,4 @@ def test_decoders_by_name() -> None:
             load_decoder(name, model, codec)
     result = CliRunner().invoke(app, ["decode", "a.lic", "--decoder", "nothing"])
     assert result.exit_code == 2
-    assert "mse or sr or gan" in result.output.replace("\n", " ")
+    assert "mse or sr or gan or fast" in result.output.replace("\n", " ")

@@ -1,10 +1,10 @@
 """A fuzzer of the decoder: `python tests/robustness/fuzz.py --count 1000000 --seed 0`.
 
 Most of its files are valid ones with bytes changed, which checksums should catch. The others are taken apart, changed
-and put together with right checksums, so that the code behind them is reached. What ends neither in a picture nor in
-one of our errors is a crasher, and so is what takes too long or too much memory: it is saved in
-attacks/crashers/ beside it, where the tests find it, and the exit code is 1. Files depend on the seed and their number
-alone.
+and put together with right checksums, so that the code behind them is reached. They are read in all the ways that there
+are (`ways.py`). What ends neither in a picture nor in one of our errors is a crasher, and so is what takes too long or
+too much memory: it is saved in attacks/crashers/ beside it, where the tests find it, and the exit code is 1. Files, and
+how they are read, depend on the seed and their number alone.
 """
 
 import argparse
@@ -27,9 +27,9 @@ from typing import NamedTuple
 import torch
 
 import lcomp
-from attacks.mutations import LARGEST, MAX_PIXELS, mutated, valid_files
+from attacks.mutations import LARGEST, mutated, valid_files
+from attacks.ways import WAYS, Way, way_of
 from lcomp.errors import LcompError
-from lcomp.options import DecodeOptions
 
 CRASHERS = Path(__file__).parent / "attacks" / "crashers"
 SECONDS = 5.0
@@ -40,11 +40,6 @@ PATIENCE = 120.0
 
 MEBIBYTES = 768
 """What decoding may add to the memory of a process in which all valid files have been decoded."""
-
-
-def salvages(number: int) -> bool:
-    """Whether a file is decoded with `salvage`."""
-    return number % 10 == 9
 
 
 # what becomes of a file
@@ -64,11 +59,11 @@ def place_of(error: Exception) -> str:
     return f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "an unknown place"
 
 
-def attempt(data: bytes, salvage: bool) -> Outcome:
-    """Decode a file, and ask for its header."""
+def attempt(data: bytes, way: Way) -> Outcome:
+    """Read a file in some way, and ask for its header."""
     started = time.process_time()  # a busy machine is no crasher
-    outcome, options = Outcome("decoded"), DecodeOptions(salvage=salvage, max_pixels=MAX_PIXELS)
-    for action in (lcomp.info, lambda data: lcomp.Codec(device="cpu").decode_array(data, options)):
+    outcome = Outcome("decoded")
+    for action in (lcomp.info, way):
         try:
             action(data)
         except LcompError as error:
@@ -119,7 +114,8 @@ def serve(pipe: Connection, shared: Shared, seed: int, first: int, count: int, s
     warnings.simplefilter("ignore")
     logging.getLogger("lcomp").setLevel(logging.CRITICAL)
     for data in valid_files():
-        attempt(data, salvage=False)
+        for way in WAYS.values():
+            attempt(data, way)
     allowed = peak() + MEBIBYTES
     counts: Counter[str] = Counter()
     reported = time.monotonic()
@@ -128,7 +124,7 @@ def serve(pipe: Connection, shared: Shared, seed: int, first: int, count: int, s
             continue
         data = mutated(seed, number)
         shared.put(number, data)
-        outcome = attempt(data, salvages(number))
+        outcome = attempt(data, WAYS[way_of(number)])
         grown = peak() > allowed
         if grown and not outcome.problem:
             outcome = Outcome("memory", f"memory: over {MEBIBYTES} MiB")
@@ -160,7 +156,7 @@ class Report:
         CRASHERS.mkdir(parents=True, exist_ok=True)
         path = CRASHERS / f"{problem.split()[0].strip(':').lower()}-{self.seed}-{number}.lic"
         path.write_bytes(data)
-        print(f"{path}: {problem}{', salvaged' if salvages(number) else ''}", file=sys.stderr, flush=True)
+        print(f"{path}: {problem}, {way_of(number)}", file=sys.stderr, flush=True)
 
     def take(self, message: Message) -> None:
         """Add what a process reports."""

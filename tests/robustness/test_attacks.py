@@ -245,13 +245,13 @@ def test_weights_that_are_not_right_are_refused(attack: WeightsAttack, tiny_info
 def test_what_the_fuzzer_found_is_mended() -> None:
     fuzz = pytest.importorskip("fuzz")
     for path in sorted(fuzz.CRASHERS.glob("*.lic")):
-        for salvage in (False, True):
-            assert not fuzz.attempt(path.read_bytes(), salvage).problem, path.name
+        for name, way in fuzz.WAYS.items():
+            assert not fuzz.attempt(path.read_bytes(), way).problem, f"{path.name}, {name}"
 
 
 @pytest.mark.slow
 def test_two_hundred_files_of_the_fuzzer() -> None:
     fuzz = pytest.importorskip("fuzz")
-    outcomes = [fuzz.attempt(fuzz.mutated(0, number), fuzz.salvages(number)) for number in range(200)]
+    outcomes = [fuzz.attempt(fuzz.mutated(0, number), fuzz.WAYS[fuzz.way_of(number)]) for number in range(200)]
     assert [outcome for outcome in outcomes if outcome.problem] == []
     assert len({outcome.kind for outcome in outcomes}) > 3

@@ -30,7 +30,7 @@ from lcomp.training.recipe import Recipe, Stage, read_recipe
 from lcomp.training.run import Setting, checkpoint_file
 from lcomp.training.start import start_from_components
 from lcomp.zoo.registry import METRICS, ModelInfo, read_model
-from lcomp.zoo.weights import read_enhancer
+from lcomp.zoo.weights import read_enhancer, read_light
 
 CPU = torch.device("cpu")
 
@@ -153,6 +153,28 @@ def test_a_decoder_trains_on_frozen_latents(sr_info: ModelInfo, pictures: Path, 
         coded = decoder.plain.draw()
         ours, theirs = decoder.error(coded, half=False), coded.error / (coded.error + ERROR_FLOOR)
     assert ours.mean() < theirs.mean()
+
+
+@pytest.mark.slow
+def test_a_light_decoder_trains_on_frozen_latents(light_info: ModelInfo, pictures: Path, tmp_path: Path) -> None:
+    zoo = tmp_path / "zoo"
+    shutil.copytree(light_info.source.parent.parent, zoo)
+    source = zoo / "models" / light_info.source.name
+    before = {path.name: path.read_bytes() for path in (zoo / "weights").iterdir()}
+    arguments = ["train", str(source), "--data", str(pictures), "--device", "cpu", "--no-compile"]
+    result = CliRunner().invoke(app, [*arguments, "--run", str(tmp_path / "run")])
+    assert result.exit_code == 0, result.output
+    changed = {path.name for path in (zoo / "weights").iterdir() if path.read_bytes() != before[path.name]}
+    assert changed == {light_info.weights}
+    trained = read_model(source)
+    assert trained.fingerprint == light_info.fingerprint
+    assert read_light(trained, CPU).config == trained.light
+    again = CliRunner().invoke(app, [*arguments, "--run", str(tmp_path / "again"), "--from", str(source)])
+    assert again.exit_code == 0, again.output
+    first, second = (float((tmp_path / name / "log.txt").read_text().split()[-1]) for name in ("run", "again"))
+    assert second < first
+    other = [*arguments, "--run", str(tmp_path / "no"), "--from", str(zoo / "models" / "tiny.toml")]
+    assert "has no light decoder" in str(CliRunner().invoke(app, other).exception)
 
 
 def test_stores_cover_the_range_and_renew(sr_info: ModelInfo, pictures: Path) -> None:

@@ -10,14 +10,15 @@ from lcomp.training.backbone import BackboneRun, trained_backbone
 from lcomp.training.decoder import DecoderRun
 from lcomp.training.export import export, export_context, export_decoder
 from lcomp.training.gan import GanRun
+from lcomp.training.light import LightRun
 from lcomp.training.recipe import JointTask, read_joint_task
-from lcomp.training.restore import installed_backbone, installed_texture
+from lcomp.training.restore import installed_backbone, installed_light, installed_texture
 from lcomp.training.run import Setting
 from lcomp.training.tables import export_fitted
 from lcomp.training.trainer import Trainer
 from lcomp.zoo.registry import ModelInfo, read_model
 
-HyperpriorRun = BackboneRun | DecoderRun | GanRun
+HyperpriorRun = BackboneRun | DecoderRun | GanRun | LightRun
 
 
 class HyperpriorTrainer(Trainer[JointTask, HyperpriorRun]):
@@ -35,6 +36,8 @@ class HyperpriorTrainer(Trainer[JointTask, HyperpriorRun]):
         info = task.info
         if info.inventive:
             return GanRun(info, setting, installed_texture(start) if start else None)
+        if info.light:
+            return LightRun(info, setting, installed_light(start) if start else None)
         small = None
         if start:
             small = installed_backbone(start) if start.suffix == ".toml" else trained_backbone(start)
@@ -74,6 +77,8 @@ class HyperpriorTrainer(Trainer[JointTask, HyperpriorRun]):
         if isinstance(run, DecoderRun | GanRun):
             network = run.shown() if isinstance(run, GanRun) else run.average
             export_decoder(network.g_s, described(info), training)
+        elif isinstance(run, LightRun):
+            export_decoder(run.average, described(info), training)
         else:
             models = run.average
             fit(functools.partial(export, models.backbone, described(info), training), info)
