@@ -87,7 +87,7 @@ def load(number: int, root: Path) -> Model:
     if number not in numbered:
         raise DamagedError(f"a file of model {number}, which is not here")
     toml = numbered[number]
-    if "decoder" in toml:  # a post-filter: its files are those of its backbone
+    if not toml.keys().isdisjoint({"decoder", "light"}):  # a decoder alone: its files are those of its backbone
         toml = tomls[toml["model"]["backbone"]]
     tensors: dict[str, Array] = {}
     if (backbone := toml["model"].get("backbone")) is not None:
