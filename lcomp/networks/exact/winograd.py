@@ -1,46 +1,19 @@
-"""Exact 3x3 convolutions by Winograd's F(4x4, 3x3) (Lavin 2016): a quarter of the products, and the same integers.
+"""Exact 3x3 convolutions by Winograd's F(4x4, 3x3): a quarter of the products, and the same integers.
 
-    d 6x6 input, w 3x3 weights -> A^T [(G w G^T) * (B^T d B)] A, 4x4 outputs
-
-With 24 G in place of G all of it is integers, and the outputs are multiplied by 24^2.
+With 24 G in place of G (see `lcomp.networks.winograd`) all of it is integers, and the outputs are multiplied by 24^2.
 """
-
-from functools import cache
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-SIDE, SEEN = 4, 6
-"""Sides of the squares that are computed at once, and of what they see of the input."""
-
-FACTOR = 24
-"""What makes integers of the transformed weights, per direction."""
+from lcomp.networks.winograd import FACTOR, INPUT, KERNEL, OUTPUT, SEEN, SIDE, both_ways
 
 EXACT_BELOW = 2.0**53
 """Sums of integers below this are exact in float64, in whatever order."""
 
 FEWEST = 32 * 32
 """Positions from which on this is worth its overhead."""
-
-INPUT = (
-    (4, 0, -5, 0, 1, 0),
-    (0, -4, -4, 1, 1, 0),
-    (0, 4, -4, -1, 1, 0),
-    (0, -2, -1, 2, 1, 0),
-    (0, 2, -1, -2, 1, 0),
-    (0, 4, 0, -5, 0, 1),
-)
-KERNEL = ((6, 0, 0), (-4, -4, -4), (-4, 4, -4), (1, 2, 4), (1, -2, 4), (0, 0, 24))
-OUTPUT = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1))
-"""B^T, 24 G and A^T."""
-
-
-@cache
-def both_ways(matrix: tuple[tuple[int, ...], ...]) -> Tensor:
-    """A transform of rows and columns as one float64 matrix, of squares in row-major order."""
-    square = torch.tensor(matrix, dtype=torch.float64)
-    return torch.kron(square, square)
 
 
 def worthwhile(value: Tensor) -> bool:
