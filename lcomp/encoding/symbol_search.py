@@ -130,7 +130,7 @@ class SymbolSearch:
         A search takes windows of one tile. `progress` is told which share of the window is done.
         """
         picture, tiles = grid.picture, [grid.rectangle(number) for number in grid.touching(window)]
-        around = surroundings(window, picture, max(self.transforms.mse.halo, SEARCH_HALO), grid.wraps)
+        around = surroundings(window, picture, max(self.transforms.halo, SEARCH_HALO), grid.wraps)
         x = self.transforms.signal(pixels, around)
         analysis = ANALYSIS if not self.level.rounds else 0
         with telling(self.transforms.networks.g_a, lambda share: progress(analysis * share)):

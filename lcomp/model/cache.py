@@ -10,6 +10,7 @@ from lcomp.log import log
 from lcomp.model.decoders import Decoder, EnhancedDecoder, LightDecoder
 from lcomp.model.forking import keep_forks_from_hanging
 from lcomp.model.loaded import LoadedModel
+from lcomp.networks.blocks import take_for_final
 from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.light import LightSynthesis
 from lcomp.options import AUTO, MSE
@@ -34,7 +35,9 @@ def load_enhancer(model: ModelInfo, device: torch.device) -> Enhancer:
     """The post-filter of a model's own decoder on a device, loaded once per process."""
     log.debug("  loading decoder %s on %s", model.name, device)
     with torch.inference_mode(False):
-        return weights.read_enhancer(model, device)
+        enhancer = weights.read_enhancer(model, device)
+    take_for_final(enhancer)
+    return enhancer
 
 
 @cache

@@ -39,12 +39,6 @@ def reach(config: BackboneConfig, *refinements: RefinementConfig) -> int:
     return whole_latents(picture)
 
 
-def halo(config: BackboneConfig) -> int:
-    """Halo in pixels, a multiple of STRIDE, of both g_a and g_s, for windows that start at a multiple of STRIDE."""
-    features = 2 * STRIDE * config.blocks_low + 2 * PATCH * config.blocks + PATCH
-    return max(whole_latents(features + FINE * (2 * config.blocks_fine + 1)), reach(config))
-
-
 def light_halo(config: BackboneConfig, light: LightConfig) -> int:
     """Halo in pixels, a multiple of STRIDE, of a light g_s."""
     return whole_latents(2 * STRIDE * config.blocks_low + 2 * PATCH * light.blocks + PATCH)
@@ -84,7 +78,7 @@ class MseDecoder(Decoder):
 
     def __init__(self, networks: Networks, config: BackboneConfig) -> None:
         super().__init__(networks, config.latents)
-        self.halo = halo(config)
+        self.halo = reach(config)
 
     def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool) -> Tensor:
         """See `Decoder.synthesize`."""

@@ -15,7 +15,8 @@ from lcomp.format.tiles import Rectangle
 from lcomp.model.decoders import Decoder, MseDecoder
 from lcomp.model.precision import prefers_bf16
 from lcomp.networks.blocks import quality_weights
-from lcomp.networks.config import BackboneConfig
+from lcomp.networks.config import PATCH, BackboneConfig
+from lcomp.networks.refinement import FINE
 from lcomp.options import AUTO
 from lcomp.types import QUALITY_STEPS, STRIDE, Pixels, Quality
 from lcomp.zoo.weights import Networks
@@ -45,12 +46,18 @@ def surroundings(window: Rectangle, picture: Rectangle, halo: int, wraps: bool =
     return around
 
 
+def analysis_halo(config: BackboneConfig) -> int:
+    """Halo in pixels, a multiple of STRIDE, of g_a, for windows that start at a multiple of STRIDE."""
+    features = 2 * STRIDE * config.blocks_low + 2 * PATCH * config.blocks + PATCH
+    return -(-(features + FINE * (2 * config.blocks_fine + 1)) // STRIDE) * STRIDE
+
+
 class Transforms:
     """The float transforms of a loaded model on one device."""
 
     def __init__(self, networks: Networks, config: BackboneConfig, device: torch.device, precision: str = AUTO) -> None:
         self.networks, self.device = networks, device
-        self.mse = MseDecoder(networks, config)
+        self.mse, self.halo = MseDecoder(networks, config), analysis_halo(config)
         self.bf16 = prefers_bf16(device) if precision == AUTO else precision == "bf16"
 
     def autocast(self) -> torch.autocast:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from lcomp.networks.roles import Role, give_role
+from lcomp.networks.winograd import WinogradBlock
 
 SLOPE = 0.125
 """Negative slope of the LeakyReLU in the entropy networks: a power of two, so that the integer path is exact."""
@@ -54,6 +55,13 @@ def place(module: nn.Module, device: torch.device) -> None:
     module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
+def take_for_final(network: nn.Module) -> None:
+    """Take the weights of a network for final, so that its residual blocks may be computed by Winograd's algorithm."""
+    for block in network.modules():
+        if isinstance(block, ResidualBlock):
+            block.winograd = WinogradBlock(block.first, block.second)
+
+
 class QualityVector(nn.Module):
     """One learned vector per integer quality, interpolated linearly in between, plus one per further condition.
 
@@ -87,13 +95,17 @@ class ResidualBlock(nn.Module):
         self.first = nn.Conv2d(channels, hidden, 3, padding=1)
         self.second = nn.Conv2d(hidden, channels, 3, padding=1)
         self.scale = QualityVector(hidden, conditions)
+        self.winograd: WinogradBlock | None = None
         with torch.no_grad():
             self.second.weight.mul_(0.3)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """Transform x [B, C, h, w] at quality weights w [B, 9]."""
+        scale = 1 + self.scale(w)
+        if self.winograd is not None and self.winograd.suits(x, scale):
+            return self.winograd(x, scale, 0.1)
         hidden = nn.functional.leaky_relu(self.first(x), 0.1)
-        return x + self.second(hidden * spread_over((1 + self.scale(w)).to(hidden.dtype), hidden))
+        return x + self.second(hidden * spread_over(scale.to(hidden.dtype), hidden))
 
 
 class ResidualStack(nn.Module):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lcomp.entropy.tables import Table, unpack_tables
 from lcomp.errors import ModelError
-from lcomp.networks.blocks import place
+from lcomp.networks.blocks import place, take_for_final
 from lcomp.networks.config import BackboneConfig
 from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.exact.context import IntegerContext
@@ -117,6 +117,7 @@ def load_weights(model: ModelInfo, device: torch.device) -> Weights:
     if fingerprint(tensors) != model.fingerprint:
         raise ModelError(f"weights of '{model.name}' do not match the fingerprint of its description")
     place(networks, device)
+    take_for_final(networks.g_s)  # g_a is not: its rounding noise would change files
     return Weights(networks.eval().requires_grad_(False), h_s, h_c, context, tables)
 
 

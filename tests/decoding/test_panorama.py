@@ -49,7 +49,7 @@ def test_latents_turn_with_the_panorama(codec: LoadedModel) -> None:
     pixels, transforms = np.asarray(noise_image(AROUND_GRID.width, AROUND_GRID.height)), codec.transforms
 
     def analyse(turned: np.ndarray, wraps: bool) -> torch.Tensor:
-        around = surroundings(AROUND_GRID.picture, AROUND_GRID.picture, transforms.mse.halo, wraps)
+        around = surroundings(AROUND_GRID.picture, AROUND_GRID.picture, transforms.halo, wraps)
         rows, columns = AROUND_GRID.picture.latents().within(around.latents())
         return transforms.latents(transforms.signal(turned, around), 4000)[..., rows, columns]
 

@@ -10,6 +10,7 @@ with latent-variable models"). Rounding after each convolution keeps even a tran
 """
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from torch.nn import functional as F
 from lcomp.entropy.tables import SCALES, STEPS_PER_OCTAVE
 from lcomp.format.qualities import of_latents
 from lcomp.networks.config import PLUNGE
+from lcomp.networks.exact import winograd
 from lcomp.types import HYPER_STRIDE, QUALITY_STEPS, Quality
 
 # fixed-point formats between the convolutions: fractional bits, and largest magnitude in units of the last bit
@@ -56,6 +58,11 @@ class IntegerLayer:
     weight: Tensor  # float64 holding integers [out, in, k, k]
     bias: Tensor  # float64 holding integers [out], at the accumulator's precision
     shift: int  # fractional bits of the weights
+
+    @cached_property
+    def transformed(self) -> Tensor | None:
+        """The weight for `winograd.convolve` and inputs of a hidden layer, None where it cannot be used."""
+        return winograd.transformed(self.weight, ACTIVATION_MAX)
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,11 @@ def round_shift(value: Tensor, bits: int) -> Tensor:
 
 def convolve(value: Tensor, bits: int, layer: IntegerLayer, output_bits: int, largest: int) -> Tensor:
     """Convolution of integers with `bits` fractional bits, rounded to `output_bits` and clamped."""
-    total = F.conv2d(value, layer.weight, padding=layer.weight.shape[-1] // 2)
+    transformed = layer.transformed if winograd.worthwhile(value) else None
+    if transformed is None:
+        total = F.conv2d(value, layer.weight, padding=layer.weight.shape[-1] // 2)
+    else:
+        total = winograd.convolve(value, transformed)
     scale_and_clamp(total, bits, layer, output_bits, largest)
     return total
 
