@@ -45,7 +45,9 @@ def load_light(model: ModelInfo, device: torch.device) -> LightSynthesis:
     """The light g_s of a model's own decoder on a device, loaded once per process."""
     log.debug("  loading decoder %s on %s", model.name, device)
     with torch.inference_mode(False):
-        return weights.read_light(model, device)
+        light = weights.read_light(model, device)
+    take_for_final(light)
+    return light
 
 
 def load_decoder(name: str, model: ModelInfo, codec: LoadedModel, realism: float | None = None) -> Decoder:

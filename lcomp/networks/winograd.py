@@ -49,37 +49,39 @@ def both_ways(matrix: tuple[tuple[int, ...], ...], kind: torch.dtype = torch.flo
 
 
 def transformed(weight: Tensor) -> Tensor:
-    """Weights [C, C, 3, 3], best channels last, as [36, in, out] for `convolve`."""
-    channels = len(weight)
+    """Weights [out, in, 3, 3], best channels last, as [36, in, out] for `convolve`."""
     kernel = (both_ways(KERNEL) / FACTOR**2).to(weight.dtype)
-    return torch.mm(kernel, weight.permute(2, 3, 0, 1).reshape(9, -1)).view(-1, channels, channels).transpose(1, 2)
+    made = torch.mm(kernel, weight.permute(2, 3, 0, 1).reshape(9, -1))
+    return made.view(-1, *weight.shape[:2]).transpose(1, 2)
 
 
 def convolve(x: Tensor, weight: Tensor, finish: Finish) -> Tensor:
-    """The convolution [h, w, C], zero-padded, of features [h, w, C] with `transformed` weights."""
+    """The convolution [h, w, out], zero-padded, of features [h, w, in] with `transformed` weights."""
     height, width, channels = x.shape
+    outputs = weight.shape[2]
     down, across = -(-height // SIDE), -(-width // SIDE)
     margin = SEEN - SIDE - 1
     padded = F.pad(x, (0, 0, 1, SIDE * across + margin - width, 1, SIDE * down + margin - height))
     row, column, _ = padded.stride()
-    out = x.new_empty(SIDE * down, SIDE * across, channels)
+    out = x.new_empty(SIDE * down, SIDE * across, outputs)
     rows = min(down, max(1, STRIP * torch.get_num_threads() // across))
     # fresh memory for every strip would cost as much as the arithmetic in it
-    buffers = x.new_empty(2, SEEN**2 * rows * across * channels)
+    buffers = x.new_empty(2, SEEN**2 * rows * across * max(channels, outputs))
     for first in range(0, down, rows):
         count = min(rows, down - first)
         squares = count * across
         seen, other = (buffer[: SEEN**2 * squares * channels].view(SEEN**2, -1) for buffer in buffers)
+        product = buffers[0, : SEEN**2 * squares * outputs].view(SEEN**2, -1)
+        made = buffers[1, : SIDE**2 * squares * outputs].view(SIDE**2, -1)
         strides = (row, column, SIDE * row, SIDE * column, 1)
         here = padded.as_strided((SEEN, SEEN, count, across, channels), strides, SIDE * first * row)
         seen.view(here.shape).copy_(here)
         torch.mm(both_ways(INPUT, x.dtype), seen, out=other)
-        torch.bmm(other.view(-1, squares, channels), weight, out=seen.view(-1, squares, channels))
-        made = other[: SIDE**2]
-        torch.mm(both_ways(OUTPUT, x.dtype), seen, out=made)
+        torch.bmm(other.view(-1, squares, channels), weight, out=product.view(-1, squares, outputs))
+        torch.mm(both_ways(OUTPUT, x.dtype), product, out=made)
         part = out[SIDE * first : SIDE * (first + count)]
-        part.view(count, SIDE, across, SIDE, channels).copy_(
-            made.view(SIDE, SIDE, count, across, channels).permute(2, 0, 3, 1, 4)
+        part.view(count, SIDE, across, SIDE, outputs).copy_(
+            made.view(SIDE, SIDE, count, across, outputs).permute(2, 0, 3, 1, 4)
         )
         shown = slice(SIDE * first, min(SIDE * (first + count), height))
         finish(part[: shown.stop - shown.start, :width], shown)

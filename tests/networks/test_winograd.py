@@ -63,10 +63,10 @@ def test_extremes_of_the_shipped_layers_stay_exact() -> None:
         assert torch.equal(convolve(kernel, 8, few, 8, 2**40), total)
 
 
-def random_block(channels: int) -> ResidualBlock:
+def random_block(channels: int, hidden: int | None = None) -> ResidualBlock:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        block = ResidualBlock(channels)
+        block = ResidualBlock(channels, hidden=hidden)
         torch.nn.init.normal_(block.scale.points, std=0.3)
     return block.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
@@ -84,9 +84,12 @@ def count_uses(monkeypatch: pytest.MonkeyPatch) -> list[torch.Size]:
 
 
 @pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="made for MKL")
+@pytest.mark.parametrize("hidden", [None, 40, 160])
 @pytest.mark.parametrize("size", [(48, 32), (37, 4 * STRIP + 3), (90, 61)])
-def test_a_block_whose_weights_are_final_does_the_same(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    uses, block = count_uses(monkeypatch), random_block(FEWEST_CHANNELS)
+def test_a_block_whose_weights_are_final_does_the_same(
+    size: tuple[int, int], hidden: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uses, block = count_uses(monkeypatch), random_block(FEWEST_CHANNELS, hidden)
     x = torch.randn(1, FEWEST_CHANNELS, *size, generator=torch.Generator().manual_seed(1))
     w = quality_weights(torch.tensor([4.3]))
     with torch.inference_mode():
