@@ -81,7 +81,7 @@ def panorama_of_part(
         scale = new / length
         found[f"FullPano{name}Pixels"] = round(full * scale)
         found[f"CroppedAreaImage{name}Pixels"] = new
-        found[f"CroppedArea{edge}Pixels"] = round((before + start) * scale)
+        found[f"CroppedArea{edge}Pixels"] = round((before + start) % full * scale)
     properties = "".join(f' GPano:{name}="{value}"' for name, value in found.items())
     description = (
         f'<rdf:Description xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" rdf:about="" '
