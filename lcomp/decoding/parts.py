@@ -9,7 +9,7 @@ from lcomp.decoding.area import Decoded
 from lcomp.errors import LcompError
 from lcomp.format.container import AROUND, LicFile
 from lcomp.format.tiles import Grid, Rectangle
-from lcomp.pictures.panorama import panorama_in
+from lcomp.pictures.panorama import WHOLE, Panorama, panorama_in
 from lcomp.types import Plane, Progress, Samples16
 
 
@@ -35,10 +35,9 @@ class DecodedPart(NamedTuple):
         return DecodedPart(decoded, alpha, samples, self.lost)
 
 
-def goes_around(file: LicFile) -> bool:
-    """Whether the left and the right edge of a picture are neighbours, by its projection or its XMP."""
-    shown = panorama_in(file.xmp)
-    return file.projection == AROUND or (shown is not None and shown.around)
+def panorama_of_file(file: LicFile) -> Panorama | None:
+    """The equirectangular panorama that a file is of by its XMP, or its projection; None for other pictures."""
+    return panorama_in(file.xmp) or (WHOLE if file.projection == AROUND else None)
 
 
 def parts_of(file: LicFile, area: Rectangle) -> list[Rectangle]:
@@ -49,8 +48,9 @@ def parts_of(file: LicFile, area: Rectangle) -> list[Rectangle]:
     grid = Grid(file.header.width, file.header.height)
     if area.shared(grid.picture) == area:
         return [area]
-    turned = area.shared(grid.picture._replace(width=2 * grid.width))
-    if turned != area or area.x >= grid.width or area.width > grid.width or not goes_around(file):
+    turned, shown = area.shared(grid.picture._replace(width=2 * grid.width)), panorama_of_file(file)
+    around = shown is not None and (shown.around or file.projection == AROUND)
+    if turned != area or area.x >= grid.width or area.width > grid.width or not around:
         raise LcompError(f"crop {area} is not within the picture of {grid.width}x{grid.height} pixels")
     return [part for part, _ in grid.parts(area)]
 

@@ -14,6 +14,7 @@ from helpers.command import lcomp as command
 from helpers.command import one_line
 from helpers.pictures import noise_image
 from lcomp.decoding.area import decode_tiles
+from lcomp.decoding.parts import panorama_of_file
 from lcomp.encoding.streams import encode_tiles
 from lcomp.errors import LcompError
 from lcomp.format import container
@@ -275,6 +276,16 @@ def test_the_command_crops_across_the_meridian(tmp_path: Path, photo: Image.Imag
     assert result.returncode == 1
     assert "flat.lic: crop 150,0,100,96 is not within the picture of 192x96 pixels" in one_line(result)
     assert not (tmp_path / "flat.png").exists()
+
+
+def test_what_a_file_is_of_is_in_its_xmp_or_its_projection(photo: Image.Image) -> None:
+    file = coded(photo.resize((192, 96)), 1, wraps=True)
+    assert panorama_of_file(file) == WHOLE
+    strip = XMP.replace(b"/>", b' GPano:FullPanoHeightPixels="192" GPano:CroppedAreaImageHeightPixels="96"/>')
+    strip = strip.replace(b"/>", b' GPano:CroppedAreaTopPixels="48"/>')
+    assert panorama_of_file(replace(file, xmp=strip)) == pytest.approx((np.pi / 4, -np.pi / 4, True, -np.pi, np.pi))
+    assert panorama_of_file(replace(file, projection=None, xmp=XMP)) == WHOLE
+    assert panorama_of_file(replace(file, projection=None)) is None
 
 
 @pytest.mark.slow

@@ -179,7 +179,9 @@ def test_rows_of_a_panorama_count_by_their_area() -> None:
     assert offsets(64, 4 * 64, panorama=WHOLE) == [[pole], [middle], [middle], [pole]]
     assert panorama_in(panorama()) == WHOLE
     part = panorama(FullPanoHeightPixels=400, CroppedAreaImageHeightPixels=100, CroppedAreaTopPixels=300)
-    assert panorama_in(part) == pytest.approx((-np.pi / 4, -np.pi / 2, True))
+    assert panorama_in(part) == pytest.approx((-np.pi / 4, -np.pi / 2, True, -np.pi, np.pi))
+    side = panorama(FullPanoWidthPixels=400, CroppedAreaImageWidthPixels=100, CroppedAreaLeftPixels=350)
+    assert panorama_in(side) == pytest.approx((np.pi / 2, -np.pi / 2, False, 0.75 * np.pi, 1.25 * np.pi))
     impossible = panorama(FullPanoHeightPixels=40, CroppedAreaImageHeightPixels=100, CroppedAreaTopPixels=0)
     assert panorama_in(impossible) == WHOLE
     for other in (None, b"", b"<a/>", panorama().replace(b"equirect", b"cyl")):
