@@ -108,6 +108,13 @@ def test_arrows_turn_ones_head(chromium: Browser, folder: Path) -> None:
     assert all(url.startswith(("file:", "data:", "about:")) for url in chromium.requests)
 
 
+def test_the_zoom_stays_that_of_the_sphere(chromium: Browser, folder: Path) -> None:
+    opened(chromium, folder / "whole.html")
+    chromium.run("dispatchEvent(new Event('resize')); 0")
+    settled(chromium)
+    assert chromium.run("document.querySelector('.zoom').textContent") == "90\u00b0"
+
+
 def test_pointer_wheel_and_buttons_do_too(chromium: Browser, folder: Path) -> None:
     opened(chromium, folder / "whole.html")
     left, top, width, height = chromium.run(

@@ -156,6 +156,7 @@ const makeSphere = (section, stage, images) => {
   }, true);
   new MutationObserver(redraw).observe(stage, { attributes: true });  /* the line, the difference */
   new ResizeObserver(redraw).observe(stage);
+  addEventListener("resize", redraw);  /* the stage has written its own zoom */
   for (const [side, image] of Object.entries(images)) image.addEventListener("load", () => load(side));
 
   /* ---- what the page asks for ---- */
