@@ -1,6 +1,7 @@
 """`Codec`: pictures to `.lic` files and back."""
 
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,7 @@ from PIL import Image
 from torch import get_num_threads
 
 from lcomp.decoding.area import Decoded
+from lcomp.decoding.parts import DecodedPart, parts_of, progress_of
 from lcomp.decoding.reduced import averaged, covering
 from lcomp.decoding.stored_planes import StoredPlanes
 from lcomp.detection.places import find
@@ -187,31 +189,41 @@ class Codec:
     def decode_file(self, read: Recovered, options: DecodeOptions, progress: Progress | None) -> DecodedSamples:
         """Decode a file that is read; raises as `decode` does."""
         file, lost = read
-        header = file.header
+        header, factor = file.header, options.factor
         whole = Rectangle(0, 0, header.width, header.height)
         area = whole if options.crop is None else Rectangle(*options.crop)
-        if area.shared(whole) != area:
-            raise LcompError(f"crop {area} is not within the picture of {header.width}x{header.height} pixels")
-        factor = options.factor
-        shown = covering(header, area, factor)
+        parts = parts_of(file, area)
         with using_threads(self.threads), memory_errors():
-            decoded = self.decode_pixels(file, shown, options, progress)
-            planes = StoredPlanes(file, shown, options.salvage)
-            alpha = planes.alpha()
-            samples = planes.samples(decoded, alpha) if file.deep and factor == 1 else None
-            if alpha is not None and factor > 1 and not header.lossless:
-                alpha = averaged(alpha, factor)
+            found = [
+                self.decode_part(file, part, options, progress_of(progress, parts, number))
+                for number, part in enumerate(parts)
+            ]
+            decoded, alpha, samples, damaged = reduce(lambda left, right: right.beside(left), found)
             image = to_image(decoded.pixels, header.mode, alpha)
             if factor > 1 and header.lossless:
                 image = image.reduce(factor)
         if file.deep and factor > 1:
             log.warning("16-bit samples reduced to 8 bits, as at every reduced scale")
-        report_losses((*lost, *planes.lost), decoded, header.grid, options.salvage)
+        report_losses((*lost, *damaged), decoded, header.grid, options.salvage)
         moved = area != whole or factor > 1
         describe(image, file.icc, file.exif, file.xmp, moved)
         if moved and file.xmp and (xmp := panorama_of_part(file.xmp, image.info.get("xmp"), whole, area, image.size)):
             image.info["xmp"] = xmp
         return DecodedSamples(image, samples)
+
+    def decode_part(
+        self, file: LicFile, area: Rectangle, options: DecodeOptions, progress: Progress | None
+    ) -> DecodedPart:
+        """An area of a file, at the scale asked for unless that is lossless; raises as `decode` does."""
+        factor = options.factor
+        shown = covering(file.header, area, factor)
+        decoded = self.decode_pixels(file, shown, options, progress)
+        planes = StoredPlanes(file, shown, options.salvage)
+        alpha = planes.alpha()
+        samples = planes.samples(decoded, alpha) if file.deep and factor == 1 else None
+        if alpha is not None and factor > 1 and not file.header.lossless:
+            alpha = averaged(alpha, factor)
+        return DecodedPart(decoded, alpha, samples, tuple(planes.lost))
 
     def decode_pixels(
         self, file: LicFile, area: Rectangle, options: DecodeOptions, progress: Progress | None

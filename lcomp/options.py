@@ -216,7 +216,9 @@ class DecodeOptions:
 
     decoder: str | None = None  # what makes the pixels; by default the one that the file was made for
     realism: float | None = None  # how much the `gan` decoder invents, 0 .. 1
-    crop: tuple[int, int, int, int] | None = None  # x, y, width, height in pixels: decodes only the tiles it needs
+    crop: tuple[int, int, int, int] | None = (
+        None  # x, y, width, height: only its tiles are decoded; may cross a meridian
+    )
     salvage: bool = False  # fills in damaged tiles instead of failing
     max_pixels: int = MAX_PIXELS  # larger pictures are refused
     scale: float = 1.0  # one of SCALES: size of the picture, without decoding it at full size first

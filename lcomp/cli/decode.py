@@ -199,7 +199,12 @@ def decode(
     ] = None,
     crop: Annotated[
         str | None,
-        typer.Option("--crop", metavar="X,Y,W,H", help="Decode only this area, in pixels.", rich_help_panel=PICTURE),
+        typer.Option(
+            "--crop",
+            metavar="X,Y,W,H",
+            help="Decode only this area, in pixels; of a panorama it may go on beyond the right edge.",
+            rich_help_panel=PICTURE,
+        ),
     ] = None,
     scale: Annotated[
         str,

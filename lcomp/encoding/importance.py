@@ -9,8 +9,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from lcomp.format.qualities import OFFSET_STEP, Offsets
+from lcomp.format.qualities import OFFSET_STEP, Offsets, within_range
 from lcomp.format.tiles import UNIT
+from lcomp.networks.blocks import STEEP
 from lcomp.options import EncodeOptions, Region
 from lcomp.pictures.panorama import Panorama
 from lcomp.types import QUALITY_STEPS
@@ -104,3 +105,18 @@ def quality_offsets(
         weights = weights * areas(rows, panorama)
     offsets = np.log(weights) * (QUALITY_STEPS / OFFSET_STEP / math.log(WEIGHT))
     return np.rint(offsets).astype(np.int8)
+
+
+def by_lmbda(quality: int, offsets: Offsets) -> Offsets:
+    """Offsets that change lmbda at a quality in thousandths as much as these do above q = 1, within the range.
+
+    Below, lmbda falls STEEP times as steeply.
+
+    >>> by_lmbda(2000, np.array([[8, -8, -16, -127]], np.int8))
+    array([[  8,  -8, -10, -16]], dtype=int8)
+    """
+    start = min(quality, STEEP * quality - (STEEP - 1) * QUALITY_STEPS)
+    aimed = start + OFFSET_STEP * offsets.astype(np.int64)
+    found = np.maximum(aimed, (aimed + (STEEP - 1) * QUALITY_STEPS) / STEEP)
+    changes = np.rint((found - quality) / OFFSET_STEP).clip(-128, 127)
+    return within_range(quality, changes.astype(np.int8))

@@ -9,7 +9,7 @@ from lcomp.decoding.area import decode_area
 from lcomp.encoding import distortion
 from lcomp.encoding.efforts import LEVELS
 from lcomp.encoding.half_size import better, halve
-from lcomp.encoding.importance import quality_offsets
+from lcomp.encoding.importance import by_lmbda, quality_offsets
 from lcomp.encoding.rate_target import USUAL, floor_of, meet, size_limit
 from lcomp.encoding.ssimulacra2 import SMALLEST_SIDE, ssimulacra2
 from lcomp.encoding.stored import may_take, stored_file
@@ -104,7 +104,8 @@ class PictureEncoder:
     def offsets_at(self, quality: int, half: bool) -> Offsets | None:
         """The offsets that a file of a quality in thousandths has; None where all of it has that quality."""
         offsets = self.half_offsets if half else self.offsets
-        offsets = None if offsets is None else within_range(quality, offsets)
+        if offsets is not None:
+            offsets = (by_lmbda if self.source.panorama else within_range)(quality, offsets)
         return offsets if offsets is not None and offsets.any() else None
 
     def file(self, quality: int, half: bool, effort: int) -> LicFile:

@@ -9,11 +9,13 @@ from lcomp.pictures.xmp import GOOGLE
 
 
 class Panorama(NamedTuple):
-    """The part of the sphere that an equirectangular panorama shows."""
+    """The part of the sphere that an equirectangular panorama shows, in radians."""
 
-    top: float  # latitude in radians
+    top: float  # latitude
     bottom: float
     around: bool  # whether it goes all around, so that its left and its right edge are neighbours
+    left: float = -math.pi  # longitude
+    right: float = math.pi
 
 
 WHOLE = Panorama(math.pi / 2, -math.pi / 2, around=True)
@@ -56,12 +58,17 @@ def panorama_in(xmp: bytes | None) -> Panorama | None:
     if xmp is None or not is_equirectangular(xmp):
         return None
     width, columns = number_of(xmp, b"FullPanoWidthPixels"), number_of(xmp, b"CroppedAreaImageWidthPixels")
-    around = width is None or columns is None or width == columns
+    shown = WHOLE._replace(around=width is None or columns is None or width == columns)
+    left = number_of(xmp, b"CroppedAreaLeftPixels")
+    if width is not None and columns is not None and left is not None and 0 < columns <= width > left:
+        shown = shown._replace(
+            left=math.pi * (2 * left / width - 1), right=math.pi * (2 * (left + columns) / width - 1)
+        )
     full, rows = number_of(xmp, b"FullPanoHeightPixels"), number_of(xmp, b"CroppedAreaImageHeightPixels")
     top = number_of(xmp, b"CroppedAreaTopPixels")
     if full is None or rows is None or top is None or not 0 < rows <= top + rows <= full:
-        return WHOLE._replace(around=around)
-    return Panorama(math.pi * (0.5 - top / full), math.pi * (0.5 - (top + rows) / full), around)
+        return shown
+    return shown._replace(top=math.pi * (0.5 - top / full), bottom=math.pi * (0.5 - (top + rows) / full))
 
 
 def panorama_of_part(
@@ -81,7 +88,7 @@ def panorama_of_part(
         scale = new / length
         found[f"FullPano{name}Pixels"] = round(full * scale)
         found[f"CroppedAreaImage{name}Pixels"] = new
-        found[f"CroppedArea{edge}Pixels"] = round((before + start) * scale)
+        found[f"CroppedArea{edge}Pixels"] = round((before + start) % full * scale)
     properties = "".join(f' GPano:{name}="{value}"' for name, value in found.items())
     description = (
         f'<rdf:Description xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" rdf:about="" '

@@ -7,6 +7,7 @@ from string import Template
 
 from lcomp import __version__
 from lcomp.evaluation.page_parts import page_part
+from lcomp.pictures.panorama import Panorama
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class ShownFile:
     versions: tuple[ShownVersion, ...]
     usual: int  # the version that is shown at first
     original: int | None  # place of its original among the files
+    sphere: Panorama | None = None  # the part of it that a panorama shows
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def as_page(contents: PageContents) -> str:
         title=html.escape(", ".join(contents.names)),
         version=__version__,
         css=page_part("design.css") + page_part("view.css", "lcomp.viewer"),
-        js=page_part("stage.js") + page_part("view.js", "lcomp.viewer"),
+        js="".join((page_part("stage.js"), *(page_part(name, "lcomp.viewer") for name in ("sphere.js", "view.js")))),
         data=data,
     )
     return page.encode("ascii", "xmlcharrefreplace").decode()

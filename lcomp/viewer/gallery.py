@@ -6,11 +6,13 @@ import numpy as np
 from PIL import Image
 
 from lcomp.api import Codec
+from lcomp.decoding.parts import panorama_of_file
 from lcomp.evaluation.metrics.metric import Metric, Pair
 from lcomp.evaluation.metrics.registry import metric_by_name
 from lcomp.families.registry import model_of
 from lcomp.format.container import LicFile
 from lcomp.options import DecodeOptions
+from lcomp.pictures.panorama import panorama_in
 from lcomp.pictures.stored import stored_format
 from lcomp.pictures.writing import to_image
 from lcomp.types import QUALITY_STEPS, Pixels, Progress
@@ -108,7 +110,10 @@ class Gallery:
             version = ShownVersion(None, None, self.pool.add(shown))
             self.places[original] = len(self.files)
             self.files.append(
-                ShownFile(original.name, True, width, height, size, ("original",), notes, (version,), 0, None)
+                ShownFile(
+                    *(original.name, True, width, height, size, ("original",), notes, (version,), 0, None),
+                    sphere=panorama_in(picture.xmp),
+                )
             )
         return self.places[original]
 
@@ -147,6 +152,7 @@ class Gallery:
                 tuple(shown),
                 chosen[-1] if chosen else len(versions) - 1,
                 place,
+                panorama_of_file(opened.file),
             )
         )
 

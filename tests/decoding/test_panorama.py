@@ -1,6 +1,7 @@
 """Panoramas, whose left and right edge are neighbours."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,19 +10,26 @@ from PIL import Image
 
 import lcomp
 from helpers.coded import coded
+from helpers.command import lcomp as command
+from helpers.command import one_line
 from helpers.pictures import noise_image
 from lcomp.decoding.area import decode_tiles
+from lcomp.decoding.parts import panorama_of_file
 from lcomp.encoding.streams import encode_tiles
+from lcomp.errors import LcompError
 from lcomp.format import container
 from lcomp.format.container import AROUND, Coder, LicFile
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.model.loaded import LoadedModel
 from lcomp.model.transforms import surroundings
+from lcomp.options import DecodeOptions, EncodeOptions
 from lcomp.pictures.panorama import WHOLE, number_of, panorama_in, panorama_of_part
 from lcomp.types import Quality
 from lcomp.zoo.registry import ModelInfo
 
 CPU = torch.device("cpu")
+
+Crop = tuple[int, int, int, int]
 
 AROUND_GRID = Grid(320, 128, tile=128, wraps=True)
 
@@ -153,8 +161,131 @@ def test_crops_and_sizes_correct_what_xmp_says(photo: Image.Image) -> None:
     resized = lcomp.decode(lcomp.encode(image, 1, "hyperprior", resize=(96, 96))).info["xmp"]
     assert list(told(resized).values()) == [96, 48, 0, 0, 96, 48]
     assert panorama_in(resized) == WHOLE
+    across = lcomp.decode(data, crop=(150, 16, 96, 32))
+    assert list(told(across.info["xmp"]).values()) == [192, 96, 150, 16, 96, 32]
+    beyond = lcomp.decode(lcomp.encode(across, 1, "hyperprior"), crop=(60, 0, 20, 20)).info["xmp"]
+    assert list(told(beyond).values()) == [192, 96, 18, 16, 20, 20]
+    all_of_it = lcomp.decode(data, crop=(150, 0, 192, 96), scale=0.5).info["xmp"]
+    assert list(told(all_of_it).values()) == [96, 48, 75, 0, 96, 48]
+    assert panorama_in(all_of_it) == WHOLE
     whole = Rectangle(0, 0, 192, 96)
     assert panorama_of_part(b"<a/>", None, whole, whole, (96, 48)) is None
+
+
+def turned(image: Image.Image, crop: Crop) -> np.ndarray:
+    """What a crop across the meridian shows of a decoded panorama."""
+    pixels, (x, y, width, height) = np.asarray(image).astype(int), crop
+    return np.roll(pixels, -x, 1)[y : y + height, :width]
+
+
+@pytest.mark.parametrize("width", [192, 200])
+@pytest.mark.parametrize("crop", [(150, 10, 100, 40), (191, 0, 2, 96), (40, 30, 192, 1), (40, 0, 200, 96)])
+def test_a_crop_goes_on_across_the_meridian(width: int, crop: Crop, photo: Image.Image) -> None:
+    data = lcomp.encode(photo.resize((width, 96)), 2, "hyperprior", projection="equirect")
+    if crop[2] > width:
+        with pytest.raises(LcompError, match="crop 40,0,200,96 is not within the picture of 192x96 pixels"):
+            lcomp.decode(data, crop=crop)
+        return
+    told: list[tuple[int, int]] = []
+    part = lcomp.decode(data, crop=crop, progress=lambda *values: told.append(values))
+    assert np.abs(np.asarray(part).astype(int) - turned(lcomp.decode(data), crop)).max() <= 1
+    assert part.size == crop[2:]
+    assert told == sorted(told)
+    assert told[-1] == (crop[2] * crop[3], crop[2] * crop[3])
+
+
+@pytest.mark.parametrize("kind", ["RGBA", "lossless", "stored", "deep"])
+def test_all_that_a_file_has_goes_on_across_the_meridian(kind: str, photo: Image.Image) -> None:
+    image, crop = photo.resize((192, 96)), (150, 10, 100, 40)
+    options = EncodeOptions(lossless=kind != "RGBA", projection="equirect")
+    if kind == "RGBA":
+        image.putalpha(Image.linear_gradient("L").rotate(90).resize(image.size))
+    if kind == "stored":
+        image = Image.new("RGB", (192, 96), "teal")
+        image.putpixel((191, 12), (0, 0, 0))
+    samples = np.asarray(image, np.uint16) * 255 + 7 if kind == "deep" else np.asarray(image)
+    file = lcomp.Codec("hyperprior", "cpu").encode_file(samples, options)
+    assert (file.stored is not None) == (kind == "stored")
+    # without losses a file says by its XMP alone what it is of
+    data = replace(file, xmp=XMP).data
+    codec = lcomp.Codec(device="cpu")
+    whole, part = (codec.decode_array(data, DecodeOptions(crop=area)) for area in (None, crop))
+    expected = np.roll(whole, -150, 1)[10:50, :100]
+    assert np.abs(part.astype(int) - expected).max() <= (kind == "RGBA")
+    assert part.dtype == samples.dtype
+
+
+@pytest.mark.parametrize("scale", [1 / 2, 1 / 8])
+@pytest.mark.parametrize("lossless", [False, True])
+def test_a_reduced_crop_goes_on_across_the_meridian(scale: float, lossless: bool, photo: Image.Image) -> None:
+    image = photo.resize((192, 96))
+    image.putalpha(Image.linear_gradient("L").rotate(90).resize(image.size))
+    image.info["xmp"] = XMP
+    options = {"lossless": True} if lossless else {"quality": 2, "model": "hyperprior"}
+    data, factor = lcomp.encode(image, **options), round(1 / scale)
+    whole = lcomp.decode(data, scale=scale)
+    part = lcomp.decode(data, scale=scale, crop=(160, 16, 64, 48))
+    crop = (160 // factor, 16 // factor, 64 // factor, 48 // factor)
+    assert np.abs(np.asarray(part).astype(int) - turned(whole, crop)).max() <= 1
+    # the last pixels of an odd width are made of fewer
+    odd = lcomp.decode(data, scale=scale, crop=(155, 3, 46, 50))
+    assert abs(odd.width - 46 / factor) <= 2
+
+
+def test_half_size_goes_on_across_the_meridian(photo: Image.Image) -> None:
+    image = photo.resize((192, 96))
+    data = lcomp.encode(image, 0.1, "hyperprior", projection="equirect")
+    assert lcomp.info(data).half
+    part = lcomp.decode(data, crop=(151, 10, 100, 40))
+    assert np.abs(np.asarray(part).astype(int) - turned(lcomp.decode(data), (151, 10, 100, 40))).max() <= 1
+
+
+def test_a_flat_picture_has_no_other_side(photo: Image.Image) -> None:
+    image = photo.resize((192, 96))
+    flat, around = (lcomp.encode(image, 1, "hyperprior", projection=kind) for kind in ("flat", "equirect"))
+    image.info["xmp"] = XMP.replace(
+        b"/>", b' GPano:FullPanoWidthPixels="400" GPano:CroppedAreaImageWidthPixels="192"/>'
+    )
+    part = lcomp.encode(image, 1, "hyperprior")
+    message = "crop 150,10,100,40 is not within the picture of 192x96 pixels"
+    for data in (flat, part):
+        with pytest.raises(LcompError, match=message):
+            lcomp.decode(data, crop=(150, 10, 100, 40))
+    for crop in ((192, 0, 10, 10), (10, 0, 193, 10), (150, 60, 100, 40)):
+        with pytest.raises(LcompError, match="is not within the picture of 192x96 pixels"):
+            lcomp.decode(around, crop=crop)
+
+
+def test_what_is_lost_on_either_side_is_named_once(photo: Image.Image, caplog: pytest.LogCaptureFixture) -> None:
+    file = coded(photo.resize((192, 96)), 1, wraps=True)
+    data = replace(file, tiles=(container.Encoded(b"damaged" * 9, 0),)).data
+    part = lcomp.decode(data, crop=(150, 10, 100, 40), salvage=True)
+    assert part.size == (100, 40)
+    assert "1 of 1 tiles damaged" in caplog.text
+
+
+def test_the_command_crops_across_the_meridian(tmp_path: Path, photo: Image.Image) -> None:
+    photo.resize((192, 96)).save(tmp_path / "a.png")
+    for name in ("flat", "equirect"):
+        arguments = ("-m", "hyperprior", "-q", "1", "--projection", name, "-o", f"{name}.lic")
+        assert command("encode", "a.png", *arguments, cwd=tmp_path).returncode == 0
+    assert command("decode", "equirect.lic", "--crop", "150,0,100,96", cwd=tmp_path).returncode == 0
+    with Image.open(tmp_path / "equirect.png") as part:
+        assert part.size == (100, 96)
+    result = command("decode", "flat.lic", "--crop", "150,0,100,96", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "flat.lic: crop 150,0,100,96 is not within the picture of 192x96 pixels" in one_line(result)
+    assert not (tmp_path / "flat.png").exists()
+
+
+def test_what_a_file_is_of_is_in_its_xmp_or_its_projection(photo: Image.Image) -> None:
+    file = coded(photo.resize((192, 96)), 1, wraps=True)
+    assert panorama_of_file(file) == WHOLE
+    strip = XMP.replace(b"/>", b' GPano:FullPanoHeightPixels="192" GPano:CroppedAreaImageHeightPixels="96"/>')
+    strip = strip.replace(b"/>", b' GPano:CroppedAreaTopPixels="48"/>')
+    assert panorama_of_file(replace(file, xmp=strip)) == pytest.approx((np.pi / 4, -np.pi / 4, True, -np.pi, np.pi))
+    assert panorama_of_file(replace(file, projection=None, xmp=XMP)) == WHOLE
+    assert panorama_of_file(replace(file, projection=None)) is None
 
 
 @pytest.mark.slow

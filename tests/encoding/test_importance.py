@@ -16,7 +16,7 @@ from helpers.paths import DATA
 from helpers.pictures import noise_image
 from lcomp.decoding.area import decode_tiles
 from lcomp.encoding.distortion import psnr
-from lcomp.encoding.importance import quality_offsets
+from lcomp.encoding.importance import by_lmbda, quality_offsets
 from lcomp.encoding.streams import encode_tiles
 from lcomp.errors import LcompError
 from lcomp.format import container
@@ -24,6 +24,7 @@ from lcomp.format.container import Coder
 from lcomp.format.qualities import of_tile, read_offsets, with_offsets
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.model.loaded import LoadedModel
+from lcomp.networks.blocks import lmbda
 from lcomp.options import EncodeOptions, Region, parse_region
 from lcomp.pictures.panorama import WHOLE, Panorama, panorama_in
 from lcomp.zoo.registry import ModelInfo
@@ -179,11 +180,29 @@ def test_rows_of_a_panorama_count_by_their_area() -> None:
     assert offsets(64, 4 * 64, panorama=WHOLE) == [[pole], [middle], [middle], [pole]]
     assert panorama_in(panorama()) == WHOLE
     part = panorama(FullPanoHeightPixels=400, CroppedAreaImageHeightPixels=100, CroppedAreaTopPixels=300)
-    assert panorama_in(part) == pytest.approx((-np.pi / 4, -np.pi / 2, True))
+    assert panorama_in(part) == pytest.approx((-np.pi / 4, -np.pi / 2, True, -np.pi, np.pi))
+    side = panorama(FullPanoWidthPixels=400, CroppedAreaImageWidthPixels=100, CroppedAreaLeftPixels=350)
+    assert panorama_in(side) == pytest.approx((np.pi / 2, -np.pi / 2, False, 0.75 * np.pi, 1.25 * np.pi))
     impossible = panorama(FullPanoHeightPixels=40, CroppedAreaImageHeightPixels=100, CroppedAreaTopPixels=0)
     assert panorama_in(impossible) == WHOLE
     for other in (None, b"", b"<a/>", panorama().replace(b"equirect", b"cyl")):
         assert panorama_in(other) is None
+
+
+@pytest.mark.parametrize("quality", [0, 500, 1000, 1700, 3000, 8000])
+def test_errors_of_a_panorama_weigh_as_much_below_1(quality: int) -> None:
+    """Lmbda follows the weights wherever there is a quality for it, though it is five times as steep below q = 1."""
+    steps = np.arange(-128, 128, dtype=np.int8)
+    found = quality + 125 * by_lmbda(quality, steps).astype(int)
+    asked = lmbda(torch.tensor([quality / 1000])) * 100 ** (torch.from_numpy(steps).double() / 8 / 7)
+    lowest, highest = lmbda(torch.tensor([0.0, 8.0])).tolist()
+    got = lmbda(torch.from_numpy(found / 1000))
+    assert found.min() >= 0
+    assert found.max() <= 8000
+    # within half of what an eighth of a quality is, which is largest where lmbda is steep
+    assert (got / asked.clamp(lowest, highest)).log().abs().max() < 5 * np.log(100) / 7 / 8 * (
+        1 if quality % 125 else 0.51
+    )
 
 
 def test_panoramas_are_recognised(photo: Image.Image) -> None:

@@ -27,6 +27,7 @@ PATIENCE = 60
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe"),
+    "--enable-unsafe-swiftshader",  # WebGL without a graphics card
 )
 
 

@@ -46,7 +46,10 @@ class YuvPsnr(Metric):
 
 
 class WsPsnr(Metric):
-    """WS-PSNR of equirectangular panoramas (Sun 2017): errors weighted by the area that a pixel has on the sphere."""
+    """WS-PSNR of equirectangular panoramas (Sun 2017): errors weighted by the area that a pixel has on the sphere.
+
+    Every picture is taken for a whole one: of others, the rows in the middle count most.
+    """
 
     name, title, decimals, axis = "ws_psnr", "WS-PSNR", 3, "WS-PSNR (RGB), dB"
 

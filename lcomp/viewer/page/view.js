@@ -79,9 +79,22 @@ const moreRealism = (steps) => {
   show();
 };
 const digits = Object.fromEntries([...Array(9).keys()].map((index) => [index + 1, () => chooseDecoder("right", decodersOf(fileOn("right"))[index])]));
+const look = section.querySelector(".look-button");
+const lookAround = () => {
+  if (look.hidden) return;
+  look.setAttribute("aria-pressed", !sphere.isOn());
+  showSphere();
+};
 const { stage, images, reshape, spot, placeOf } = makeStage(section, {
-  ...digits, "[": () => moreRealism(-1), "]": () => moreRealism(1), o: original, s: swap, m: toggleMagnifier,
+  ...digits, "[": () => moreRealism(-1), "]": () => moreRealism(1), o: original, s: swap, m: toggleMagnifier, l: lookAround,
 }, placeLenses);
+const sphere = makeSphere(section, stage, images);
+/* a panorama is seen from inside at first; what is flat, or has no WebGL, has no choice */
+const showSphere = () => {
+  const panorama = fileOn("left").sphere ?? fileOn("right").sphere;
+  look.hidden = !sphere || !panorama;
+  sphere?.show(!look.hidden && look.getAttribute("aria-pressed") === "true" ? panorama : null);
+};
 
 /* ---- showing ---- */
 const cell = (text, tag = "td") => Object.assign(document.createElement(tag), { textContent: text });
@@ -156,6 +169,7 @@ const show = () => {
   const inventing = [...new Set(SIDES.map(versionOn).filter((version) => version.realism).map((version) => version.decoder))];
   notes.push(...inventing.map((decoder) => `${decoder} ${INVENTED}`));
   document.getElementById("notes").replaceChildren(...[...new Set(notes)].map((note) => Object.assign(cell(note, "p"), { className: "warning" })));
+  showSphere();
   for (const { row, version } of rows) row.classList.toggle("shown", SIDES.some((side) => versionOn(side) === version));
 };
 let shape = null;
@@ -182,8 +196,9 @@ for (const side of SIDES) {
 images.left.addEventListener("load", shapeStage);
 section.querySelector(".swap-button").addEventListener("click", swap);
 magnify.addEventListener("click", toggleMagnifier);
+look.addEventListener("click", lookAround);
 stage.addEventListener("pointermove", (event) => {
-  place = spot(event);
+  place = sphere?.isOn() ? sphere.spot(event) : spot(event);
   placeLenses();
 });
 magnifier.addEventListener("keydown", (event) => {
