@@ -15,6 +15,8 @@ from lcomp.errors import ModelError
 class Description:
     """What the TOML of a model of any family says, and what such a model can do."""
 
+    codes: ClassVar[bool] = True
+    """Whether files are written with it."""
     has_quality: ClassVar[bool] = False
     """Whether it takes a quality and rate targets."""
     half_size: ClassVar[bool] = False
