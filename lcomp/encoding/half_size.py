@@ -1,6 +1,6 @@
 """Half size: at very low rates, a picture coded at half its width and height and upsampled by the decoder.
 
-Below q = 1 the encoder tries both, at equal bytes, and keeps what comes nearer to the original.
+The encoder tries both at low qualities, at equal bytes, and keeps what comes nearer to the original.
 """
 
 from collections.abc import Callable
@@ -8,11 +8,18 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
+from lcomp.decoding.upscaled import Doubling
 from lcomp.encoding.rate_target import LOWEST, SIZE_TOLERANCE, File, bracket, coded_size
-from lcomp.types import Pixels
+from lcomp.format.tiles import Grid
+from lcomp.model.loaded import LoadedModel
+from lcomp.model.upscaling import load_upscaler
+from lcomp.types import QUALITY_STEPS, Pixels
 
-HIGHEST = 4000
-"""Upper end of the search, in thousandths: at half size no picture needs more to match the bytes of q = 1."""
+TRIED = 2 * QUALITY_STEPS
+"""Quality in thousandths below which half size may win under a decoder that has the upscaler (docs/lab/LOG.md)."""
+
+HIGHEST = 8 * QUALITY_STEPS
+"""Upper end of the search, in thousandths."""
 
 
 def halve(pixels: Pixels) -> Pixels:
@@ -21,6 +28,16 @@ def halve(pixels: Pixels) -> Pixels:
     even = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     size = even.shape[1] // 2, even.shape[0] // 2
     return np.asarray(Image.fromarray(even).resize(size, Image.Resampling.LANCZOS))
+
+
+def halved_and_doubled(pixels: Pixels, codec: LoadedModel) -> Pixels:
+    """A picture [H, W, 3] at half its size, shown at twice that: what half size loses before anything is coded."""
+    (height, width), small = pixels.shape[:2], halve(pixels)
+    transforms, grid = codec.transforms, Grid(small.shape[1], small.shape[0])
+    doubling = Doubling(
+        load_upscaler(codec.device), codec.device, transforms.bf16, codec.info.visual, grid, quality=None
+    )
+    return doubling.doubled(small, grid.picture, grid.picture)[:height, :width]
 
 
 def better(plain: File, encode_half: Callable[[int], File], nearness: Callable[[File], float], fixed: int) -> File:

@@ -37,7 +37,7 @@ class Upscaler(nn.Module):
 
     @property
     def reach(self) -> int:
-        """The receptive field on each side, in pixels of the smaller picture; that of the interpolation is within."""
+        """The receptive field of windows of whole cells, in pixels of the smaller picture on each side."""
         return CELL * (2 * self.config.blocks + 2)
 
     def forward(self, x: Tensor, w: Tensor, visual: bool) -> Tensor:

@@ -37,7 +37,7 @@ class SmallCrops:
     def __post_init__(self) -> None:
         if not 0 <= self.low < self.middle < self.high <= 8:
             raise ValueError("low, middle and high are qualities that rise")
-        if not (0 < self.low_share and 0 <= self.clean_share and self.low_share + self.clean_share < 1):
+        if not (self.low_share > 0 and self.clean_share >= 0 and self.low_share + self.clean_share < 1):
             raise ValueError("shares are not less than 0, and less than 1 together")
         if self.side < 64 or self.side % 64 or min(self.rounds, self.fresh) < 1 or not 0 <= self.hyperprior <= 1:
             raise ValueError("side is a multiple of 64, rounds and fresh at least 1, and hyperprior is a share")

@@ -44,7 +44,6 @@ class UpscalerTask(Task):
     """An upscaler to train."""
 
     info: UpscalerInfo
-    recipe: UpscalerRecipe
 
 
 class Source:
@@ -68,10 +67,9 @@ class UpscalerRun(TrainingRun[Upscaler]):
     for a recipe without what it needs.
     """
 
-    def __init__(
-        self, info: UpscalerInfo, recipe: UpscalerRecipe, setting: Setting, start: Upscaler | None = None
-    ) -> None:
-        crops, stage = recipe.small, setting.recipe.stage(0)
+    def __init__(self, info: UpscalerInfo, setting: Setting, start: Upscaler | None = None) -> None:
+        recipe, stage = setting.recipe, setting.recipe.stage(0)
+        crops = recipe.small if isinstance(recipe, UpscalerRecipe) else None
         if crops is None:
             raise ModelError(f"{info.source}: an upscaler's recipe needs a table [training.small]")
         if any(stage.crop > crops.side for stage in recipe.stages):

@@ -52,6 +52,15 @@ class Description:
         """The decoder that its files are encoded for, where its family has several."""
         return "none"
 
+    def decoder_for(self, half: bool) -> str:
+        """The decoder of its files where none is named, coded at `half` size or not."""
+        return self.decoder_name
+
+    @property
+    def visual(self) -> bool:
+        """Whether it is tuned for what people see."""
+        return False
+
     @property
     def inventive(self) -> bool:
         """Whether its decoder invents detail, and takes a realism."""

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from lcomp.errors import ModelError
 from lcomp.networks.config import BackboneConfig, ContextConfig, RefinementConfig
-from lcomp.options import MSE
+from lcomp.options import MSE, SR
 from lcomp.zoo.description import Description, installed_tables, model_errors, read_description, read_table
 
 METRICS = ("mse", "ms-ssim", "visual")
@@ -57,6 +57,15 @@ class ModelInfo(Description):
     def decoder_name(self) -> str:
         """The decoder that its files are encoded for."""
         return self.name if self.decoder else MSE
+
+    def decoder_for(self, half: bool) -> str:
+        """The decoder of its files where none is named: of half size the upscaler, but for a decoder that invents."""
+        return SR if half and not self.inventive else self.decoder_name
+
+    @property
+    def visual(self) -> bool:
+        """Whether it is tuned for what people see."""
+        return self.metric == "visual"
 
 
 def read_refinement(sizes: dict[str, Any]) -> RefinementConfig:

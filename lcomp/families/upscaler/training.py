@@ -28,7 +28,7 @@ class UpscalerTrainer(Trainer[UpscalerTask, UpscalerRun]):
 
     def start(self, task: UpscalerTask, setting: Setting, start: Path | None) -> UpscalerRun:
         """See `Trainer.start`; it starts only from an installed upscaler's TOML."""
-        return UpscalerRun(task.info, task.recipe, setting, read_upscaler(read_info(start), CPU) if start else None)
+        return UpscalerRun(task.info, setting, read_upscaler(read_info(start), CPU) if start else None)
 
     def export(
         self, task: UpscalerTask, run: UpscalerRun, stage: Path, training: dict[str, str], status: Callable[[str], None]
