@@ -8,10 +8,10 @@ import numpy as np
 from lcomp.decoding.area import decode_area
 from lcomp.encoding import distortion
 from lcomp.encoding.efforts import LEVELS
-from lcomp.encoding.half_size import TRIED, better, halve, halved_and_doubled
+from lcomp.encoding.half_size import TRIED, WORTH, better, halve, halved_and_doubled
 from lcomp.encoding.importance import quality_offsets
 from lcomp.encoding.rate_target import USUAL, floor_of, meet, size_limit
-from lcomp.encoding.ssimulacra2 import SMALLEST_SIDE, ssimulacra2
+from lcomp.encoding.ssimulacra2 import EXPONENT, SMALLEST_SIDE, ssimulacra2
 from lcomp.encoding.stored import may_take, stored_file
 from lcomp.encoding.streams import encode_tiles
 from lcomp.errors import LcompError
@@ -184,15 +184,19 @@ class PictureEncoder:
         """The quality in thousandths below which half size is tried: less where no upscaler shows what it gives."""
         return USUAL if self.model.inventive else TRIED
 
+    def distortion_of(self, nearness: float) -> float:
+        """What grows in proportion to the errors of a picture that is so near to ours, by the metric of its model."""
+        return max(100 - nearness, 0) ** (1 / EXPONENT) if self.by_eye else 10 ** (-nearness / 10)
+
     @cached_property
-    def best_half(self) -> float:
-        """How near half size could come to the picture if its latents cost nothing."""
-        doubled = halved_and_doubled(self.picture.pixels, self.loaded)
-        return self.ssimulacra2_of(doubled) if self.by_eye else self.psnr_of(doubled)
+    def loss_of_half(self) -> float:
+        """The distortion of half size before anything is coded."""
+        doubled = halved_and_doubled(self.picture.pixels)
+        return self.distortion_of(self.ssimulacra2_of(doubled) if self.by_eye else self.psnr_of(doubled))
 
     def half_may_win(self, plain: LicFile, effort: int) -> bool:
         """Whether it is worth the time to try half size where it seldom wins."""
-        return effort > 0 and self.best_half > self.nearness(plain)
+        return effort > 0 and self.loss_of_half < WORTH * self.distortion_of(self.nearness(plain))
 
     def at(self, quality: int) -> LicFile:
         """The file of a quality in thousandths."""
