@@ -1,6 +1,6 @@
 """Coded crops at half their size, which the upscaler is trained on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,6 +17,15 @@ from lcomp.types import QUALITY_STEPS
 GRID = 4
 """Pixels at full size of one position of the upscaler: where crops may be cut."""
 
+HELD_OUT = (0.5, 2.0, None)
+"""Qualities of the validation pictures; None for those that are not coded."""
+
+HELD_OUT_SIDE = 128
+"""Side of the validation crops in pixels, at full size."""
+
+MOST_HELD_OUT = 10
+"""Limit on the validation pictures, which take as long as many steps."""
+
 
 @dataclass(frozen=True)
 class SmallCrops:
@@ -32,6 +41,7 @@ class SmallCrops:
     side: int  # of the crops that are coded, at full size
     rounds: int  # batches of them that are kept, of each model
     fresh: int  # one step in so many replaces a crop
+    visual_every: int  # and one in so many is for the eye
     hyperprior: float  # share that is coded without the context model
 
     def __post_init__(self) -> None:
@@ -39,8 +49,13 @@ class SmallCrops:
             raise ValueError("low, middle and high are qualities that rise")
         if not (self.low_share > 0 and self.clean_share >= 0 and self.low_share + self.clean_share < 1):
             raise ValueError("shares are not less than 0, and less than 1 together")
-        if self.side < 64 or self.side % 64 or min(self.rounds, self.fresh) < 1 or not 0 <= self.hyperprior <= 1:
-            raise ValueError("side is a multiple of 64, rounds and fresh at least 1, and hyperprior is a share")
+        if (
+            self.side < 64
+            or self.side % 64
+            or min(self.rounds, self.fresh, self.visual_every) < 1
+            or not 0 <= self.hyperprior <= 1
+        ):
+            raise ValueError("side is a multiple of 64, hyperprior a share, and all else at least 1")
 
     def quality(self, place: float) -> float | None:
         """The quality at a place from 0 to 1 in the order of all; None for one that is not coded."""
@@ -120,7 +135,7 @@ class SmallStore:
         return joined(chosen)
 
 
-def held_out_small(pool: Pool, codec: LoadedModel, qualities: tuple[float | None, ...], side: int) -> Iterator[Small]:
-    """Centre crops of validation pictures, each at all qualities; raises LcompError where all are too small."""
-    for x in centres(pool, side, 128):
-        yield joined([make_small(codec, x, quality) for quality in qualities])
+def held_out_small(pool: Pool, codec: LoadedModel) -> list[Small]:
+    """Centre crops of validation pictures, each at all HELD_OUT qualities; raises LcompError where all are too small."""
+    found = centres(pool, HELD_OUT_SIDE, HELD_OUT_SIDE)[:MOST_HELD_OUT]
+    return [joined([make_small(codec, x, quality) for quality in HELD_OUT]) for x in found]

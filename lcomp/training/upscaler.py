@@ -22,12 +22,6 @@ from lcomp.zoo.upscalers import UpscalerInfo
 
 CPU = torch.device("cpu")
 
-HELD_OUT = (0.5, 2.0, None)
-"""Qualities of the validation pictures; None for those that are not coded."""
-
-HELD_OUT_SIDE = 128
-"""Side of the validation crops in pixels, at full size."""
-
 FLOORS = {"mse": 0.5, "visual": 0.05}
 """Added to the distortion of the interpolated picture, so that crops that are all but perfect weigh little."""
 
@@ -57,11 +51,11 @@ class Source:
             return codecs[run.random.random() < crops.hyperprior]
 
         self.store = SmallStore(run.pool, choose, run.random, batch, crops)
-        self.held_out = list(held_out_small(run.validation, codecs[1], HELD_OUT, HELD_OUT_SIDE))
+        self.held_out = held_out_small(run.validation, codecs[1])
 
 
 class UpscalerRun(TrainingRun[Upscaler]):
-    """Training of an upscaler: steps for squared error and steps for the eye take turns.
+    """Training of an upscaler: for squared error, and in some steps for the eye.
 
     It resumes its checkpoint; without one it starts from the network `start`, or from interpolation. Raises ModelError
     for a recipe without what it needs.
@@ -105,8 +99,8 @@ class UpscalerRun(TrainingRun[Upscaler]):
 
     def train_cost(self) -> Tensor:
         """Mean relative cost of the next batch."""
-        source = self.sources[self.step % len(self.sources)]
-        if self.step // len(self.sources) % self.crops.fresh == 0:
+        source = self.sources[self.step % self.crops.visual_every == 0]
+        if self.random.random() < 1 / self.crops.fresh:
             source.store.renew()
         return self.costs(source.store.draw(self.recipe.stage(self.progress).crop), source.metric).mean()
 

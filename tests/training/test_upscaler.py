@@ -34,6 +34,7 @@ clean_share = 0.25
 side = 128
 rounds = 2
 fresh = 1
+visual_every = 2
 hyperprior = 0.5
 """
 
@@ -47,7 +48,7 @@ channels = 8
 blocks = 1
 """ + recipe("tiny-upscaler.safetensors", SMALL)
 
-CROPS = SmallCrops("context", "context", 0.2, 2.0, 8.0, 0.5, 0.25, 128, 2, 1, 0.0)
+CROPS = SmallCrops("context", "context", 0.2, 2.0, 8.0, 0.5, 0.25, 128, 2, 1, 2, 0.0)
 
 
 @pytest.fixture
