@@ -49,12 +49,8 @@ class SmallCrops:
             raise ValueError("low, middle and high are qualities that rise")
         if not (self.low_share > 0 and self.clean_share >= 0 and self.low_share + self.clean_share < 1):
             raise ValueError("shares are not less than 0, and less than 1 together")
-        if (
-            self.side < 64
-            or self.side % 64
-            or min(self.rounds, self.fresh, self.visual_every) < 1
-            or not 0 <= self.hyperprior <= 1
-        ):
+        least = min(self.rounds, self.fresh, self.visual_every)
+        if self.side < 64 or self.side % 64 or least < 1 or not 0 <= self.hyperprior <= 1:
             raise ValueError("side is a multiple of 64, hyperprior a share, and all else at least 1")
 
     def quality(self, place: float) -> float | None:
@@ -136,6 +132,6 @@ class SmallStore:
 
 
 def held_out_small(pool: Pool, codec: LoadedModel) -> list[Small]:
-    """Centre crops of validation pictures, each at all HELD_OUT qualities; raises LcompError where all are too small."""
+    """Centre crops of validation pictures at all HELD_OUT qualities; raises LcompError where all are too small."""
     found = centres(pool, HELD_OUT_SIDE, HELD_OUT_SIDE)[:MOST_HELD_OUT]
     return [joined([make_small(codec, x, quality) for quality in HELD_OUT]) for x in found]
