@@ -1,10 +1,11 @@
-"""Very low rates: PSNR and MS-SSIM of every codec at a given number of bits per pixel.
+"""Very low rates: PSNR, MS-SSIM and SSIMULACRA2 of every codec at a given number of bits per pixel.
 
     python benchmarks/low_rate.py path/to/kodak --bpp 0.05
 
 Each codec writes its best file that is not larger, found by search over its setting. AVIF and JPEG XL cannot always
-write files as small as that: then it is their smallest one that counts, with its rate. `plain` is lcomp without coding
-at half the size.
+write files as small as that: then it is their smallest one that counts, with its rate. `plain` is `autoregressive`
+without coding at half the size. Of our models every file is decoded twice: as it is by default, and with cubic
+interpolation in place of the upscaler.
 """
 
 import argparse
@@ -21,11 +22,15 @@ from pytorch_msssim import ms_ssim
 import lcomp
 from lcomp.decoding.area import decode_tiles
 from lcomp.encoding.distortion import psnr
+from lcomp.encoding.ssimulacra2 import ssimulacra2
 from lcomp.encoding.streams import encode_tiles
 from lcomp.format import container
 from lcomp.format.container import Coder, Encoded
 from lcomp.model.cache import load_model
 from lcomp.pictures.reading import PICTURE_SUFFIXES
+
+halves: dict[str, list[bool]] = {}
+"""Which files of a model were coded at half size."""
 
 OVERHEAD = 32
 """Bytes of a file of one tile besides its stream."""
@@ -85,12 +90,17 @@ def plain(image: Image.Image, limit: int) -> tuple[int, np.ndarray]:
     return len(data), decoded.pixels
 
 
-def ours(decoder: str) -> Callable[[Image.Image, int], tuple[int, np.ndarray]]:
-    codec = lcomp.Codec("sr" if decoder == "sr" else "autoregressive")
+def ours(model: str) -> Callable[[Image.Image, int], dict[str, tuple[int, np.ndarray]]]:
+    codec = lcomp.Codec(model)
 
-    def code(image: Image.Image, limit: int) -> tuple[int, np.ndarray]:
-        data = codec.encode(image, lcomp.EncodeOptions(size=limit))
-        return len(data), np.asarray(codec.decode(data))
+    def code(image: Image.Image, limit: int) -> dict[str, tuple[int, np.ndarray]]:
+        file = codec.encode_file(image, lcomp.EncodeOptions(size=limit))
+        halves.setdefault(model, []).append(file.header.half)
+        cubic = lcomp.DecodeOptions("mse" if file.header.half else None)
+        return {
+            f"{model}{name}": (len(file), np.asarray(codec.decode(file.data, options)))
+            for name, options in (("", lcomp.DecodeOptions()), (" (cubic)", cubic))
+        }
 
     return code
 
@@ -100,20 +110,30 @@ def main() -> None:
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--bpp", type=float, default=0.05)
     parser.add_argument("--every", type=int, default=1, help="take every n-th picture")
+    parser.add_argument("--most", type=int, help="of these, so many at most")
+    parser.add_argument("--codecs", default="visual,autoregressive,plain,avif,jxl")
     arguments = parser.parse_args()
     files = sorted(path for path in arguments.pictures.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
-    codecs = {"sr": ours("sr"), "mse": ours("mse"), "plain": plain, "avif": avif, "jxl": jxl}
-    rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in codecs}
-    for file in files[:: arguments.every]:
+    others = {"plain": plain, "avif": avif, "jxl": jxl}
+    chosen = arguments.codecs.split(",")
+    models = {name: ours(name) for name in chosen if name not in others}
+    rows: dict[str, list[tuple[float, float, float, float]]] = {}
+    for file in files[:: arguments.every][: arguments.most]:
         image = Image.open(file).convert("RGB")
         pixels, area = np.asarray(image), image.width * image.height
-        for name, code in codecs.items():
-            size, decoded = code(image, int(arguments.bpp * area / 8))
+        limit = int(arguments.bpp * area / 8)
+        coded = {name: code(image, limit) for name, code in others.items() if name in chosen}
+        for model in models.values():
+            coded |= model(image, limit)
+        for name, (size, decoded) in coded.items():
             similarity = ms_ssim(as_tensor(decoded), as_tensor(pixels), data_range=255).item()
-            rows[name].append((8 * size / area, psnr(decoded, pixels), similarity))
+            found = 8 * size / area, psnr(decoded, pixels), similarity, ssimulacra2(decoded, pixels)
+            rows.setdefault(name, []).append(found)
     for name, values in rows.items():
-        rate, quality, similarity = np.mean(values, 0)
-        print(f"{name:6} {rate:.4f} bpp  {quality:.3f} dB  MS-SSIM {similarity:.4f}")
+        rate, quality, similarity, score = np.mean(values, 0)
+        print(f"{name:24} {rate:.4f} bpp  {quality:.3f} dB  MS-SSIM {similarity:.4f}  SSIMULACRA2 {score:.2f}")
+    for name, found in halves.items():
+        print(f"{name}: {sum(found)} of {len(found)} files at half size")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from lcomp.decoding.area import Decoded
 from lcomp.decoding.parts import DecodedPart, parts_of, progress_of
 from lcomp.decoding.reduced import averaged, covering
 from lcomp.decoding.stored_planes import StoredPlanes
+from lcomp.decoding.upscaled import DECODED, Doubling, doubling_of, enlarged, in_colour, share_of
 from lcomp.detection.places import find
 from lcomp.encoding.distortion import psnr
 from lcomp.encoding.stored import check_exact
@@ -37,6 +38,7 @@ from lcomp.options import (
     DecodeOptions,
     EncodeOptions,
     Region,
+    check_pixels,
 )
 from lcomp.pictures.deep_arrays import NO_MODE, DecodedSamples, picture_of
 from lcomp.pictures.description import describe
@@ -150,7 +152,8 @@ class Codec:
 
         `progress` is called with the number of pixels done and in total. With `salvage` and `partial`, what is lost is
         logged. A lossless file, and a reduced `scale`, decode to the same picture whatever `decoder` and `realism` are
-        asked for. One of 16 bits per sample is of mode `I;16`, and of 8 at a reduced scale.
+        asked for. One of 16 bits per sample is of mode `I;16`, and of 8 at any other size than its own. What `upscale`
+        shows beyond the picture's own size is a guess, which a warning says.
 
         Raises FormatError, TruncatedError, ChecksumError, UnsupportedError, LimitError or ModelError, and LcompError
         for a crop that is not within the picture or a realism for a decoder that has none. UnsupportedError is raised
@@ -162,7 +165,8 @@ class Codec:
         """
         read = read_file(source, options)
         file = read.file
-        if file.deep and options.factor == 1 and (file.header.mode is Mode.RGB or file.alpha is not None):
+        own_size = options.factor == options.upscale == 1
+        if file.deep and own_size and (file.header.mode is Mode.RGB or file.alpha is not None):
             raise UnsupportedError(NO_MODE)
         return self.decode_file(read, options, progress).pillow_image()
 
@@ -193,6 +197,8 @@ class Codec:
         whole = Rectangle(0, 0, header.width, header.height)
         area = whole if options.crop is None else Rectangle(*options.crop)
         parts = parts_of(file, area)
+        if options.upscale > 1:
+            check_pixels(2 * area.width, 2 * area.height, options.max_pixels)
         with using_threads(self.threads), memory_errors():
             found = [
                 self.decode_part(file, part, options, progress_of(progress, parts, number))
@@ -202,10 +208,12 @@ class Codec:
             image = to_image(decoded.pixels, header.mode, alpha)
             if factor > 1 and header.lossless:
                 image = image.reduce(factor)
-        if file.deep and factor > 1:
-            log.warning("16-bit samples reduced to 8 bits, as at every reduced scale")
+        if file.deep and samples is None:
+            log.warning("16-bit samples reduced to 8 bits, as at every size but the picture's own")
+        if options.upscale > 1:
+            log.warning("shown at twice its size: detail that was not coded is a guess")
         report_losses((*lost, *damaged), decoded, header.grid, options.salvage)
-        moved = area != whole or factor > 1
+        moved = area != whole or factor > 1 or options.upscale > 1
         describe(image, file.icc, file.exif, file.xmp, moved)
         if moved and file.xmp and (xmp := panorama_of_part(file.xmp, image.info.get("xmp"), whole, area, image.size)):
             image.info["xmp"] = xmp
@@ -214,16 +222,27 @@ class Codec:
     def decode_part(
         self, file: LicFile, area: Rectangle, options: DecodeOptions, progress: Progress | None
     ) -> DecodedPart:
-        """An area of a file, at the scale asked for unless that is lossless; raises as `decode` does."""
-        factor = options.factor
-        shown = covering(file.header, area, factor)
-        decoded = self.decode_pixels(file, shown, options, progress)
+        """An area of a file, at the size asked for unless that is reduced and lossless; raises as `decode` does."""
+        factor, doubling = options.factor, self.doubling(file, options)
+        shown = doubling.seen(area) if doubling else covering(file.header, area, factor)
+        decoded = self.decode_pixels(file, shown, options, share_of(progress, area, 0, DECODED) if doubling else progress)
         planes = StoredPlanes(file, shown, options.salvage)
         alpha = planes.alpha()
-        samples = planes.samples(decoded, alpha) if file.deep and factor == 1 else None
-        if alpha is not None and factor > 1 and not file.header.lossless:
+        samples = planes.samples(decoded, alpha) if file.deep and factor == 1 and not doubling else None
+        if doubling:
+            told = share_of(progress, area, DECODED, 1)
+            decoded = decoded._replace(pixels=doubling.doubled(in_colour(decoded.pixels), shown, area, told))
+            alpha = None if alpha is None else enlarged(alpha, area.within(shown))
+        elif alpha is not None and factor > 1 and not file.header.lossless:
             alpha = averaged(alpha, factor)
         return DecodedPart(decoded, alpha, samples, tuple(planes.lost))
+
+    def doubling(self, file: LicFile, options: DecodeOptions) -> Doubling | None:
+        """What shows a file at twice its size, where the options ask for that; raises ModelError."""
+        if options.upscale == 1:
+            return None
+        visual = not file.header.lossless and model_of(file.header).visual
+        return doubling_of(file, visual, self.device, self.precision)
 
     def decode_pixels(
         self, file: LicFile, area: Rectangle, options: DecodeOptions, progress: Progress | None

@@ -99,6 +99,7 @@ def decode(
     max_pixels: int = MAX_PIXELS,
     scale: float = 1.0,
     partial: bool = False,
+    upscale: int = 1,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Image.Image: ...
@@ -117,6 +118,7 @@ def decode(
     max_pixels: int = MAX_PIXELS,
     scale: float = 1.0,
     partial: bool = False,
+    upscale: int = 1,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.uint8] | Samples16: ...
@@ -135,6 +137,7 @@ def decode(
     max_pixels: int = MAX_PIXELS,
     scale: float = 1.0,
     partial: bool = False,
+    upscale: int = 1,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Tensor: ...
@@ -152,6 +155,7 @@ def decode(
     max_pixels: int = MAX_PIXELS,
     scale: float = 1.0,
     partial: bool = False,
+    upscale: int = 1,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> DecodedPicture:
@@ -168,7 +172,7 @@ def decode(
     (24, 32, 3)
     """
     check_output(output)
-    options = DecodeOptions(decoder, realism, crop, salvage, max_pixels, scale, partial)
+    options = DecodeOptions(decoder, realism, crop, salvage, max_pixels, scale, partial, upscale)
     codec = Codec(device=device, threads=threads)
     if output == "pil":
         return codec.decode(source, options, progress)

@@ -44,6 +44,9 @@ MSE = "mse"
 FAST = "fast"
 """Name of the light decoders, one for each backbone that has one."""
 
+SR = "sr"
+"""Name of the decoder that shows pictures coded at half size by the upscaler, whatever model coded them."""
+
 CODERS = ("constriction", "torchac")
 """Entropy coders by the names users give them."""
 
@@ -209,6 +212,9 @@ class EncodeOptions:
 SCALES = (1.0, 1 / 2, 1 / 4, 1 / 8, 1 / 16)
 """Sizes that a picture can be decoded at, relative to its own."""
 
+UPSCALES = (1, 2)
+"""How many times larger it can be shown, by the upscaler."""
+
 
 @dataclass(frozen=True)
 class DecodeOptions:
@@ -223,10 +229,15 @@ class DecodeOptions:
     max_pixels: int = MAX_PIXELS  # larger pictures are refused
     scale: float = 1.0  # one of SCALES: size of the picture, without decoding it at full size first
     partial: bool = False  # shows what has arrived of a file whose end has not
+    upscale: int = 1  # 2: twice the size, by a network; its detail is a guess
 
     def __post_init__(self) -> None:
         if self.scale not in SCALES:
             raise LcompError(f"scale {self.scale} is none of 1, 1/2, 1/4, 1/8 and 1/16")
+        if self.upscale not in UPSCALES:
+            raise LcompError(f"upscale {self.upscale} is neither 1 nor 2")
+        if self.upscale > 1 and self.scale != 1:
+            raise LcompError("upscale excludes a reduced scale")
         if self.realism is not None and not 0 <= self.realism <= 1:
             raise LcompError(f"realism {self.realism} is out of range: use 0 to 1")
         if self.crop is not None and (min(self.crop[:2]) < 0 or min(self.crop[2:]) < 1):

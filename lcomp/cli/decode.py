@@ -15,6 +15,7 @@ from lcomp.cli.engines import ALONE, Address, EngineName, chosen_engine
 from lcomp.cli.files import STREAM, printable, read_input, set_up_messages, shown
 from lcomp.cli.inputs import LIC, is_folder, is_lic, plan, suffix_of
 from lcomp.cli.options import (
+    PICTURE,
     Device,
     DryRun,
     Force,
@@ -29,6 +30,7 @@ from lcomp.cli.options import (
     Recursive,
     SkipExisting,
     Threads,
+    Upscale,
     Verbose,
     a_number,
     decoder_names,
@@ -50,9 +52,6 @@ from lcomp.places.finding import place
 from lcomp.types import Progress
 
 logger = logging.getLogger("lcomp")
-
-PICTURE = "What to make of the file"
-"""Group of options in the help."""
 
 SCALE_NAMES = tuple(str(Fraction(scale)) for scale in SCALES)
 
@@ -215,6 +214,7 @@ def decode(
             rich_help_panel=PICTURE,
         ),
     ] = "1",
+    upscale: Upscale = 1,
     partial: Annotated[
         bool,
         typer.Option(
@@ -273,7 +273,7 @@ def decode(
     set_up_messages(verbose, quiet)
     try:
         area = None if crop is None else parse_crop(crop)
-        options = DecodeOptions(decoder, realism, area, salvage, max_pixels, parse_scale(scale), partial)
+        options = DecodeOptions(decoder, realism, area, salvage, max_pixels, parse_scale(scale), partial, upscale)
     except LcompError as error:
         raise typer.BadParameter(str(error)) from error
     refuse_other_names(output, format, inputs)

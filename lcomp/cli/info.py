@@ -118,7 +118,7 @@ def read_facts(name: str) -> Facts:
         model="none" if header.stored else model.name if model else "unknown",
         model_number=header.model,
         fingerprint=f"{header.fingerprint:08x}",
-        decoder="none" if header.stored else model.decoder_name if model else "unknown",
+        decoder="none" if header.stored else model.decoder_for(header.half) if model else "unknown",
         inventive=model is not None and model.inventive,
         decodable=missing is None,
         obstacle=missing,

@@ -86,6 +86,7 @@ def refuse_json_beside_payload(as_json: bool, outputs: list[str]) -> None:
 
 
 FILES, MACHINE, MESSAGES = "Files", "Processors and limits", "Messages"
+PICTURE = "What to make of the file"
 """Groups of options in the help."""
 
 MOST_JOBS = 60 if sys.platform == "win32" else None
@@ -104,6 +105,18 @@ Output = Annotated[
         help="Output file, a directory (any name without a suffix), or - for stdout.",
         show_default="beside IN",
         rich_help_panel=FILES,
+    ),
+]
+Upscale = Annotated[
+    int,
+    typer.Option(
+        "--upscale",
+        min=1,
+        max=2,
+        metavar="2",
+        help="Show the picture at twice its size by a network, whose detail is a guess.",
+        show_default=False,
+        rich_help_panel=PICTURE,
     ),
 ]
 Device = Annotated[

@@ -1,6 +1,6 @@
 """Half size: at very low rates, a picture coded at half its width and height and upsampled by the decoder.
 
-Below q = 1 the encoder tries both, at equal bytes, and keeps what comes nearer to the original.
+The encoder tries both at low qualities, at equal bytes, and keeps what comes nearer to the original.
 """
 
 from collections.abc import Callable
@@ -9,10 +9,19 @@ import numpy as np
 from PIL import Image
 
 from lcomp.encoding.rate_target import LOWEST, SIZE_TOLERANCE, File, bracket, coded_size
-from lcomp.types import Pixels
+from lcomp.types import QUALITY_STEPS, Pixels
 
-HIGHEST = 4000
-"""Upper end of the search, in thousandths: at half size no picture needs more to match the bytes of q = 1."""
+TRIED = 2 * QUALITY_STEPS
+"""Quality in thousandths below which half size may win under a decoder that has the upscaler (docs/lab/LOG.md)."""
+
+WORTH = 0.25
+"""Share of the distortion of the plain file that half size may lose by itself, where it is tried from q = 1 on.
+
+With more, it did not win on any photograph that was tried, and the attempts take five times the time of the plain file.
+"""
+
+HIGHEST = 8 * QUALITY_STEPS
+"""Upper end of the search, in thousandths."""
 
 
 def halve(pixels: Pixels) -> Pixels:
@@ -21,6 +30,13 @@ def halve(pixels: Pixels) -> Pixels:
     even = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     size = even.shape[1] // 2, even.shape[0] // 2
     return np.asarray(Image.fromarray(even).resize(size, Image.Resampling.LANCZOS))
+
+
+def halved_and_doubled(pixels: Pixels) -> Pixels:
+    """A picture [H, W, 3] at half its size, interpolated to all of it: about what half size loses by itself."""
+    small, (height, width) = halve(pixels), pixels.shape[:2]
+    size = 2 * small.shape[1], 2 * small.shape[0]
+    return np.asarray(Image.fromarray(small).resize(size, Image.Resampling.BICUBIC))[:height, :width]
 
 
 def better(plain: File, encode_half: Callable[[int], File], nearness: Callable[[File], float], fixed: int) -> File:

@@ -8,10 +8,10 @@ import numpy as np
 from lcomp.decoding.area import decode_area
 from lcomp.encoding import distortion
 from lcomp.encoding.efforts import LEVELS
-from lcomp.encoding.half_size import better, halve
+from lcomp.encoding.half_size import TRIED, WORTH, better, halve, halved_and_doubled
 from lcomp.encoding.importance import by_lmbda, quality_offsets
 from lcomp.encoding.rate_target import USUAL, floor_of, meet, size_limit
-from lcomp.encoding.ssimulacra2 import SMALLEST_SIDE, ssimulacra2
+from lcomp.encoding.ssimulacra2 import EXPONENT, SMALLEST_SIDE, ssimulacra2
 from lcomp.encoding.stored import may_take, stored_file
 from lcomp.encoding.streams import encode_tiles
 from lcomp.errors import LcompError
@@ -136,13 +136,22 @@ class PictureEncoder:
     def shown(self, file: LicFile) -> Pixels:
         """The pixels of a file [H, W, 3], as shown by the decoder that it is made for."""
         whole = Rectangle(0, 0, self.width, self.height)
-        decoder = load_decoder(self.model.decoder_name, self.model, self.loaded)
+        half = file.header.half
+        decoder = load_decoder(self.model.decoder_for(half), self.model, self.loaded, half=half)
         decoded = decode_area(self.loaded, file, whole, decoder)
         return np.asarray(to_image(decoded.pixels, self.picture.mode).convert("RGB"))
 
+    def psnr_of(self, pixels: Pixels) -> float:
+        """PSNR in dB of pixels that are shown."""
+        return distortion.psnr(pixels, self.picture.pixels, self.visible)
+
+    def ssimulacra2_of(self, pixels: Pixels) -> float:
+        """SSIMULACRA2 of pixels that are shown."""
+        return ssimulacra2(*(over_grey(each, self.visible) for each in (pixels, self.picture.pixels)))
+
     def psnr(self, file: LicFile) -> float:
         """PSNR in dB of a file."""
-        value = distortion.psnr(self.shown(file), self.picture.pixels, self.visible)
+        value = self.psnr_of(self.shown(file))
         log.debug("  %.2f dB at -q %g", value, file.header.quality / QUALITY_STEPS)
         return value
 
@@ -150,26 +159,50 @@ class PictureEncoder:
         """SSIMULACRA2 of a file; raises LcompError for pictures that are too small for it."""
         if min(self.width, self.height) < SMALLEST_SIDE:
             raise LcompError(f"SSIMULACRA2 is not defined for sides under {SMALLEST_SIDE} pixels")
-        value = ssimulacra2(*(over_grey(pixels, self.visible) for pixels in (self.shown(file), self.picture.pixels)))
+        value = self.ssimulacra2_of(self.shown(file))
         log.debug("  SSIMULACRA2 %.2f at -q %g", value, file.header.quality / QUALITY_STEPS)
         return value
 
+    @property
+    def by_eye(self) -> bool:
+        """Whether SSIMULACRA2 says how near a file comes to the picture, rather than PSNR."""
+        return self.model.visual and min(self.width, self.height) >= SMALLEST_SIDE
+
     def nearness(self, file: LicFile) -> float:
-        """How near a file comes to the picture, by the metric of its model (SSIMULACRA2 or PSNR): more is better."""
-        visual = self.model.metric == "visual" and min(self.width, self.height) >= SMALLEST_SIDE
-        return self.ssimulacra2(file) if visual else self.psnr(file)
+        """How near a file comes to the picture, by the metric of its model: more is better."""
+        return self.ssimulacra2(file) if self.by_eye else self.psnr(file)
 
     def best(self, quality: int, effort: int) -> LicFile:
         """The better of the files of a quality in thousandths, coded at half size or not."""
         plain = self.file(quality, half=False, effort=effort)
-        if np.max(plain.quality) >= QUALITY_STEPS:
+        highest = np.max(plain.quality)
+        if highest >= self.half_below or (highest >= QUALITY_STEPS and not self.half_may_win(plain, effort)):
             return plain
         half: Callable[[int], LicFile] = partial(self.file, half=True, effort=effort)
         return better(plain, half, self.nearness, self.fixed)
 
+    @property
+    def half_below(self) -> int:
+        """The quality in thousandths below which half size is tried: less where no upscaler shows what it gives."""
+        return USUAL if self.model.inventive else TRIED
+
+    def distortion_of(self, nearness: float) -> float:
+        """What grows in proportion to the errors of a picture that is so near to ours, by the metric of its model."""
+        return max(100 - nearness, 0) ** (1 / EXPONENT) if self.by_eye else 10 ** (-nearness / 10)
+
+    @cached_property
+    def loss_of_half(self) -> float:
+        """The distortion of half size before anything is coded."""
+        doubled = halved_and_doubled(self.picture.pixels)
+        return self.distortion_of(self.ssimulacra2_of(doubled) if self.by_eye else self.psnr_of(doubled))
+
+    def half_may_win(self, plain: LicFile, effort: int) -> bool:
+        """Whether it is worth the time to try half size where it seldom wins."""
+        return effort > 0 and self.loss_of_half < WORTH * self.distortion_of(self.nearness(plain))
+
     def at(self, quality: int) -> LicFile:
         """The file of a quality in thousandths."""
-        self.part = 1.0 if quality >= QUALITY_STEPS else SEVERAL
+        self.part = 1.0 if quality >= self.half_below else SEVERAL
         return self.best(quality, self.effort)
 
     def meeting_target(self) -> LicFile:

@@ -35,9 +35,9 @@ def told_family(path: Path, table: dict[str, Any]) -> Family[Any]:
 
 @cache
 def installed_models() -> tuple[Description, ...]:
-    """Every installed model, by number; raises ModelError where a TOML is damaged."""
+    """Every installed model that files are written with, by number; raises ModelError where a TOML is damaged."""
     models = (told_family(path, table).read(path, table) for path, table in installed_tables())
-    return tuple(sorted(models, key=lambda model: model.number))
+    return tuple(sorted((model for model in models if model.codes), key=lambda model: model.number))
 
 
 def find_model(name: str) -> Description:

@@ -10,10 +10,11 @@ from lcomp.log import log
 from lcomp.model.decoders import Decoder, EnhancedDecoder, LightDecoder
 from lcomp.model.forking import keep_forks_from_hanging
 from lcomp.model.loaded import LoadedModel
+from lcomp.model.upscaling import upscaling_decoder
 from lcomp.networks.blocks import take_for_final
 from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.light import LightSynthesis
-from lcomp.options import AUTO, MSE
+from lcomp.options import AUTO, MSE, SR
 from lcomp.zoo import weights
 from lcomp.zoo.registry import ModelInfo, decoders_by_name, inventive_decoders
 
@@ -50,8 +51,10 @@ def load_light(model: ModelInfo, device: torch.device) -> LightSynthesis:
     return light
 
 
-def load_decoder(name: str, model: ModelInfo, codec: LoadedModel, realism: float | None = None) -> Decoder:
-    """The decoder called `name` for the files of a model, whose latents `codec` decodes.
+def load_decoder(
+    name: str, model: ModelInfo, codec: LoadedModel, realism: float | None = None, half: bool = False
+) -> Decoder:
+    """The decoder called `name` for the files of a model, coded at `half` size or not, whose latents `codec` decodes.
 
     Raises ModelError where there is none, LcompError for a realism out of range or where it has no meaning.
     """
@@ -61,6 +64,8 @@ def load_decoder(name: str, model: ModelInfo, codec: LoadedModel, realism: float
         raise LcompError(f"decoder '{name}' knows no realism, only {' and '.join(inventive_decoders())}")
     if realism is not None and not 0 <= realism <= 1:
         raise LcompError(f"realism {realism} is out of range: use 0 to 1")
+    if half and name == SR:
+        return upscaling_decoder(codec)
     if name == MSE:
         return transforms.mse
     decoder = next((decoder for decoder in found if decoder.lineage[-1] == model.lineage[-1]), None)

@@ -58,3 +58,11 @@ class ContextConfig:
     parts: tuple[int, ...]  # 1, 2 or 4 per group: in how many parts its positions are coded
     widest: int  # groups of more channels than this feed the state through 1x1 convolutions, others through 3x3
     hidden: int  # hidden width of the Mixers, which mix the state spatially between groups
+
+
+@dataclass(frozen=True)
+class UpscalerConfig:
+    """Sizes of an upscaler (the `[upscaler]` table of its TOML)."""
+
+    channels: int  # width at half the resolution of the smaller picture
+    blocks: int  # residual blocks there

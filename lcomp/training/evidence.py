@@ -41,22 +41,32 @@ def half_size(x: Tensor) -> Tensor:
     return torch.stack(small).permute(0, 3, 1, 2).to(x.device)
 
 
-@torch.no_grad()
-def code(codec: LoadedModel, x: Tensor, quality: Tensor, half: bool, objective: Objective = SQUARED_ERROR) -> Coded:
-    """Code crops x (uint8 [B, 3, H, W]) at qualities [B], at `half` size if asked to; `objective` measures errors."""
+def choose_symbols(codec: LoadedModel, x: Tensor, quality: Tensor) -> Evidence:
+    """The evidence of pictures x (uint8 [B, 3, H, W]) coded at qualities [B]."""
     search = SymbolSearch(codec, DEFAULT_EFFORT)
     steps = [round(q * QUALITY_STEPS) for q in quality.tolist()]
-    signal = to_signal(half_size(x) if half else x)
-    y = torch.cat([codec.transforms.latents(one[None], step) for one, step in zip(signal, steps, strict=True)])
+    y = torch.cat([codec.transforms.latents(one[None], step) for one, step in zip(to_signal(x), steps, strict=True)])
     choices = [search.first(one[None], step) for one, step in zip(y, steps, strict=True)]
-    evidence = Evidence(
+    return Evidence(
         torch.cat([choice.y_hat() for choice in choices]),
         torch.cat([choice.symbols for choice in choices]),
         torch.cat([choice.parameters.scales for choice in choices]),
     )
+
+
+def shown(codec: LoadedModel, evidence: Evidence, quality: Tensor) -> Tensor:
+    """The pictures of evidence, as the backbone's own g_s makes them at qualities [B]."""
     networks = codec.transforms.networks
     with codec.transforms.autocast():
-        plain = networks.g_s(evidence_floats(evidence), quality_weights(quality), networks.scale).x_hat
+        x_hat: Tensor = networks.g_s(evidence_floats(evidence), quality_weights(quality), networks.scale).x_hat
+    return x_hat
+
+
+@torch.no_grad()
+def code(codec: LoadedModel, x: Tensor, quality: Tensor, half: bool, objective: Objective = SQUARED_ERROR) -> Coded:
+    """Code crops x (uint8 [B, 3, H, W]) at qualities [B], at `half` size if asked to; `objective` measures errors."""
+    evidence = choose_symbols(codec, half_size(x) if half else x, quality)
+    plain = shown(codec, evidence, quality)
     error = objective.distortion(upscale(plain) if half else plain, to_signal(x))
     return Coded(evidence, x, quality, error)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import safetensors.torch
 import tomlkit
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lcomp.entropy.tables import Table
 from lcomp.errors import LcompError
@@ -17,10 +17,12 @@ from lcomp.networks.context import Context
 from lcomp.networks.enhancer import Enhancer
 from lcomp.networks.hyperprior import Hyperprior
 from lcomp.networks.light import LightSynthesis
+from lcomp.networks.upscaler import Upscaler
 from lcomp.zoo.context_tensors import exact_context, integer_context_tensors
 from lcomp.zoo.description import Description
 from lcomp.zoo.hyperprior_tensors import exact_hyper_context, exact_path, integer_tensors
 from lcomp.zoo.registry import ModelInfo
+from lcomp.zoo.upscalers import UpscalerInfo
 from lcomp.zoo.weights import fingerprint, half_precision, read_tensors
 
 
@@ -63,10 +65,23 @@ def export_decoder(model: Enhancer | LightSynthesis, info: ModelInfo, training: 
 
     `training` goes into the metadata of the file. Raises LcompError for weights that are not finite.
     """
+    return write_weights(info, finite_halves(model), info.coding.fingerprint, training)
+
+
+def export_upscaler(model: Upscaler, info: UpscalerInfo, training: dict[str, str]) -> Path:
+    """Write the weights file of an upscaler, none of which decides a bitstream.
+
+    `training` goes into the metadata of the file. Raises LcompError for weights that are not finite.
+    """
+    return write_weights(info, finite_halves(model), info.fingerprint, training)
+
+
+def finite_halves(model: nn.Module) -> dict[str, Tensor]:
+    """The weights of a network in half precision; raises LcompError where one is not finite."""
     floats = half_precision(model.state_dict())
     if not all(bool(torch.isfinite(tensor).all()) for tensor in floats.values()):
         raise LcompError("the trained weights are not finite")
-    return write_weights(info, floats, info.coding.fingerprint, training)
+    return floats
 
 
 def write_weights(info: Description, tensors: dict[str, Tensor], mark: int, training: dict[str, str]) -> Path:

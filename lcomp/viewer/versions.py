@@ -5,7 +5,7 @@ from typing import NamedTuple
 from lcomp.errors import ModelError
 from lcomp.families.registry import installed_models, model_of
 from lcomp.format.container import Header
-from lcomp.options import MSE
+from lcomp.options import MSE, SR
 
 REALISM_STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Realisms that are decoded. Mixtures of two would differ from these: pixels are clipped and rounded to 8 bits."""
@@ -29,12 +29,13 @@ def decoder_names(header: Header) -> list[str]:
     if model.decoder_name == "none":
         return []
     added = [other for other in installed_models() if other.is_decoder and other.lineage[-1] == model.lineage[-1]]
-    return [MSE, *(other.decoder_name for other in added if other.weights_path.is_file())]
+    names = [MSE, *(other.decoder_name for other in added if other.weights_path.is_file())]
+    return [*names, SR] if header.half and SR not in names else names
 
 
 def usual_decoder(header: Header) -> str | None:
     """The decoder that a file was made for, None where there is no choice; raises as `decoder_names` does."""
-    return model_of(header).decoder_name if decoder_names(header) else None
+    return model_of(header).decoder_for(header.half) if decoder_names(header) else None
 
 
 def versions_of(header: Header, wanted: str | None = None) -> list[Version]:

@@ -15,6 +15,8 @@ from lcomp.errors import ModelError
 class Description:
     """What the TOML of a model of any family says, and what such a model can do."""
 
+    codes: ClassVar[bool] = True
+    """Whether files are written with it."""
     has_quality: ClassVar[bool] = False
     """Whether it takes a quality and rate targets."""
     half_size: ClassVar[bool] = False
@@ -49,6 +51,15 @@ class Description:
     def decoder_name(self) -> str:
         """The decoder that its files are encoded for, where its family has several."""
         return "none"
+
+    def decoder_for(self, half: bool) -> str:
+        """The decoder of its files where none is named, coded at `half` size or not."""
+        return self.decoder_name
+
+    @property
+    def visual(self) -> bool:
+        """Whether it is tuned for what people see."""
+        return False
 
     @property
     def inventive(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from lcomp.errors import ModelError
 from lcomp.networks.config import BackboneConfig, ContextConfig, LightConfig, RefinementConfig
-from lcomp.options import FAST, MSE
+from lcomp.options import FAST, MSE, SR
 from lcomp.zoo.description import Description, installed_tables, model_errors, read_description, read_table
 
 METRICS = ("mse", "ms-ssim", "visual")
@@ -60,6 +60,15 @@ class ModelInfo(Description):
         if self.light:
             return FAST
         return self.name if self.decoder else MSE
+
+    def decoder_for(self, half: bool) -> str:
+        """The decoder of its files where none is named: of half size the upscaler, but for a decoder that invents."""
+        return SR if half and not self.inventive else self.decoder_name
+
+    @property
+    def visual(self) -> bool:
+        """Whether it is tuned for what people see."""
+        return self.metric == "visual"
 
 
 def read_refinement(sizes: dict[str, Any]) -> RefinementConfig:

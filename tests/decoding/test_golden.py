@@ -54,7 +54,8 @@ def test_golden_files_decode_to_their_latents_and_pixels(path: Path) -> None:
         require_coder(file.coder)
     if not file.header.lossless:
         assert latents_sha256(file, expected["model"]) == expected["latents_sha256"]
-    decoded = lcomp.decode(data, device="cpu")
+    # made when interpolation doubled the pictures of half size
+    decoded = lcomp.decode(data, device="cpu", decoder="mse" if file.header.half else None)
     with Image.open(path.with_name(expected["original"])) as image:
         assert (decoded.mode, decoded.size) == (image.mode, image.size)
         assert colours_psnr(decoded, image) == pytest.approx(expected["psnr"], abs=0.02)

@@ -10,6 +10,9 @@ import lcomp
 from lcomp.decoding.area import halved
 from lcomp.encoding.distortion import psnr
 from lcomp.encoding.half_size import better, halve
+from lcomp.encoding.picture import PictureEncoder
+from lcomp.errors import LcompError
+from lcomp.format.container import LicFile
 from lcomp.format.tiles import Rectangle
 
 
@@ -49,9 +52,43 @@ def low(photo: Image.Image) -> bytes:
 
 
 def test_half_the_size_is_tried_at_low_quality_only(photo: Image.Image, low: bytes) -> None:
-    assert not lcomp.info(lcomp.encode(photo, 1.0, "hyperprior")).half
+    assert not lcomp.info(lcomp.encode(photo, 2.0, "hyperprior")).half
     assert lcomp.info(low).grid.picture[2:] == (100, 68)
     assert len(low) < 0.6 * len(lcomp.encode(photo, 1.0, "hyperprior"))
+
+
+def test_what_half_size_cannot_win_is_not_tried(photo: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the halved picture is farther from the original than the plain file, before anything of it is coded."""
+    smooth = photo.resize((50, 34)).resize(photo.size, Image.Resampling.BICUBIC)
+    assert lcomp.info(lcomp.encode(smooth, 1.2, "hyperprior")).half
+    made: list[bool] = []
+    code = PictureEncoder.code
+
+    def counted(self: PictureEncoder, quality: int, half: bool, effort: int) -> LicFile:
+        made.append(half)
+        return code(self, quality, half, effort)
+
+    monkeypatch.setattr(PictureEncoder, "code", counted)
+    sharp = Image.effect_noise((128, 128), 60).convert("RGB")
+    for image, model, effort in ((sharp, "hyperprior", 1), (smooth, "gan", 1), (smooth, "hyperprior", 0)):
+        lcomp.encode(image, 1.2, model, effort=effort)
+        assert made == [False]
+        made.clear()
+
+
+def test_every_model_has_the_decoder_of_half_size(photo: Image.Image) -> None:
+    for model in ("visual", "hyperprior"):
+        data = lcomp.encode(photo, 0.2, model)
+        assert lcomp.info(data).half
+        assert lcomp.decode(data).tobytes() == lcomp.decode(data, decoder="sr").tobytes()
+        assert lcomp.decode(data).tobytes() != lcomp.decode(data, decoder="mse").tobytes()
+        with pytest.raises(LcompError, match="knows no realism"):
+            lcomp.decode(data, realism=0.5)
+    with pytest.raises(LcompError, match="not for files of"):
+        lcomp.decode(lcomp.encode(photo, 4.0), decoder="sr")
+    invented = lcomp.encode(photo, 0.2, "gan")
+    assert lcomp.info(invented).half
+    assert lcomp.decode(invented).tobytes() == lcomp.decode(invented, decoder="gan").tobytes()
 
 
 @pytest.mark.parametrize("decoder", ["mse", "sr"])

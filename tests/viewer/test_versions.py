@@ -23,6 +23,7 @@ def golden(name: str) -> LicFile:
     [
         ("q1", ["mse", "sr"], "mse"),
         ("sr", ["mse", "sr"], "sr"),
+        ("half", ["mse", "sr"], "sr"),
         ("gan", ["mse", *["gan"] * len(REALISM_STEPS)], "gan"),
         ("lossless_grey", [None], None),
         ("stored_grey", [None], None),

@@ -52,13 +52,15 @@ class HyperpriorCodec(PictureCodec):
         """See `PictureCodec.decode`; raises ModelError and LcompError for a decoder or realism that does not fit."""
         if options.factor > 1:
             return decode_reduced(self.loaded, file, area, options.factor, options.salvage, progress)
-        decoder = self.decoder(options.decoder, options.realism)
+        half = file.header.half
+        decoder = self.decoder(options.decoder or self.info.decoder_for(half), options.realism, half)
         return decode_area(self.loaded, file, area, decoder, options.salvage, progress)
 
-    def decoder(self, name: str | None = None, realism: float | None = None) -> Decoder:
-        """The decoder called `name`, by default the model's own."""
-        return load_decoder(name or self.info.decoder_name, self.info, self.loaded, realism)
+    def decoder(self, name: str, realism: float | None = None, half: bool = False) -> Decoder:
+        """The decoder called `name`, for files of `half` size or not."""
+        return load_decoder(name, self.info, self.loaded, realism, half)
 
     def load_all(self) -> None:
         """See `PictureCodec.load_all`."""
-        self.decoder()
+        for half in (False, True):
+            self.decoder(self.info.decoder_for(half), half=half)

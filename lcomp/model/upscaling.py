@@ -1,0 +1,67 @@
+"""The upscaler on a device, and the decoder of pictures coded at half size that ends in it."""
+
+import time
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from lcomp.errors import ModelError
+from lcomp.format.tiles import Rectangle
+from lcomp.log import log
+from lcomp.model.decoders import Decoder, MseDecoder
+from lcomp.model.loaded import LoadedModel
+from lcomp.networks.blocks import place
+from lcomp.networks.upscaler import Upscaler
+from lcomp.types import STRIDE
+from lcomp.zoo.upscalers import UpscalerInfo, installed_upscaler
+from lcomp.zoo.weights import as_floats, read_own_tensors
+
+
+def read_upscaler(info: UpscalerInfo, device: torch.device) -> Upscaler:
+    """The network of an upscaler; raises ModelError where its weights are missing or not the right ones."""
+    tensors = read_own_tensors(info)
+    try:
+        with torch.device("meta"):
+            network = Upscaler(info.config)
+        network.load_state_dict(as_floats(tensors), assign=True)
+    except (KeyError, RuntimeError, ValueError, TypeError) as error:
+        raise ModelError(f"weights of '{info.name}' are not usable: {info.weights_path}: {error}") from error
+    place(network, device)
+    return network.eval().requires_grad_(False)
+
+
+@cache
+def load_upscaler(device: torch.device) -> Upscaler:
+    """The installed upscaler on a device, loaded once per process; raises as `read_upscaler` does."""
+    started, info = time.perf_counter(), installed_upscaler()
+    with torch.inference_mode(False):
+        network = read_upscaler(info, device)
+    log.debug("  loading %s on %s %.3f s", info.name, device, time.perf_counter() - started)
+    return network
+
+
+def whole_strides(pixels: int) -> int:
+    """Pixels rounded up to a multiple of STRIDE."""
+    return -(-pixels // STRIDE) * STRIDE
+
+
+class UpscalingDecoder(Decoder):
+    """The backbone's own g_s, whose pictures of half the size the upscaler doubles."""
+
+    def __init__(self, mse: MseDecoder, network: Upscaler, visual: bool) -> None:
+        self.networks, self.channels = mse.networks, mse.channels
+        self.network, self.visual = network, visual
+        self.halo = mse.halo + whole_strides(network.reach)
+
+    def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool) -> Tensor:
+        """See `Decoder.synthesize`."""
+        assert half, "a picture of full size needs no upscaler"
+        x_hat = self.networks.g_s(self.evidence(known), w, self.networks.scale).x_hat
+        doubled: Tensor = self.network(x_hat.float().clamp(-1, 1), w, self.visual)
+        return doubled
+
+
+def upscaling_decoder(codec: LoadedModel) -> UpscalingDecoder:
+    """The decoder of pictures that a model coded at half size."""
+    return UpscalingDecoder(codec.transforms.mse, load_upscaler(codec.device), codec.info.visual)
