@@ -9,7 +9,7 @@ from PIL import Image
 from torch import get_num_threads
 
 from lcomp.decoding.area import Decoded
-from lcomp.decoding.parts import DecodedPart, parts_of, progress_of
+from lcomp.decoding.parts import DecodedPart, parts_of, progress_of, report_losses
 from lcomp.decoding.reduced import averaged, covering
 from lcomp.decoding.stored_planes import StoredPlanes
 from lcomp.decoding.upscaled import DECODED, Doubling, doubling_of, enlarged, in_colour, share_of
@@ -24,7 +24,7 @@ from lcomp.format import container
 from lcomp.format.container import CODERS, LicFile, Mode
 from lcomp.format.prefix import read_prefix
 from lcomp.format.salvage import Recovered, recover
-from lcomp.format.tiles import Grid, Rectangle
+from lcomp.format.tiles import Rectangle
 from lcomp.log import log
 from lcomp.model.devices import choose_device, memory_errors
 from lcomp.model.threads import check_threads, using_threads
@@ -225,7 +225,8 @@ class Codec:
         """An area of a file, at the size asked for unless that is reduced and lossless; raises as `decode` does."""
         factor, doubling = options.factor, self.doubling(file, options)
         shown = doubling.seen(area) if doubling else covering(file.header, area, factor)
-        decoded = self.decode_pixels(file, shown, options, share_of(progress, area, 0, DECODED) if doubling else progress)
+        told = share_of(progress, area, 0, DECODED) if doubling else progress
+        decoded = self.decode_pixels(file, shown, options, told)
         planes = StoredPlanes(file, shown, options.salvage)
         alpha = planes.alpha()
         samples = planes.samples(decoded, alpha) if file.deep and factor == 1 and not doubling else None
@@ -289,19 +290,3 @@ def read_file(source: Source, options: DecodeOptions) -> Recovered:
     if options.salvage:
         return recover(data, limit)
     return Recovered(read_prefix(data, limit) if options.partial else container.read(data, limit), ())
-
-
-def report_losses(sections: tuple[str, ...], decoded: Decoded, grid: Grid, salvage: bool) -> None:
-    """Log the sections and the tiles that are lost or shown in part, in one line each.
-
-    What `salvage` could not recover is an error; what has not arrived yet is none.
-    """
-    say, reason = (log.error, "damaged") if salvage else (log.warning, "missing")
-    if sections:
-        say("damaged and left out: %s", ", ".join(sections))
-    if decoded.lost:
-        places = " ".join(map(str, decoded.lost))
-        say("%d of %d tiles %s and filled in, at x,y,width,height: %s", len(decoded.lost), grid.count, reason, places)
-    for tile in decoded.cut:
-        place = f"one of {grid.count} tiles, at x,y,width,height: {tile}," if grid.count > 1 else "the picture"
-        say("%s is cut off and shown as far as it goes", place)

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "lcomp"
 
 FLOORS = [
     {"errors", "types", "log", "workers"},
-    {"options", "files", "places"},
+    {"options", "parsing", "files", "places"},
     {"format"},
     {"pictures"},
     {"detection"},
@@ -33,7 +33,7 @@ FLOORS = [
 ]
 """The rooms from the ground up: one imports from its own floor and from those below."""
 
-LIGHT = ["format", "pictures", "detection", "errors", "files", "log", "options", "places", "types"]
+LIGHT = ["format", "pictures", "detection", "errors", "files", "log", "options", "parsing", "places", "types"]
 """What runs without torch."""
 
 OPEN_TO_CLI = {
@@ -46,6 +46,7 @@ OPEN_TO_CLI = {
     "files",
     "log",
     "options",
+    "parsing",
     "places",
     "types",
     "workers",

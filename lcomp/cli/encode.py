@@ -49,10 +49,8 @@ from lcomp.options import (
     MOST_ERROR,
     MOST_QUALITY,
     EncodeOptions,
-    parse_region,
-    parse_resize,
-    parse_size,
 )
+from lcomp.parsing import parse_region, parse_resize, parse_size
 from lcomp.pictures.importance import read_importance
 from lcomp.pictures.opening import readable_suffixes
 

@@ -9,7 +9,7 @@ import typer
 from lcomp.cli.files import say, set_up_messages
 from lcomp.cli.options import Device, Threads, a_number
 from lcomp.errors import LcompError
-from lcomp.options import parse_size
+from lcomp.parsing import parse_size
 from lcomp.workers import give_way
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The parts of a picture that a crop consists of: two where it reaches across the meridian of a panorama."""
+"""The parts of a picture that a crop consists of, two across the meridian of a panorama, and what is lost of them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,6 +9,7 @@ from lcomp.decoding.area import Decoded
 from lcomp.errors import LcompError
 from lcomp.format.container import AROUND, LicFile
 from lcomp.format.tiles import Grid, Rectangle
+from lcomp.log import log
 from lcomp.pictures.panorama import WHOLE, Panorama, panorama_in
 from lcomp.types import Plane, Progress, Samples16
 
@@ -62,3 +63,19 @@ def progress_of(progress: Progress | None, parts: Sequence[Rectangle], number: i
     told, sizes = progress, [part.width * part.height for part in parts]
     before, size = sum(sizes[:number]), sizes[number]
     return lambda done, total: told(before + done * size // total, sum(sizes))
+
+
+def report_losses(sections: tuple[str, ...], decoded: Decoded, grid: Grid, salvage: bool) -> None:
+    """Log the sections and the tiles that are lost or shown in part, in one line each.
+
+    What `salvage` could not recover is an error; what has not arrived yet is none.
+    """
+    say, reason = (log.error, "damaged") if salvage else (log.warning, "missing")
+    if sections:
+        say("damaged and left out: %s", ", ".join(sections))
+    if decoded.lost:
+        places = " ".join(map(str, decoded.lost))
+        say("%d of %d tiles %s and filled in, at x,y,width,height: %s", len(decoded.lost), grid.count, reason, places)
+    for tile in decoded.cut:
+        place = f"one of {grid.count} tiles, at x,y,width,height: {tile}," if grid.count > 1 else "the picture"
+        say("%s is cut off and shown as far as it goes", place)

@@ -13,7 +13,7 @@ from helpers.pictures import see_through
 from lcomp.cli.options import decoder_names, model_names
 from lcomp.errors import ChecksumError, LcompError
 from lcomp.format import container
-from lcomp.options import parse_resize, parse_size
+from lcomp.parsing import parse_resize, parse_size
 from lcomp.pictures.reading import to_picture
 from lcomp.pictures.resizing import resized
 

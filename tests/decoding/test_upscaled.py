@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
 import lcomp
 from helpers.lossless import coded_losslessly
 from helpers.pictures import noise_image
+from lcomp.cli.app import app
 from lcomp.decoding import upscaled
 from lcomp.decoding.upscaled import Doubling, enlarged, share_of
 from lcomp.errors import LcompError, LimitError
@@ -156,6 +158,12 @@ def test_other_factors_are_refused() -> None:
             DecodeOptions(upscale=factor)
     with pytest.raises(LcompError, match="excludes a reduced scale"):
         DecodeOptions(scale=0.5, upscale=2)
+
+
+def test_the_command_refuses_both_sizes_at_once() -> None:
+    result = CliRunner().invoke(app, ["decode", "a.lic", "--upscale", "2", "--scale", "1/2"])
+    assert result.exit_code == 2
+    assert "excludes a reduced scale" in result.output
 
 
 def test_the_interpolation_is_that_of_the_backbone(photo: Image.Image) -> None:

@@ -25,7 +25,8 @@ from lcomp.format.qualities import of_tile, read_offsets, with_offsets
 from lcomp.format.tiles import Grid, Rectangle
 from lcomp.model.loaded import LoadedModel
 from lcomp.networks.blocks import lmbda
-from lcomp.options import EncodeOptions, Region, parse_region
+from lcomp.options import EncodeOptions, Region
+from lcomp.parsing import parse_region
 from lcomp.pictures.panorama import WHOLE, Panorama, panorama_in
 from lcomp.zoo.registry import ModelInfo
 

@@ -17,7 +17,8 @@ import lcomp
 from lcomp.cli.app import app
 from lcomp.encoding.rate_target import HIGHEST, LOWEST, SIZE_TOLERANCE, bracket, bracket_all, coded_size, floor_of, meet
 from lcomp.errors import LcompError
-from lcomp.options import EncodeOptions, parse_size
+from lcomp.options import EncodeOptions
+from lcomp.parsing import parse_size
 
 
 def test_sizes_are_parsed() -> None:

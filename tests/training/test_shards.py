@@ -14,7 +14,7 @@ from typer.main import get_command
 from helpers.pictures import noise_image
 from lcomp.cli.app import app
 from lcomp.errors import LcompError
-from lcomp.options import parse_size
+from lcomp.parsing import parse_size
 from lcomp.training.processes import Processes
 from lcomp.training.recipe import read_recipe
 from lcomp.training.run import Setting
