@@ -21,10 +21,10 @@ def golden(name: str) -> LicFile:
 @pytest.mark.parametrize(
     ("name", "names", "usual"),
     [
-        ("q1", ["mse", "sr"], "mse"),
-        ("sr", ["mse", "sr"], "sr"),
-        ("half", ["mse", "sr"], "sr"),
-        ("gan", ["mse", *["gan"] * len(REALISM_STEPS)], "gan"),
+        ("q1", ["mse", "sr", "fast"], "mse"),
+        ("sr", ["mse", "sr", "fast"], "sr"),
+        ("half", ["mse", "sr", "fast"], "sr"),
+        ("gan", ["mse", *["gan"] * len(REALISM_STEPS), "fast"], "gan"),
         ("lossless_grey", [None], None),
         ("stored_grey", [None], None),
     ],
