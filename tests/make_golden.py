@@ -101,6 +101,8 @@ def main() -> None:
     write("context", "colour.png", colour, 4.0, "constriction", "autoregressive")
     write("sr", "colour.png", colour, 2.0, "constriction", "sr")
     write("gan", "colour.png", colour, 2.0, "constriction", "gan")
+    write("fast", "colour.png", colour, 2.0, "constriction", "fast")
+    write("fast_visual", "colour.png", colour, 2.0, "constriction", "fast-visual")
     write("visual", "colour.png", colour, 4.0, "constriction", "visual")
     write("visual_hyperprior", "colour.png", colour, 4.0, "constriction", "hyperprior-visual")
     write("half", "colour.png", colour, 0.2, "constriction", "autoregressive")
