@@ -61,7 +61,7 @@ class Family(ABC, Generic[Info]):
 
     >>> from lcomp.families.registry import families
     >>> [family.tables for family in families()]
-    [('architecture', 'context', 'decoder'), ('lossless',), ('upscaler',)]
+    [('architecture', 'context', 'decoder', 'light'), ('lossless',), ('upscaler',)]
     """
 
     tables: tuple[str, ...]
