@@ -110,7 +110,6 @@ def main() -> None:
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--bpp", type=float, default=0.05)
     parser.add_argument("--every", type=int, default=1, help="take every n-th picture")
-    parser.add_argument("--most", type=int, help="of these, so many at most")
     parser.add_argument("--codecs", default="visual,autoregressive,plain,avif,jxl")
     arguments = parser.parse_args()
     files = sorted(path for path in arguments.pictures.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
@@ -118,7 +117,7 @@ def main() -> None:
     chosen = arguments.codecs.split(",")
     models = {name: ours(name) for name in chosen if name not in others}
     rows: dict[str, list[tuple[float, float, float, float]]] = {}
-    for file in files[:: arguments.every][: arguments.most]:
+    for file in files[:: arguments.every]:
         image = Image.open(file).convert("RGB")
         pixels, area = np.asarray(image), image.width * image.height
         limit = int(arguments.bpp * area / 8)
