@@ -166,10 +166,11 @@ class PictureEncoder:
     @property
     def by_eye(self) -> bool:
         """Whether SSIMULACRA2 says how near a file comes to the picture, rather than PSNR."""
-        return self.model.visual and min(self.width, self.height) >= SMALLEST_SIDE
+        wanted = self.model.visual or self.options.ssimulacra2 is not None
+        return wanted and min(self.width, self.height) >= SMALLEST_SIDE
 
     def nearness(self, file: LicFile) -> float:
-        """How near a file comes to the picture, by the metric of its model: more is better."""
+        """How near a file comes to the picture, by the metric of its model or of the target: more is better."""
         return self.ssimulacra2(file) if self.by_eye else self.psnr(file)
 
     def best(self, quality: int, effort: int) -> LicFile:

@@ -126,9 +126,11 @@ def test_salvage(large: Path, tmp_path: Path) -> None:
         quiet = lcomp("decode", tmp_path / f"{name}.lic", "--salvage", "--quiet", "-f")
         assert one_line(quiet) == f"{lines[0]}\n"
         whole, back = pixels(large / "whole.png"), pixels(tmp_path / f"{name}.png")
-        # as far as the synthesis sees from the lost tile: 576 - 320
-        assert np.array_equal(back[:256], whole[:256])
-        assert np.array_equal(back[:, :256], whole[:, :256])
+        # as far as the synthesis sees from the lost tile: 576 - 320. Winograd's squares add their rounding beyond
+        changes = np.abs(back.astype(int) - whole)
+        for part in (changes[:256], changes[:, :256]):
+            assert part.max() <= 1
+            assert (part > 0).mean() < 1e-4
         assert np.array_equal(back[..., 3], whole[..., 3])
     (tmp_path / "head.lic").write_bytes(data[:100])
     assert lcomp("decode", tmp_path / "head.lic", "--salvage").returncode == 3

@@ -70,7 +70,7 @@ def test_a_page_shows_what_the_decoders_make(small: Path) -> None:
     assert f"{(small / 'small.lic').stat().st_size:,} bytes" in file["size"]
     assert file["facts"] == ["model visual", "quality 2", "made for decoder mse"]
     versions = [(version["decoder"], version["realism"]) for version in file["versions"]]
-    assert versions == [("mse", None), *(("gan", step / 4) for step in range(5))]
+    assert versions == [("mse", None), *(("gan", step / 4) for step in range(5)), ("fast", None)]
     assert versions[file["usual"]] == ("mse", None)
     source = (small / "small.lic").read_bytes()
     for version in file["versions"]:
@@ -205,7 +205,7 @@ def test_existing_pages_need_force(small: Path, tmp_path: Path) -> None:
         (["small.lic", "--original", "small.lic"], 3, "small.lic: not a picture"),
         (["small.lic", "--original", "other.png"], 1, "is not the original of small.lic: 8x8 pixels, not 40x24"),
         (["small.lic", "--original", "film.gif"], 3, "film.gif: animated"),
-        (["small.lic", "--decoder", "sr"], 4, "decoder 'sr' is not for files of 'visual' (mse, gan)"),
+        (["small.lic", "--decoder", "sr"], 4, "decoder 'sr' is not for files of 'visual' (mse, gan, fast)"),
         (["small.lic", "--max-pixels", "100"], 3, "limit 100"),
         (["small.lic", "--device", "cuda:99"], 1, "does not exist"),
         (["page.html", "-o", "page.html", "-f"], 1, "is an input"),
