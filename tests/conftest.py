@@ -21,7 +21,7 @@ from hypothesis import settings
 from PIL import Image
 
 from helpers.command import lcomp
-from helpers.models import TINY_CONTEXT, TINY_LIGHT, TINY_MODEL, TINY_SR, random_context, random_model
+from helpers.models import TINY_CONTEXT, TINY_LIGHT, TINY_MODEL, TINY_SR, fill_zeros, random_context, random_model
 from helpers.paths import DATA
 from helpers.pictures import noise_image
 from lcomp.entropy.tables import gaussian_tables
@@ -87,12 +87,11 @@ def context_info(tmp_path_factory: pytest.TempPathFactory) -> ModelInfo:
     return read_model(folder / "context.toml")
 
 
-def fill_zeros(network: torch.nn.Module) -> None:
-    """Give every tensor that starts at zero random values, so that a mistake in any layer shows."""
-    with torch.no_grad():
-        for parameter in network.parameters():
-            if not parameter.any():
-                parameter.normal_(0, 0.05 if parameter.ndim > 1 else 0.01)
+def export_tiny(network: Enhancer | LightSynthesis, info: ModelInfo) -> ModelInfo:
+    """The description of a decoder whose network is exported, with random values for what starts at zero."""
+    fill_zeros(network, 0.05, 0.01)
+    export_decoder(network, info, {})
+    return read_model(info.source)
 
 
 @pytest.fixture(scope="session")
@@ -103,10 +102,7 @@ def sr_info(context_info: ModelInfo) -> ModelInfo:
     info = read_model(source)
     assert info.decoder is not None
     torch.manual_seed(4)
-    network = Enhancer(info.architecture, info.decoder)
-    fill_zeros(network)
-    export_decoder(network, info, {})
-    return read_model(source)
+    return export_tiny(Enhancer(info.architecture, info.decoder), info)
 
 
 @pytest.fixture(scope="session")
@@ -117,10 +113,7 @@ def light_info(context_info: ModelInfo) -> ModelInfo:
     info = read_model(source)
     assert info.light is not None
     torch.manual_seed(5)
-    network = LightSynthesis(info.architecture, info.light)
-    fill_zeros(network)
-    export_decoder(network, info, {})
-    return read_model(source)
+    return export_tiny(LightSynthesis(info.architecture, info.light), info)
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,10 @@ from torch import Tensor
 from lcomp.format.container import LicFile
 from lcomp.format.qualities import of_surroundings
 from lcomp.format.tiles import Grid, Rectangle
+from lcomp.model.decoders import whole_strides
 from lcomp.model.precision import prefers_bf16
 from lcomp.model.transforms import as_qualities, pad_to, surroundings
-from lcomp.model.upscaling import load_upscaler, whole_strides
+from lcomp.model.upscaling import load_upscaler
 from lcomp.networks.blocks import QUALITIES, quality_weights
 from lcomp.networks.upscaler import Upscaler
 from lcomp.options import AUTO

@@ -32,23 +32,13 @@ def load_model(model: ModelInfo, device: torch.device, precision: str = AUTO) ->
 
 
 @cache
-def load_enhancer(model: ModelInfo, device: torch.device) -> Enhancer:
-    """The post-filter of a model's own decoder on a device, loaded once per process."""
+def load_own_network(model: ModelInfo, device: torch.device) -> Enhancer | LightSynthesis:
+    """The network of a model's own decoder on a device, loaded once per process."""
     log.debug("  loading decoder %s on %s", model.name, device)
     with torch.inference_mode(False):
-        enhancer = weights.read_enhancer(model, device)
-    take_for_final(enhancer)
-    return enhancer
-
-
-@cache
-def load_light(model: ModelInfo, device: torch.device) -> LightSynthesis:
-    """The light g_s of a model's own decoder on a device, loaded once per process."""
-    log.debug("  loading decoder %s on %s", model.name, device)
-    with torch.inference_mode(False):
-        light = weights.read_light(model, device)
-    take_for_final(light)
-    return light
+        network = weights.read_light(model, device) if model.light else weights.read_enhancer(model, device)
+    take_for_final(network)
+    return network
 
 
 def load_decoder(
@@ -71,7 +61,8 @@ def load_decoder(
     decoder = next((decoder for decoder in found if decoder.lineage[-1] == model.lineage[-1]), None)
     if decoder is None:
         raise ModelError(f"decoder '{name}' is not for files of '{model.name}'")
-    if decoder.light:
-        return LightDecoder(transforms.networks, load_light(decoder, codec.device), decoder.architecture)
+    network = load_own_network(decoder, codec.device)
+    if isinstance(network, LightSynthesis):
+        return LightDecoder(transforms.networks, network, decoder.architecture)
     strength = 1.0 if realism is None else realism
-    return EnhancedDecoder(transforms.networks, load_enhancer(decoder, codec.device), decoder.architecture, strength)
+    return EnhancedDecoder(transforms.networks, network, decoder.architecture, strength)

@@ -19,9 +19,14 @@ UPSCALE_REACH = 2
 """Support of the bicubic upscaling on each side, in pixels of the smaller picture."""
 
 
+def whole_strides(pixels: int) -> int:
+    """Pixels rounded up to a multiple of STRIDE."""
+    return -(-pixels // STRIDE) * STRIDE
+
+
 def whole_latents(pixels: int) -> int:
     """Receptive field of networks in pixels, plus that of the upscaling, rounded up to whole latents."""
-    return -(-(pixels + UPSCALE_REACH) // STRIDE) * STRIDE
+    return whole_strides(pixels + UPSCALE_REACH)
 
 
 def reach(config: BackboneConfig, *refinements: RefinementConfig) -> int:

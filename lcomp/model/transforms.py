@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lcomp.format.tiles import Rectangle
-from lcomp.model.decoders import Decoder, MseDecoder
+from lcomp.model.decoders import Decoder, MseDecoder, whole_strides
 from lcomp.model.precision import prefers_bf16
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.config import PATCH, BackboneConfig
@@ -49,7 +49,7 @@ def surroundings(window: Rectangle, picture: Rectangle, halo: int, wraps: bool =
 def analysis_halo(config: BackboneConfig) -> int:
     """Halo in pixels, a multiple of STRIDE, of g_a, for windows that start at a multiple of STRIDE."""
     features = 2 * STRIDE * config.blocks_low + 2 * PATCH * config.blocks + PATCH
-    return -(-(features + FINE * (2 * config.blocks_fine + 1)) // STRIDE) * STRIDE
+    return whole_strides(features + FINE * (2 * config.blocks_fine + 1))
 
 
 class Transforms:

@@ -1,4 +1,4 @@
-"""The light synthesis: a g_s of a sixth of the arithmetic, for the same latents.
+"""The light synthesis: a g_s of a fifth of the arithmetic, for the same latents.
 
 It is built like the draft of g_s, with fewer and thinner blocks, but knows what the refinement is told as well.
 """

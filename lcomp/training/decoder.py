@@ -49,8 +49,8 @@ class DecoderRun(TrainingRun[DecoderModel]):
             raise ModelError(f"'{info.name}' has no decoder of its own on a context model")
         self.pool, validation = setting.start()
         device, stage, crops = setting.device, setting.recipe.stage(0), setting.recipe.crops
-        if crops is None:
-            raise ModelError(f"{info.source}: a decoder's recipe needs a table [training.crops]")
+        if crops is None or not crops.half_every:
+            raise ModelError(f"{info.source}: a decoder's recipe needs a table [training.crops] with half_every")
         self.crops = crops
         self.codec, self.plain_codec = LoadedModel(coding, device), LoadedModel(coding.backbone, device)
         model = DecoderModel(Enhancer(info.architecture, info.decoder))

@@ -80,8 +80,9 @@ class GanRun(TrainingRun[DecoderModel]):
             raise ModelError(f"'{info.name}' has no texture")
         self.pool, validation = setting.start()
         device, stage, recipe = setting.device, setting.recipe.stage(0), setting.recipe
-        if recipe.crops is None or recipe.adversarial is None:
-            raise ModelError(f"{info.source}: its recipe needs tables [training.crops] and [training.adversarial]")
+        if recipe.crops is None or not recipe.crops.half_every or recipe.adversarial is None:
+            needed = "tables [training.crops], with half_every, and [training.adversarial]"
+            raise ModelError(f"{info.source}: its recipe needs {needed}")
         self.crops, self.adversarial = recipe.crops, recipe.adversarial
         self.codec = LoadedModel(info.backbone, device)
         self.networks = self.codec.transforms.networks

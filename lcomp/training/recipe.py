@@ -50,7 +50,7 @@ class CodedCrops:
     rounds: int  # batches of coded crops that the replay buffer keeps
     half_low: float = 0.0  # and of those coded at half size
     half_high: float = 1.0
-    half_every: int = 1  # one step in so many is for the latter
+    half_every: int = 0  # one step in so many is for the latter; none where it is 0
     hyperprior: float = 0.0  # share of the crops that are coded without the context model
     renew_every: int = 1  # one step in so many replaces a crop of the buffer
 
@@ -58,8 +58,8 @@ class CodedCrops:
         ranges = (self.plain_low, self.plain_high), (self.half_low, self.half_high)
         if not all(0 <= low < high <= 8 for low, high in ranges) or not 0 <= self.hyperprior <= 1:
             raise ValueError("ranges of qualities rise within 0 to 8, and hyperprior is a share")
-        if min(self.half_every, self.renew_every) < 1 or self.rounds < self.half_every:
-            raise ValueError("half_every and renew_every are at least 1, and rounds not less than half_every")
+        if self.renew_every < 1 or not 0 <= self.half_every <= self.rounds or self.rounds < 1:
+            raise ValueError("renew_every and rounds are at least 1, and half_every is from 0 to rounds")
 
     @property
     def plain(self) -> tuple[float, float]:

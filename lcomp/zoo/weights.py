@@ -123,6 +123,7 @@ def load_weights(model: ModelInfo, device: torch.device) -> Weights:
 
 def read_enhancer(model: ModelInfo, device: torch.device) -> Enhancer:
     """The post-filter of a model's own decoder; raises ModelError as `load_weights` does."""
+    check_backbone(model)
     assert model.decoder is not None
     with torch.device("meta"):
         network = Enhancer(model.architecture, model.decoder)
@@ -131,16 +132,21 @@ def read_enhancer(model: ModelInfo, device: torch.device) -> Enhancer:
 
 def read_light(model: ModelInfo, device: torch.device) -> LightSynthesis:
     """The light g_s of a model's own decoder; raises ModelError as `load_weights` does."""
+    check_backbone(model)
     assert model.light is not None
     with torch.device("meta"):
         network = LightSynthesis(model.architecture, model.light)
     return with_own_weights(network, model, device)
 
 
-def with_own_weights(network: Network, model: ModelInfo, device: torch.device) -> Network:
-    """The network of a decoder with the weights of its model; raises ModelError as `load_weights` does."""
-    if model.fingerprint != model.coding.fingerprint:
-        raise ModelError(f"decoder '{model.name}' was made for other weights of '{model.coding.name}'")
+def check_backbone(decoder: ModelInfo) -> None:
+    """Raise ModelError for a decoder that was made for other weights of the model that it adds to."""
+    if decoder.fingerprint != decoder.coding.fingerprint:
+        raise ModelError(f"decoder '{decoder.name}' was made for other weights of '{decoder.coding.name}'")
+
+
+def with_own_weights(network: Network, model: Description, device: torch.device) -> Network:
+    """A network with all that its model's weights file holds; raises ModelError where that is not usable."""
     tensors = read_own_tensors(model)
     try:
         network.load_state_dict(as_floats(tensors), assign=True)

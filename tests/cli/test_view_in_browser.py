@@ -125,13 +125,8 @@ def test_the_difference_of_a_picture_and_itself_is_black(chromium: Browser, page
 def test_the_line_is_dragged_and_the_magnifier_follows(chromium: Browser, page: Path) -> None:
     chromium.open(page)
     chromium.run("document.querySelector('.magnifier-button').click()")
-    left, top, width, height = chromium.run(
-        "(({left, top, width, height}) => [left, top, width, height])"
-        "(document.querySelector('.stage').getBoundingClientRect())"
-    )
-    mouse = {"button": "left", "buttons": 1, "clickCount": 1, "y": top + height / 2}
-    for kind, share in (("mousePressed", 0.5), ("mouseMoved", 0.4), ("mouseMoved", 0.25), ("mouseReleased", 0.25)):
-        chromium.call("Input.dispatchMouseEvent", type=kind, x=left + share * width, **mouse)
+    _, _, width, _ = chromium.stage()
+    chromium.drag(0.5, 0.4, 0.25)
     assert at(chromium) == pytest.approx(25, abs=1)
     spot = "parseFloat(document.querySelector('.spot').style.left)"
     assert chromium.run(spot) == pytest.approx(width / 4, abs=1)

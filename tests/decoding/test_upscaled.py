@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 import lcomp
 from helpers.lossless import coded_losslessly
+from helpers.models import random_upscaler
 from helpers.pictures import noise_image
 from lcomp.cli.app import app
 from lcomp.decoding import upscaled
@@ -30,12 +31,7 @@ PIXELS = np.asarray(noise_image(GRID.width, GRID.height))
 
 @pytest.fixture
 def network() -> Upscaler:
-    torch.manual_seed(3)
-    network = Upscaler(UpscalerConfig(channels=8, blocks=2)).eval().requires_grad_(False)
-    for parameter in network.parameters():
-        if not parameter.any():
-            parameter.normal_(0, 0.1)
-    return network
+    return random_upscaler()
 
 
 def doubling(network: Upscaler, quality: Quality | None = 2000, grid: Grid = GRID) -> Doubling:

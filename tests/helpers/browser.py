@@ -108,6 +108,22 @@ class Browser:
         self.call("Input.dispatchKeyEvent", type="keyDown", key=key, text=text, windowsVirtualKeyCode=code)
         self.call("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
 
+    def stage(self) -> tuple[float, float, float, float]:
+        """Left, top, width and height of the stage of a page of pictures."""
+        left, top, width, height = self.run(
+            "(({left, top, width, height}) => [left, top, width, height])"
+            "(document.querySelector('.stage').getBoundingClientRect())"
+        )
+        return left, top, width, height
+
+    def drag(self, *shares: float) -> None:
+        """Drag with the mouse across the stage, from share to share of its width."""
+        left, top, width, height = self.stage()
+        mouse = {"button": "left", "buttons": 1, "clickCount": 1, "y": top + height / 2}
+        kinds = ("mousePressed", *["mouseMoved"] * (len(shares) - 1), "mouseReleased")
+        for kind, share in zip(kinds, (*shares, shares[-1]), strict=True):
+            self.call("Input.dispatchMouseEvent", type=kind, x=left + share * width, **mouse)
+
     def picture(self, inside: str | None = None) -> Image.Image:
         """All of the page as it looks, or what an element shows, without its edges."""
         clip = {}

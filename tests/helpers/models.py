@@ -9,8 +9,10 @@ from lcomp.errors import UnsupportedError
 from lcomp.format.container import Coder
 from lcomp.format.tiles import Rectangle
 from lcomp.model.transforms import Transforms
+from lcomp.networks.config import UpscalerConfig
 from lcomp.networks.context import Context
 from lcomp.networks.hyperprior import Hyperprior
+from lcomp.networks.upscaler import Upscaler
 from lcomp.training.joint import count_features
 from lcomp.zoo.registry import ModelInfo
 
@@ -149,6 +151,22 @@ hidden = 8
 pictures = 2
 share = 0.2
 """ + recipe("tiny-lossless.safetensors")
+
+
+def fill_zeros(network: torch.nn.Module, weights: float, biases: float) -> None:
+    """Give every tensor that starts at zero random values, so that a mistake in any layer shows."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if not parameter.any():
+                parameter.normal_(0, weights if parameter.ndim > 1 else biases)
+
+
+def random_upscaler() -> Upscaler:
+    """A tiny untrained upscaler whose every weight matters."""
+    torch.manual_seed(3)
+    network = Upscaler(UpscalerConfig(channels=8, blocks=2)).eval().requires_grad_(False)
+    fill_zeros(network, 0.1, 0.1)
+    return network
 
 
 def random_model(info: ModelInfo) -> Hyperprior:

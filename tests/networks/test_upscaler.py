@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from helpers.models import random_upscaler
 from lcomp.networks.blocks import quality_weights
 from lcomp.networks.config import UpscalerConfig
 from lcomp.networks.enhancer import upscale
@@ -14,12 +15,7 @@ SIDE = 64
 @pytest.fixture(scope="module")
 def network() -> Upscaler:
     """One whose every weight matters."""
-    torch.manual_seed(3)
-    network = Upscaler(UpscalerConfig(channels=8, blocks=2)).eval().requires_grad_(False)
-    for parameter in network.parameters():
-        if not parameter.any():
-            parameter.normal_(0, 0.1)
-    return network
+    return random_upscaler()
 
 
 def noise() -> torch.Tensor:

@@ -117,17 +117,11 @@ def test_the_zoom_stays_that_of_the_sphere(chromium: Browser, folder: Path) -> N
 
 def test_pointer_wheel_and_buttons_do_too(chromium: Browser, folder: Path) -> None:
     opened(chromium, folder / "whole.html")
-    left, top, width, height = chromium.run(
-        "(({left, top, width, height}) => [left, top, width, height])"
-        "(document.querySelector('.stage').getBoundingClientRect())"
-    )
-    mouse = {"button": "left", "buttons": 1, "clickCount": 1, "y": top + height / 2}
-    for kind, share in (("mousePressed", 0.9), ("mouseMoved", 0.5), ("mouseMoved", 0.1), ("mouseReleased", 0.1)):
-        chromium.call("Input.dispatchMouseEvent", type=kind, x=left + share * width, **mouse)
+    left, top, width, height = chromium.stage()
+    chromium.drag(0.9, 0.5, 0.1)
     assert colours(chromium)[0] == RIGHT
     # the line is still there to be moved
-    for kind, share in (("mousePressed", 0.001), ("mouseMoved", 0.25), ("mouseReleased", 0.25)):
-        chromium.call("Input.dispatchMouseEvent", type=kind, x=left + share * width, **mouse)
+    chromium.drag(0.001, 0.25)
     assert float(chromium.run("document.querySelector('.divide').value")) == pytest.approx(25, abs=1)
     assert colours(chromium)[0] == RIGHT
     wheel = {"x": left + width / 2, "y": top + height / 2, "deltaX": 0, "deltaY": -500}
