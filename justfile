@@ -26,3 +26,7 @@ docs:
 packages:
     python -m build --outdir dist .
     twine check --strict dist/*
+
+# lcomp-weights-NAME, the wheel of a model that lcomp does not bring, into dist
+weights toml:
+    python tools/weights_package.py {{toml}}

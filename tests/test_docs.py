@@ -22,7 +22,8 @@ def test_the_worked_example_is_the_golden_file() -> None:
 def test_the_format_names_its_constants() -> None:
     text = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")
     assert container.MAGIC.hex(" ").upper() in text
-    assert f"version {container.VERSION_MAJOR}.{container.VERSION_MINOR}" in text
+    assert text.startswith(f"# The `.lic` file format, version {container.FORMAT_VERSION}\n")
+    assert f"`{container.VERSION_BYTE:02x}` in every file of format 1.x" in text
     assert f"{SCALE_MIN} * 2^(i/{STEPS_PER_OCTAVE})" in text
     assert f"ceil(size / {TILE})" in text
     low = ("low bytes of samples of 16 bits", "low bytes of alpha of 16 bits")

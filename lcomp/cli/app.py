@@ -10,11 +10,13 @@ from typing import Annotated, NoReturn
 
 import typer
 
+import lcomp
 from lcomp import __version__
 from lcomp.cli import decode, encode, info, integrate, models, thumbnail, train, view
 from lcomp.cli.eval import evaluate
 from lcomp.cli.files import give_up, say, unexpected
 from lcomp.errors import InterruptError, LcompError
+from lcomp.format.container import FORMAT_VERSION
 
 EPILOG = (
     "Exit codes: 0 ok, 1 failure, 2 wrong usage, 3 bad, damaged or unsupported file, "
@@ -41,16 +43,19 @@ app.command("integrate", epilog=EPILOG)(integrate.integrate)
 
 
 def show_version(wanted: bool) -> None:
-    """Print the version and exit."""
+    """Print the versions of lcomp, of the format and of the installed models, and exit."""
     if wanted:
-        typer.echo(f"lcomp {__version__}")
+        typer.echo(f"lcomp {__version__}\nformat {FORMAT_VERSION}")
+        for model in lcomp.models():
+            marks = f"number {model.number}, fingerprint {model.fingerprint:08x}, weights {model.sha256[:8] or '-'}"
+            typer.echo(f"{model.name}: {marks}")
         raise typer.Exit
 
 
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show all versions and exit.")
     ] = False,
 ) -> None:
     """Learned image compression: small files that decode the same everywhere."""

@@ -31,8 +31,16 @@ class KnownModel(Protocol):
         """Its name."""
 
     @property
+    def number(self) -> int:
+        """What files call it."""
+
+    @property
     def fingerprint(self) -> int:
         """Which weights are installed."""
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why it cannot be loaded."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +88,12 @@ def obstacle(file: LicFile, model: KnownModel | None) -> str | None:
     if file.header.stored:
         return None
     if model is None:
-        return f"its model, number {file.header.model}, is not installed"
+        return f"its model, number {file.header.model}, is not installed: a newer lcomp may know it"
     if model.fingerprint != file.header.fingerprint:
         return f"it needs other weights of {model.name} ({file.header.fingerprint:08x})"
     if file.coder is Coder.TORCHAC and find_spec("torchac") is None:
         return "it needs torchac: pip install 'lcomp[torchac]'"
-    return None
+    return model.obstacle
 
 
 def read_facts(name: str) -> Facts:
@@ -95,13 +103,14 @@ def read_facts(name: str) -> Facts:
         header, sections = container.read_sections(data)
         file = container.whole(header, sections)
         taken = {kind_of(section.tag): len(section.payload) for section in sections}
-        models = {model.number: model for model in lcomp.models()}
+        # two for experiments may have the same number
+        fitting = sorted(lcomp.models(), key=lambda model: model.fingerprint != header.fingerprint)
     except ModelError:
         raise
     except LcompError as error:
         raise type(error)(f"{shown(name)}: {error}") from error
     by_block = np.unique(file.quality) / QUALITY_STEPS
-    model = models.get(header.model)
+    model = next((model for model in fitting if model.number == header.model), None)
     missing = obstacle(file, model)
     return Facts(
         file=name if name == STREAM else shown(name),

@@ -16,7 +16,8 @@ class ModelRow:
     name: str
     number: int
     default: bool
-    installed: bool  # its weights file is there
+    installed: bool  # its weights are there, and those of the models that it adds to
+    obstacle: str | None  # what to install, where they are not
     fingerprint: str
     summary: str
 
@@ -28,7 +29,8 @@ def models(as_json: Json = False) -> None:
             name=model.name,
             number=model.number,
             default=model.name == DEFAULT_MODEL,
-            installed=model.weights_path.is_file(),
+            installed=model.obstacle is None,
+            obstacle=model.obstacle,
             fingerprint=f"{model.fingerprint:08x}",
             summary=model.summary,
         )
@@ -38,6 +40,6 @@ def models(as_json: Json = False) -> None:
         show(json.dumps([asdict(row) for row in rows], indent=2))
         return
     for row in rows:
-        remarks = [text for text, shown in (("default", row.default), ("weights missing", not row.installed)) if shown]
+        remarks = [*(["default"] if row.default else []), *([row.obstacle] if row.obstacle else [])]
         note = f" ({', '.join(remarks)})" if remarks else ""
-        show(f"{row.name:18} {row.fingerprint}  {row.summary}{note}")
+        show(f"{row.name:18} {row.number:3}  {row.fingerprint}  {row.summary}{note}")

@@ -2,16 +2,16 @@
 
 import importlib
 import pkgutil
-import tomllib
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import lcomp.families
 from lcomp.errors import FormatError, ModelError
 from lcomp.families.family import Family, PictureCodec
 from lcomp.format.container import Header
-from lcomp.zoo.description import Description, data_folder, installed_tables
+from lcomp.zoo.description import EXPERIMENTS, Description, installed_tables
+from lcomp.zoo.versions import versions
 
 if TYPE_CHECKING:
     import torch
@@ -53,14 +53,18 @@ def model_of(header: Header) -> Description:
 
     Raises FormatError for a kind of file that it does not write.
     """
-    for model in installed_models():
-        # a model codes either all pictures without losses or none
-        if model.number == header.model and model.lossless == header.lossless:
-            check_weights(model, header.fingerprint)
-            if header.half and not model.half_size:
-                raise FormatError(f"a picture at half its size, which '{model.name}' does not code")
-            return model
-    raise missing(header.model, header.fingerprint)
+    numbered = [model for model in installed_models() if model.number == header.model]
+    if not numbered:
+        raise missing(header.model, header.fingerprint)
+    model = next((model for model in numbered if model.fingerprint == header.fingerprint), numbered[0])
+    if model.lossless != header.lossless:  # a model codes either all pictures without losses or none
+        raise FormatError(
+            f"a picture {'without' if header.lossless else 'with'} losses, which '{model.name}' does not code"
+        )
+    check_weights(model, header.fingerprint)
+    if header.half and not model.half_size:
+        raise FormatError(f"a picture at half its size, which '{model.name}' does not code")
+    return model
 
 
 def family_of(model: Description) -> Family[Any]:
@@ -73,42 +77,25 @@ def load(model: Description, device: "torch.device", precision: str) -> PictureC
     return family_of(model).load(model, device, precision)
 
 
-class Release(NamedTuple):
-    """The model and the version of lcomp that some weights belonged to."""
-
-    model: str
-    version: str
-
-
-@cache
-def releases() -> dict[int, Release]:
-    """All weights that were ever released, by fingerprint (`weights/versions.toml`)."""
-    text = (data_folder() / "weights" / "versions.toml").read_text(encoding="utf-8")
-    return {
-        int(fingerprint, 16): Release(model, version)
-        for model, versions in tomllib.loads(text).items()
-        for fingerprint, version in versions.items()
-    }
-
-
 def check_weights(model: Description, fingerprint: int) -> None:
     """Raise ModelError where a file was written with other weights of a model than the installed ones."""
     if model.fingerprint != fingerprint:
+        by = versions().writer(fingerprint)
         raise ModelError(
-            f"file was written with other weights of '{model.name}' by {writer_of(fingerprint)}: only that can decode "
-            f"it (file {fingerprint:08x}, installed {model.fingerprint:08x})"
+            f"file was written with other weights of '{model.name}' by {by}: only that can decode it "
+            f"(file {fingerprint:08x}, installed {model.fingerprint:08x})"
         )
-
-
-def writer_of(fingerprint: int) -> str:
-    """The version of lcomp that wrote files with some weights, in words."""
-    release = releases().get(fingerprint)
-    return f"lcomp {release.version}" if release else "an unknown version of lcomp"
 
 
 def missing(number: int, fingerprint: int) -> ModelError:
     """The error about a model that is not installed."""
-    release = releases().get(fingerprint)
-    gone = release and release.model not in [model.name for model in installed_models()]
-    name = f"'{release.model}'" if release and gone else f"number {number}"
-    return ModelError(f"file needs model {name}, which is not installed: it was written by {writer_of(fingerprint)}")
+    known = versions()
+    if number in EXPERIMENTS:
+        return ModelError(f"file needs model number {number}, which is not installed: one of those for experiments")
+    if number in known.names:
+        by = known.writer(fingerprint)
+        return ModelError(f"file needs model '{known.names[number]}', which is not installed: it was written by {by}")
+    return ModelError(
+        f"file needs model number {number}, which is not installed: a newer lcomp may know it "
+        "(pip install --upgrade lcomp)"
+    )

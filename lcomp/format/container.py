@@ -23,7 +23,12 @@ from lcomp.options import MOST_ERROR, check_pixels
 from lcomp.types import QUALITY_STEPS, STRIDE, Quality
 
 MAGIC = b"\xacL\r\n"
-VERSION_MAJOR, VERSION_MINOR = 0, 1
+FORMAT_VERSION = "1.0"
+"""The version of docs/FORMAT.md that is read and written."""
+
+VERSION_BYTE = 0x01
+"""That of the header, in every file of format 1.x: the major version less one, in its high four bits."""
+
 MAX_SIDE = 2**24
 
 AROUND = b"\1"
@@ -143,7 +148,7 @@ def write(file: LicFile) -> bytes:
     kind = header.lossless << 2 | header.half << 1 | header.mode.value
     head = (
         MAGIC
-        + bytes([VERSION_MAJOR << 4 | VERSION_MINOR])
+        + bytes([VERSION_BYTE])
         + write_varint(header.width)
         + write_varint(header.height)
         + struct.pack("<H", kind << 13 | (header.max_error if header.lossless else header.quality))
@@ -177,9 +182,9 @@ def read_header(reader: Reader, max_pixels: int | None = None) -> Header:
             raise TruncatedError("file is truncated: it ends inside its header")
         raise FormatError("not a .lic file")
     reader.take(len(MAGIC), "header")
-    version = reader.take(1, "header")[0]
-    if version >> 4 != VERSION_MAJOR:
-        raise UnsupportedError(f"file has format version {version >> 4}.{version & 15}: a newer lcomp is needed")
+    major = reader.take(1, "header")[0] >> 4
+    if major != VERSION_BYTE >> 4:
+        raise UnsupportedError(f"file has format version {major + 1}: a newer lcomp is needed")
     width, height = reader.varint("header"), reader.varint("header")
     (mode_and_quality,) = struct.unpack("<H", reader.take(2, "header"))
     model = reader.varint("header")

@@ -93,5 +93,5 @@ def write_weights(info: Description, tensors: dict[str, Tensor], mark: int, trai
     data = safetensors.torch.save(tensors, metadata)
     document["weights"]["sha256"] = hashlib.sha256(data).hexdigest()
     document["weights"]["fingerprint"] = f"{mark:08x}"
-    replace_files({info.weights_path: data, info.source: tomlkit.dumps(document).encode()})
-    return info.weights_path
+    replace_files({info.export_path: data, info.source: tomlkit.dumps(document).encode()})
+    return info.export_path

@@ -63,7 +63,7 @@ def all_or_nothing(models: tuple[Description, ...]) -> Iterator[Path]:
         copies = {}
         for model in (each for one in models for each in one.lineage):
             copies[stage / model.source.name] = model.source
-            copies[stage.parent / "weights" / model.weights] = model.weights_path
+            copies[stage.parent / "weights" / model.weights] = model.export_path
         for copy, original in copies.items():
             if original.exists():
                 shutil.copyfile(original, copy)
@@ -86,4 +86,4 @@ def export_trained(task: Task, run: TrainingRun[Any], status: Callable[[str], No
     }
     with all_or_nothing(task.models) as stage:
         trainer_of(task.info.source).export(task, run, stage, training, status)
-    return [model.weights_path for model in task.models]
+    return [model.export_path for model in task.models]

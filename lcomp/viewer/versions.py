@@ -29,7 +29,7 @@ def decoder_names(header: Header) -> list[str]:
     if model.decoder_name == "none":
         return []
     added = [other for other in installed_models() if other.is_decoder and other.lineage[-1] == model.lineage[-1]]
-    names = [MSE, *(other.decoder_name for other in added if other.weights_path.is_file())]
+    names = [MSE, *(other.decoder_name for other in added if other.obstacle is None)]
     return [*names, SR] if header.half and SR not in names else names
 
 

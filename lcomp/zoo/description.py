@@ -1,6 +1,7 @@
 """What the TOML of any model says, and where the installed ones lie. Needs no torch."""
 
 import contextlib
+import importlib.util
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from lcomp.errors import ModelError
+
+PACKAGES = "lcomp_weights"
+"""The namespace package that every distribution `lcomp-weights-NAME` puts a TOML and its weights into."""
+
+EXPERIMENTS = range(200, 256)
+"""Numbers that lcomp never gives to a model."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +41,26 @@ class Description:
 
     @property
     def weights_path(self) -> Path:
-        """Where the weights file is expected."""
+        """Where the weights file is: beside the TOML or in a package of weights; beside it too where it is missing."""
+        if self.export_path.is_file():
+            return self.export_path
+        apart = (folder / "weights" / self.weights for folder in package_folders())
+        return next((path for path in apart if path.is_file()), self.export_path)
+
+    @property
+    def export_path(self) -> Path:
+        """Where the weights file is written: beside the TOML."""
         return self.source.parent.parent / "weights" / self.weights
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why it cannot be loaded, and what to install; None where all weights that it takes are there."""
+        for model in self.lineage:
+            if not model.weights_path.is_file():
+                given_out = model.sha256 and model.number not in EXPERIMENTS
+                remedy = f"pip install lcomp-weights-{model.name}" if given_out else f"{model.weights_path} is missing"
+                return f"weights of '{model.name}' are not installed: {remedy}"
+        return None
 
     @property
     def lineage(self) -> "tuple[Description, ...]":
@@ -76,6 +101,12 @@ def data_folder() -> Path:
     raise ModelError(f"no models are installed beside {package}")
 
 
+def package_folders() -> tuple[Path, ...]:
+    """The folders with `models/` and `weights/` of installed packages of weights; none of their code is run."""
+    found = importlib.util.find_spec(PACKAGES)
+    return tuple(map(Path, (found and found.submodule_search_locations) or ()))
+
+
 @contextlib.contextmanager
 def model_errors(path: Path) -> Iterator[None]:
     """Raise ModelError, with the TOML's name, where it is missing, malformed or incomplete."""
@@ -99,8 +130,26 @@ def read_table(path: Path) -> dict[str, Any]:
 
 @cache
 def installed_tables() -> tuple[tuple[Path, dict[str, Any]], ...]:
-    """Every installed TOML, read once; raises ModelError where one is damaged."""
-    return tuple((path, read_table(path)) for path in sorted((data_folder() / "models").glob("*.toml")))
+    """Every installed TOML, read once: of each name lcomp's own, or else that of a package of weights.
+
+    Raises ModelError where one is damaged.
+    """
+    paths: dict[str, Path] = {}
+    for folder in (data_folder(), *package_folders()):
+        for path in sorted((folder / "models").glob("*.toml")):
+            paths.setdefault(path.name, path)
+    return tuple((path, read_table(path)) for path in paths.values())
+
+
+def installed_source(name: str, beside: Path) -> Path:
+    """The TOML of the model that another one adds to: beside that one's, or else an installed one.
+
+    Raises ModelError where there is none.
+    """
+    paths = (beside.with_name(f"{name}.toml"), *(path for path, _ in installed_tables() if path.stem == name))
+    if found := next((path for path in paths if path.is_file()), None):
+        return found
+    raise ModelError(f"{beside}: it adds to '{name}', which is not installed")
 
 
 def read_description(path: Path, table: dict[str, Any]) -> Description:

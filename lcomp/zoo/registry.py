@@ -8,7 +8,14 @@ from typing import Any, ClassVar
 from lcomp.errors import ModelError
 from lcomp.networks.config import BackboneConfig, ContextConfig, LightConfig, RefinementConfig
 from lcomp.options import FAST, MSE, SR
-from lcomp.zoo.description import Description, installed_tables, model_errors, read_description, read_table
+from lcomp.zoo.description import (
+    Description,
+    installed_source,
+    installed_tables,
+    model_errors,
+    read_description,
+    read_table,
+)
 
 METRICS = ("mse", "ms-ssim", "visual")
 """The distortion metrics that a backbone may be trained for (`lcomp.encoding.objective`)."""
@@ -98,7 +105,7 @@ def described_model(path: Path, table: dict[str, Any]) -> ModelInfo:
     """The model that a TOML's table describes; raises as `read_model` does."""
     with model_errors(path):
         model = table["model"]
-        backbone = read_model(path.with_name(f"{model['backbone']}.toml")) if "backbone" in model else None
+        backbone = read_model(installed_source(model["backbone"], path)) if "backbone" in model else None
         context = read_context(table["context"]) if "context" in table else None
         metric = backbone.metric if backbone else str(model.get("metric", METRICS[0]))
         if metric not in METRICS:

@@ -66,6 +66,8 @@ def fingerprint(tensors: dict[str, Tensor]) -> int:
 
 def read_own_tensors(model: Description) -> dict[str, Tensor]:
     """The tensors of a model's weights file; raises ModelError where it is missing, another one or malformed."""
+    if model.obstacle:
+        raise ModelError(model.obstacle)
     path = model.weights_path
     try:
         with path.open("rb") as stream:

@@ -21,7 +21,7 @@ from lcomp.errors import FormatError, ModelError
 from lcomp.families import registry
 from lcomp.format.container import Encoded
 from lcomp.training.trainer import trainer_of
-from lcomp.zoo import description
+from lcomp.zoo import description, versions
 from lcomp.zoo import registry as hyperprior
 
 FILE = re.compile(r'^```\w+ title="(.+?)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
@@ -55,7 +55,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Iterator[P
         (root / name).write_text(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lcomp.families, "__path__", [*lcomp.families.__path__, str(root / "lcomp" / "families")])
-        for module in (description, registry):
+        for module in (description, versions):
             patch.setattr(module, "data_folder", lambda: root)
         forget()
         train(root, pictures)
