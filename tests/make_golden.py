@@ -1,8 +1,8 @@
-"""Write the golden files: `python tests/make_golden.py`. Only when the format or the weights change on purpose.
+"""Write the golden files that are not there yet: `python tests/make_golden.py`. What is there is never written again.
 
 Each NAME.lic comes with NAME.json: the picture it was made from, the SHA-256 of its exact latents (float32, [M, h, w],
 tile after tile) unless it is lossless, the PSNR of its decoded colours, and its metadata in hexadecimal digits. Alpha
-is the picture's.
+is the picture's. `SHA256SUMS` has the digests of all files and pictures; a new one's is added with it.
 """
 
 import hashlib
@@ -30,6 +30,17 @@ LONG = 16400
 XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>" + 9 * b"<rdf:li>words that come again</rdf:li>" + b"</x:xmpmeta>"
 
 
+def is_there(name: str) -> bool:
+    """Whether a golden file was written once."""
+    return (GOLDEN / f"{name}.lic").exists()
+
+
+def put(image: Image.Image, original: str) -> None:
+    """Write a picture that golden files are made from, if it is not there."""
+    if not (GOLDEN / original).exists():
+        image.save(GOLDEN / original)
+
+
 def write(
     name: str,
     original: str,
@@ -41,17 +52,22 @@ def write(
     wraps: bool = False,
 ) -> None:
     """One golden file that is coded by a model, and its description."""
+    if is_there(name):
+        return
     file = coded(image, quality, model, coder, roi=roi, wraps=wraps)
     keep(name, original, image, file.data, {"model": model, "latents_sha256": latents_sha256(file, model)})
 
 
 def store(name: str, original: str, image: Image.Image) -> None:
     """One golden file that is stored losslessly, and its description."""
-    keep(name, original, image, lcomp.encode(image, lossless=True), {})
+    if not is_there(name):
+        keep(name, original, image, lcomp.encode(image, lossless=True), {})
 
 
 def code(name: str, original: str, image: Image.Image, max_error: int = 0) -> None:
     """One golden file that is coded losslessly, or nearly so, and its description."""
+    if is_there(name):
+        return
     data = coded_losslessly(image, max_error).data
     digest = hashlib.sha256(lcomp.decode(data, device="cpu").tobytes()).hexdigest()
     keep(
@@ -65,6 +81,8 @@ def code(name: str, original: str, image: Image.Image, max_error: int = 0) -> No
 
 def deepen(name: str, original: str, samples: NDArray[np.uint16], info: dict[str, bytes]) -> None:
     """One golden file of 16 bits per sample, its original and its description."""
+    if is_there(name):
+        return
     high = Image.fromarray((samples >> 8).astype(np.uint8))
     high.info |= info
     with (GOLDEN / original).open("wb") as stream:
@@ -78,7 +96,7 @@ def deepen(name: str, original: str, samples: NDArray[np.uint16], info: dict[str
 def keep(name: str, original: str, image: Image.Image, data: bytes, more: dict[str, str]) -> None:
     """Write a golden file and its description."""
     (GOLDEN / f"{name}.lic").write_bytes(data)
-    decoded = lcomp.decode(data, device="cpu")
+    decoded = lcomp.decode(data, device="cpu", decoder="mse" if lcomp.info(data).half else None)
     description = {
         "original": original,
         **more,
@@ -89,12 +107,12 @@ def keep(name: str, original: str, image: Image.Image, data: bytes, more: dict[s
 
 
 def main() -> None:
-    """Write all golden files and the pictures they are made from."""
+    """Write all golden files that are missing, and the pictures they are made from."""
     with Image.open(DATA / "kodim23.png") as photo:
         colour = photo.crop((300, 100, 437, 197))
-    colour.save(GOLDEN / "colour.png")
+    put(colour, "colour.png")
     grey = colour.convert("L")
-    grey.save(GOLDEN / "grey.png")
+    put(grey, "grey.png")
     grey.info["icc_profile"] = b"not a real profile, kept as it is"
     for name, quality in (("q1", 1.0), ("q4", 4.0), ("q6_283", 6.283), ("q8", 8.0)):
         write(name, "colour.png", colour, quality, "constriction")
@@ -113,7 +131,7 @@ def main() -> None:
     exif = Image.Exif()
     exif[Base.ImageDescription] = "kept"
     wide.info = {"exif": exif.tobytes(), "xmp": b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"}
-    wide.save(GOLDEN / "wide.png")
+    put(wide, "wide.png")
     write("tiles_alpha", "wide.png", wide, 3.0, "constriction", "autoregressive")
     write("tiles_torchac", "wide.png", wide, 3.0, "torchac", "autoregressive")
     write("regions", "colour.png", colour, 3.0, "constriction", "autoregressive", [Region(40, 10, 50, 60)])
@@ -121,13 +139,13 @@ def main() -> None:
     write("regions_tiles", "wide.png", wide, 2.5, "constriction", "hyperprior", spots)
     write("regions_half", "colour.png", colour, 0.2, "constriction", "visual", [Region(0, 0, 60, 97, 0.5)])
     around = colour.resize((160, 80))
-    around.save(GOLDEN / "around.png")
+    put(around, "around.png")
     write("around", "around.png", around, 2.0, "constriction", "autoregressive", wraps=True)
     long = wide.resize((LONG, 2))  # too long for an alpha plane in WebP
-    long.save(GOLDEN / "long.png")
+    put(long, "long.png")
     write("long_alpha", "long.png", long, 2.0, "constriction")
     board = Image.fromarray((np.indices((48, 64)).sum(0) % 2 * 255).astype(np.uint8))  # full of escapes
-    board.save(GOLDEN / "board.png")
+    put(board, "board.png")
     write("escapes", "board.png", board, 8.0, "constriction", "autoregressive")
     store("stored_grey", "board.png", board)
     few = colour.quantize(8)
@@ -135,17 +153,17 @@ def main() -> None:
     few = few.convert("RGBA")
     few.putalpha(grey)
     few.info = {"icc_profile": b"not a real profile, kept as it is"}
-    few.save(GOLDEN / "few.png")
+    put(few, "few.png")
     store("stored_alpha", "few.png", few)
     store("stored_long", "long.png", long)
     with Image.open(DATA / "kodim05.png") as photo:
         strip = photo.resize((1040, 20), box=(0, 200, 768, 214))
     strip.putalpha(Image.linear_gradient("L").resize(strip.size))
     strip.info = {"exif": exif.tobytes()}
-    strip.save(GOLDEN / "strip.png")
+    put(strip, "strip.png")
     code("lossless_tiles", "strip.png", strip)
     fitted = Image.open(DATA / "kodim23.png").convert("L").crop((300, 100, 484, 280))
-    fitted.save(GOLDEN / "fitted.png")
+    put(fitted, "fitted.png")
     code("lossless_grey", "fitted.png", fitted)
     code("lossless_near_grey", "fitted.png", fitted, max_error=1)
     code("lossless_near_tiles", "strip.png", strip, max_error=2)
@@ -156,12 +174,18 @@ def main() -> None:
     widened = 257 * np.asarray(few.convert("LA")).astype(np.uint16)
     deepen("lossless_deep_widened", "deep_widened.png", widened, {})
     described = colour.crop((0, 0, 40, 24))
-    described.save(GOLDEN / "described.png")
+    put(described, "described.png")
     exif[Base.ImageDescription] = "deflated, where that is smaller: " + 20 * "again "
     described.info = {"icc_profile": SRGB, "exif": exif.tobytes(), "xmp": XMP}
     write("deflated", "described.png", described, 4.0, "constriction")
-    colour.crop((0, 0, 1, 1)).save(GOLDEN / "dot.png")
+    put(colour.crop((0, 0, 1, 1)), "dot.png")
     write("dot", "dot.png", colour.crop((0, 0, 1, 1)), 5.0, "constriction")
+    write("visual_torchac", "colour.png", colour, 4.0, "torchac", "visual")
+    veiled = grey.convert("LA")
+    veiled.putalpha(Image.linear_gradient("L").resize(grey.size))
+    put(veiled, "veiled.png")
+    write("grey_alpha", "veiled.png", veiled, 3.0, "constriction", "autoregressive")
+    write("around_half", "around.png", around, 0.2, "constriction", "visual", wraps=True)
 
 
 if __name__ == "__main__":

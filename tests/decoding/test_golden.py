@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import imagecodecs
@@ -14,7 +15,7 @@ import lcomp
 from helpers.golden import METADATA, colours_psnr, latents, latents_sha256
 from helpers.lossless import lossless_model
 from helpers.models import require_coder
-from helpers.paths import GOLDEN
+from helpers.paths import GOLDEN, ROOT
 from lcomp.format import container
 from lcomp.format.container import Coder, Mode
 from lcomp.model.loaded import LoadedModel
@@ -54,7 +55,7 @@ def test_golden_files_decode_to_their_latents_and_pixels(path: Path) -> None:
         require_coder(file.coder)
     if not file.header.lossless:
         assert latents_sha256(file, expected["model"]) == expected["latents_sha256"]
-    # made when interpolation doubled the pictures of half size
+    # pictures of half size are doubled by interpolation, which never changes
     decoded = lcomp.decode(data, device="cpu", decoder="mse" if file.header.half else None)
     with Image.open(path.with_name(expected["original"])) as image:
         assert (decoded.mode, decoded.size) == (image.mode, image.size)
@@ -68,6 +69,34 @@ def test_golden_files_decode_to_their_latents_and_pixels(path: Path) -> None:
         if decoded.mode == "RGBA":
             assert decoded.getchannel("A").tobytes() == image.getchannel("A").tobytes()
     assert {name: decoded.info[name].hex() for name in METADATA if name in decoded.info} == expected["metadata"]
+
+
+def test_golden_files_are_the_ones_that_they_were() -> None:
+    kept = dict(reversed(line.split("  ")) for line in (GOLDEN / "SHA256SUMS").read_text("utf-8").splitlines())
+    paths = [*GOLDEN.glob("*.lic"), *GOLDEN.glob("*.png")]
+    assert kept == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def test_golden_files_have_every_section_and_model_of_the_format() -> None:
+    text = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")
+    sections, models = (
+        text.split(heading)[1].split("\n\n")[0] for heading in ("| tag | section |", "| number | name | coded as |")
+    )
+    tags = {int(tag) for tag in re.findall(r"^\| (\d+) \|", sections, re.MULTILINE)}
+    numbers = {int(number) for number in re.findall(r"^\| (\d+) \|", models, re.MULTILINE)}
+    assert tags == container.KNOWN_TAGS
+    assert numbers == {model.number for model in lcomp.models()}
+    read = [container.read_sections(path.read_bytes()) for path in GOLDEN.glob("*.lic")]
+    assert {section.tag for _, sections in read for section in sections} == tags
+    assert {header.model for header, _ in read} == numbers | {0}
+
+
+def test_what_golden_files_decode_to_is_exact() -> None:
+    for path in GOLDEN.glob("*.lic"):
+        header, expected = container.read(path.read_bytes()).header, json.loads(path.with_suffix(".json").read_text())
+        digest = "pixels_sha256" if header.max_error else "latents_sha256"
+        # all others decode to every sample of their originals
+        assert (header.lossless and not header.max_error) or len(expected[digest]) == 64
 
 
 def test_there_are_golden_files() -> None:
