@@ -24,7 +24,7 @@ docs:
 
 # the source distribution and the wheel, into dist (needs `pip install build twine`)
 packages:
-    python -m build --outdir dist .
+    PIP_CONSTRAINT={{justfile_directory()}}/.ci/build.txt python -m build --outdir dist .
     twine check --strict dist/*
 
 # lcomp-weights-NAME, the wheel of a model that lcomp does not bring, into dist

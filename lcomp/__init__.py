@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from lcomp.functions import decode, encode, open, save, thumbnail
     from lcomp.many import decode_many, encode_many
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 __all__ = [
     "ChecksumError",

@@ -40,6 +40,7 @@ IN_SOURCES = {
     "models",
     "pyproject.toml",
     "tests",
+    "tools",
     "weights",
 }
 
@@ -80,6 +81,18 @@ def test_every_address_is_the_one_of_the_project() -> None:
     assert set(names) == {HOME.removeprefix("https://github.com/")}
 
 
+def test_what_builds_the_packages_is_pinned() -> None:
+    system = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]
+    pins = re.findall(r"^([\w-]+)==[\d.]+$", (ROOT / ".ci" / "build.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    assert pins == [re.split("[<>=]", each)[0] for each in system["requires"]]
+
+
+def test_the_version_is_that_of_the_changes() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## \[([\d.]+)\] - \d{4}-\d\d-\d\d$", text, re.MULTILINE)
+    assert headings[0] == lcomp.__version__
+
+
 @pytest.mark.slow
 @pytest.mark.process
 def test_the_source_distribution_makes_a_wheel(tmp_path: Path) -> None:
@@ -92,7 +105,10 @@ def test_the_source_distribution_makes_a_wheel(tmp_path: Path) -> None:
     assert not [member for member in members if "__pycache__" in member or member.endswith((".ckpt", ".pt"))]
 
     (tree,) = (tmp_path / "unpacked").iterdir()
+    again = build(tree, "sdist", tmp_path / "again")
+    assert again.read_bytes() == sources.read_bytes()
     wheel = build(tree, "wheel", tmp_path / "wheel")
+    assert build(ROOT, "wheel", tmp_path / "straight").read_bytes() == wheel.read_bytes()
     assert wheel.name == f"lcomp-{lcomp.__version__}-py3-none-any.whl"
     assert wheel.stat().st_size < LARGEST
     with zipfile.ZipFile(wheel) as archive:
@@ -104,4 +120,6 @@ def test_the_source_distribution_makes_a_wheel(tmp_path: Path) -> None:
     code = {path.relative_to(ROOT).as_posix() for path in (ROOT / "lcomp").rglob("*.py")}
     assert code <= names
     assert {name.partition("/")[0] for name in names} == {"lcomp", f"lcomp-{lcomp.__version__}.dist-info"}
+    # of the code, and of the pictures that the weights were trained on
+    assert {name.partition("/licenses/")[2] for name in names} - {""} == {"LICENSE", "weights/README.md"}
     assert f"{RAW}/v{lcomp.__version__}/" in metadata

@@ -1,6 +1,7 @@
 """The command line as a user meets it: files, names, errors."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from helpers.command import lcomp, lcomp_process, one_line
 from helpers.paths import GOLDEN, ROOT
 from lcomp import __version__
 from lcomp.format import container
+from lcomp.format.container import FORMAT_VERSION
 
 
 @pytest.mark.slow
@@ -162,7 +164,12 @@ def test_light_commands_never_import_torch(folder: Path, arguments: list[str]) -
     result = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, cwd=folder, check=False)
     assert result.returncode == 0, result.stderr
     if arguments == ["--version"]:
-        assert result.stdout.decode().split() == ["lcomp", __version__]
+        lines = result.stdout.decode().splitlines()
+        assert lines[:2] == [f"lcomp {__version__}", f"format {FORMAT_VERSION}"]
+        names = [line.split(": number ")[0] for line in lines[2:]]
+        assert names[:2] == ["hyperprior", "autoregressive"]
+        rest = re.compile(r"\d+, fingerprint [0-9a-f]{8}, weights [0-9a-f]{8}")
+        assert all(rest.fullmatch(line.split(": number ")[1]) for line in lines[2:])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege here, and there are no modes")

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,12 @@ from lcomp.zoo.weights import read_own_tensors
 
 RETIRED = {"hyperprior-msssim"}
 """Models that were dropped before 1.0. There will be no others."""
+
+IN_GIT = {
+    *("autoregressive", "fast", "fast-visual", "gan", "hyperprior", "hyperprior-visual", "lossless", "sr", "upscaler"),
+    "visual",
+}
+"""Weights of 1.0. Those of later models are in packages of their own: RELEASE.md says why."""
 
 
 def header(model: int, fingerprint: int) -> Header:
@@ -43,6 +50,17 @@ def test_weights_that_latents_are_made_of_never_change(model: Description) -> No
         assert model.sha256 == kept
         if model.obstacle is None:
             assert hashlib.sha256(model.weights_path.read_bytes()).hexdigest() == kept
+
+
+def test_weights_of_later_models_stay_out_of_git() -> None:
+    command = ["git", "ls-files", "weights/*.safetensors"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a clone")
+    if not listed:
+        pytest.skip("a copy within another clone")
+    assert {Path(path).stem for path in listed} == IN_GIT
 
 
 def test_decoders_alone_may_be_trained_again() -> None:
