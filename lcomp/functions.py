@@ -179,7 +179,7 @@ def decode(
     return as_output(codec.decode_array(source, options, progress), output)
 
 
-def thumbnail(source: Source, size: tuple[int, int], device: str = "auto") -> Image.Image:
+def thumbnail(source: Source, size: tuple[int, int], device: str = "auto", max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Decode a `.lic` file at the smallest scale that suffices, and fit it into a width and height.
 
     It keeps its proportions and is never enlarged. Raises LcompError for a size below 1, and what `decode` does.
@@ -191,8 +191,9 @@ def thumbnail(source: Source, size: tuple[int, int], device: str = "auto") -> Im
     if min(size) < 1:
         raise LcompError(f"a thumbnail of {size[0]}x{size[1]} pixels: both are 1 at least")
     data = read_source(source)
-    header = read_header(Reader(data), MAX_PIXELS)
-    image = decode(data, device, scale=sufficient_scale(header.width, header.height, *size))
+    header = read_header(Reader(data), max_pixels)
+    scale = sufficient_scale(header.width, header.height, *size)
+    image = decode(data, device, max_pixels=max_pixels, scale=scale)
     image.thumbnail(size, Image.Resampling.LANCZOS, reducing_gap=None)
     info = image.info
     describe(image, info.get("icc_profile"), info.get("exif"), info.get("xmp"), moved=True)

@@ -9,8 +9,9 @@ from PIL import Image
 from lcomp.cli.files import STREAM, read_input, set_up_messages
 from lcomp.cli.options import MaxPixels
 from lcomp.cli.placing import Placing
-from lcomp.errors import FormatError, ImageError
-from lcomp.format.container import MAGIC
+from lcomp.errors import FormatError, ImageError, LcompError
+from lcomp.format.binary import Reader
+from lcomp.format.container import MAGIC, read_header
 from lcomp.options import MAX_PIXELS
 from lcomp.places.finding import place
 
@@ -34,11 +35,16 @@ def thumbnail(
     if not data.startswith(MAGIC):
         raise FormatError(f"{name}: not a .lic file")
     try:
+        read_header(Reader(data), max_pixels)
         with Image.open(io.BytesIO(data), formats=["LIC"]) as image:
             image.thumbnail((size, size))
             image.info.pop("exif", None)
             buffer = io.BytesIO()
             image.save(buffer, "PNG")
+    except LcompError as error:
+        raise type(error)(f"{name}: {error}") from error
     except OSError as error:
-        raise ImageError(f"{name}: {error}") from error
+        reason = error.__cause__  # the plugin raises what Pillow does
+        kind = type(reason) if isinstance(reason, LcompError) else ImageError
+        raise kind(f"{name}: {reason or error}") from error
     destination.write(buffer.getvalue())

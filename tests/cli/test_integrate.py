@@ -4,6 +4,7 @@ import io
 import shlex
 import shutil
 import subprocess
+import zlib
 from configparser import ConfigParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -66,6 +67,15 @@ def test_a_thumbnail_keeps_its_shape(folder: Path) -> None:
     failed = lcomp("thumbnail", folder / "photo.png", folder / "thumbnail.png")
     assert failed.returncode == 3
     assert one_line(failed).strip() == "lcomp: photo.png: not a .lic file"
+    large = lcomp("thumbnail", folder / "photo.lic", folder / "thumbnail.png", "--max-pixels", "20000")
+    assert large.returncode == 3
+    assert one_line(large).startswith("lcomp: photo.lic: picture has 200x136 pixels (limit 20000")
+    data = bytearray((GOLDEN / "dot.lic").read_bytes())
+    data[9] = 99  # the number of the model
+    data[14:18] = zlib.crc32(data[:14]).to_bytes(4, "little")
+    missing = lcomp("thumbnail", "-", folder / "thumbnail.png", data=bytes(data))
+    assert missing.returncode == 4
+    assert "file needs model number 99, which is not installed" in one_line(missing)
     assert not (folder / "thumbnail.png").exists()
 
 

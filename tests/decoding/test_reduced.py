@@ -127,6 +127,8 @@ def test_a_thumbnail_covers_what_is_asked_for(files: dict[str, bytes]) -> None:
     assert lcomp.thumbnail(files["visual"], (500, 500)).size == (200, 136)
     with pytest.raises(LcompError):
         lcomp.thumbnail(files["visual"], (0, 5))
+    with pytest.raises(lcomp.LimitError, match="200x136 pixels"):
+        lcomp.thumbnail(files["visual"], (50, 50), max_pixels=20000)
     assert sufficient_scale(200, 136, 50, 50) == 1 / 4
     assert sufficient_scale(200, 136, 51, 51) == 1 / 2
     assert sufficient_scale(10, 10, 51, 51) == 1
