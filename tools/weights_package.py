@@ -32,7 +32,7 @@ name = {name}
 version = {version}
 description = {summary}
 license = "Apache-2.0"
-license-files = ["LICENSE", "{credits}"]
+license-files = ["LICENSE", "CREDITS.md"]
 requires-python = ">=3.11"
 dependencies = {dependencies}
 
@@ -61,24 +61,24 @@ def checked(path: Path) -> Description:
     model = told_family(path, table := read_table(path)).read(path, table)
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", model.name):
         sys.exit(f"{path}: a name is of small letters and digits, with hyphens between")
-    if hashlib.sha256(model.export_path.read_bytes()).hexdigest() != model.sha256:
-        sys.exit(f"{model.export_path} is not the file that {path} names")
+    weights = model.export_path
+    if not weights.is_file() or hashlib.sha256(weights.read_bytes()).hexdigest() != model.sha256:
+        sys.exit(f"{weights} is not the file that {path} names")
     return model
 
 
-def write_tree(model: Description, version: str, folder: Path) -> None:
+def write_tree(model: Description, version: str, credits: Path, folder: Path) -> None:
     """Write what the wheel is built from."""
     for source, kind in ((model.source, "models"), (model.export_path, "weights")):
         (folder / PACKAGES / kind).mkdir(parents=True)
         shutil.copyfile(source, folder / PACKAGES / kind / source.name)
     shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")
-    shutil.copyfile(CREDITS, folder / "CREDITS.md")
+    shutil.copyfile(credits, folder / "CREDITS.md")
     project = PROJECT.format(
         name=json.dumps(package_name(model)),
         version=json.dumps(version),
         summary=json.dumps(f"Weights of lcomp: {model.summary}"),
         dependencies=json.dumps(dependencies(model)),
-        credits="CREDITS.md",
         package=PACKAGES,
     )
     (folder / "pyproject.toml").write_text(project, encoding="utf-8")
@@ -92,9 +92,10 @@ def main() -> None:
     parser.add_argument(
         "--version", default="1.0.0", help="of the package; the weights never change, what is around may"
     )
+    parser.add_argument("--credits", type=Path, default=CREDITS, help="whose pictures the weights were trained on")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        write_tree(checked(arguments.toml), arguments.version, Path(folder))
+        write_tree(checked(arguments.toml), arguments.version, arguments.credits, Path(folder))
         command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
         subprocess.run([*command, "--directory", str(arguments.output.resolve())], cwd=folder, check=True)
 

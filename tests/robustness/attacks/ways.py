@@ -34,9 +34,7 @@ def decoding(options: DecodeOptions) -> Way:
 
 def thumbnail(data: bytes) -> None:
     """A thumbnail, of pictures of the size that is gone through."""
-    header = lcomp.info(data)
-    if header.width * header.height <= MAX_PIXELS:
-        lcomp.thumbnail(data, (SIDE, SIDE), device="cpu")
+    lcomp.thumbnail(data, (SIDE, SIDE), device="cpu", max_pixels=MAX_PIXELS)
 
 
 def pillow(data: bytes) -> None:
