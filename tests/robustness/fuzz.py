@@ -26,6 +26,8 @@ from typing import NamedTuple
 
 import torch
 
+sys.path.append(str(Path(__file__).parents[1]))  # of the helpers, where it runs as a command
+
 import lcomp
 from attacks.mutations import LARGEST, mutated, valid_files
 from attacks.ways import WAYS, Way, way_of
