@@ -22,6 +22,9 @@ SIDE = 24
 OFTEN = "whole"
 """The way of every second file."""
 
+LENIENT = ("salvaged", "partial")
+"""Ways that decode what is intact of files that others refuse."""
+
 
 def decoding(options: DecodeOptions) -> Way:
     """Decoding with some options."""
@@ -44,9 +47,11 @@ def pillow(data: bytes) -> None:
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MAX_PIXELS // 2
     damaged = contextlib.suppress(OSError, Image.DecompressionBombError)
     try:
-        with warnings.catch_warnings(action="ignore"), damaged, Image.open(io.BytesIO(data)) as image:
-            image.draft(None, (SIDE, SIDE))
-            image.load()
+        with warnings.catch_warnings(), damaged:
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data)) as image:
+                image.draft(None, (SIDE, SIDE))
+                image.load()
     finally:
         Image.MAX_IMAGE_PIXELS = limit
 
