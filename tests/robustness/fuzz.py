@@ -32,15 +32,18 @@ import torch
 import lcomp
 from attacks.mutations import LARGEST, mutated
 from attacks.valid import valid_files
-from attacks.ways import LENIENT, WAYS, Way, way_of
+from attacks.ways import LENIENT, OFTEN, WAYS, Way, way_of
 from lcomp.errors import LcompError
 
 CRASHERS = Path(__file__).parent / "attacks" / "crashers"
 SECONDS = 5.0
 """Processor time of a file; what takes longer is a crasher."""
 
-PATIENCE = 120.0
-"""A process is ended where it stays at one file for so many seconds."""
+MOST_SECONDS = 60
+"""Processor time of a file after which its process ends."""
+
+PATIENCE = 1800.0
+"""A process is ended where it stays at one file for so many seconds, as one that waits does, or a very busy machine."""
 
 MEBIBYTES = 768
 """What decoding may add to the memory of a process in which all valid files have been decoded."""
@@ -147,8 +150,8 @@ def serve(pipe: Connection, shared: Shared, seed: int, first: int, end: int, ski
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process ends this one
     for number, data in enumerate(valid_files()):
         shared.put(-1 - number, data)  # nobody's file yet
-        for way in WAYS.values():
-            attempt(data, way)
+        for name in (OFTEN, "page"):  # by every decoder
+            attempt(data, WAYS[name])
     allowed = peak() + MEBIBYTES
     counts: Counter[str] = Counter()
     reported = time.monotonic()
@@ -157,6 +160,7 @@ def serve(pipe: Connection, shared: Shared, seed: int, first: int, end: int, ski
             continue
         data = file_of(seed, number)
         shared.put(number, data)
+        signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)
         outcome = attempt(data, WAYS[way_of(number)])
         grown = peak() > allowed
         if grown and not outcome.problem:
