@@ -279,16 +279,24 @@ def build(header: Header, sections: Sequence[Section | None]) -> LicFile:
     )
 
 
+def tile_names(grid: Grid, number: int) -> dict[int, str]:
+    """What errors call a section of latents that comes after those of so many tiles, by tag."""
+    name = f"section of the tile at {grid.rectangle(number)}" if number < grid.count else "section"
+    return dict.fromkeys(LATENTS_TAGS, name)
+
+
 def read_sections(data: bytes, max_pixels: int | None = None) -> tuple[Header, list[Section]]:
     """The header and the sections that count, their checksums verified; raises as `read` does."""
     reader = Reader(data)
     header = read_header(reader, max_pixels)
     sections: list[Section] = []
-    most, number, grid = most_sections(header), 0, header.grid
+    most, number = most_sections(header), 0
+    names = tile_names(header.grid, number)
     while reader.left and len(sections) <= most:
-        tile = f"section of the tile at {grid.rectangle(number)}" if number < grid.count else "section"
-        section = read_section(reader, dict.fromkeys(LATENTS_TAGS, tile))
-        number += section.tag in LATENTS_TAGS
+        section = read_section(reader, names)
+        if section.tag in LATENTS_TAGS:
+            number += 1
+            names = tile_names(header.grid, number)
         if counts(section):
             sections.append(section)
     return header, sections

@@ -13,9 +13,11 @@ import constriction
 import imagecodecs
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import lcomp
+import second.prefix
 from attacks.attacks import ATTACKS
 from attacks.steps import Attack
 from helpers.coded import coded
@@ -24,7 +26,13 @@ from helpers.lossless import coded_losslessly
 from helpers.models import require_coder
 from helpers.paths import DATA, GOLDEN, TESTS
 from lcomp.entropy.torchac_coder import TorchacCoder
+from lcomp.errors import TruncatedError
+from lcomp.families.registry import model_of
 from lcomp.format.container import Coder
+from lcomp.format.prefix import read_prefix
+from lcomp.format.qualities import of_tile
+from lcomp.model.cache import load_model
+from lcomp.model.prefix import decode_prefix
 from lcomp.options import DecodeOptions, Region
 from second import decoder
 from second.container import DamagedError, parse
@@ -47,6 +55,9 @@ FAST = {"q1", "regions_half"}
 
 LARGE = {"long_alpha", "lossless_tiles", "lossless_near_tiles"}
 """Those of which nothing is."""
+
+PREFIXES = {"q1", "context", "regions_tiles", "torchac"}
+"""Golden files of which prefixes are compared in the fast tests."""
 
 LONG = 40_000
 """More bytes of escapes than one stream of torchac's holds."""
@@ -114,6 +125,39 @@ def test_it_decodes_the_latents_of_golden_files(path: Path) -> None:
     for latents in decode_latents(file, decoder.model_of(file)):
         digest.update(latents.y_hat.tobytes())
     assert digest.hexdigest() == json.loads(path.with_suffix(".json").read_text())["latents_sha256"]
+
+
+def theirs_of_prefix(data: bytes) -> list[np.ndarray]:
+    """y_hat of every tile that lcomp finds in a prefix."""
+    try:
+        file = read_prefix(data)
+    except TruncatedError:  # nothing of the picture
+        return []
+    codec = load_model(model_of(file.header).coding, torch.device("cpu")).tile
+    found = []
+    for number, encoded in enumerate(file.tiles):
+        if encoded is not None:
+            tile = file.grid.rectangle(number)
+            told = (of_tile(file.quality, tile), tile.height, tile.width, file.coder)
+            latents = decode_prefix(codec, encoded, *told) if encoded.cut else codec.decode(encoded, *told, number)
+            found.append(latents.y_hat().numpy()[0])
+    return found
+
+
+@pytest.mark.parametrize("path", slowly(LOSSY, PREFIXES))
+def test_it_decodes_the_latents_of_prefixes(path: Path) -> None:
+    data = path.read_bytes()
+    if parse(data).coder == Coder.TORCHAC.value:
+        require_coder(Coder.TORCHAC)
+    start = len(data) - len(parse(data).tiles[-1]) - 4
+    for end in (start + 4, start + 11, start + (len(data) - start) // 3, *(len(data) - left for left in (30, 9, 4, 3))):
+        if end < start:
+            continue  # the stream is shorter
+        file = parse(data[:end], prefix=True)
+        ours = [latents.y_hat for latents in second.prefix.decode_prefix(file, decoder.model_of(file))]
+        theirs = theirs_of_prefix(data[:end])
+        assert len(ours) == len(theirs)
+        assert all(map(np.array_equal, ours, theirs)), end
 
 
 @pytest.mark.parametrize("path", slowly(LOSSY, FAST))

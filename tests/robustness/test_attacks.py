@@ -7,7 +7,8 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -28,9 +29,10 @@ from helpers.command import one_line
 from helpers.pictures import noise_image
 from lcomp.decoding.area import decode_tiles
 from lcomp.encoding.streams import encode_tiles
-from lcomp.errors import LcompError, UnsupportedError
+from lcomp.errors import FormatError, LcompError, UnsupportedError
 from lcomp.format.container import Coder
 from lcomp.format.tiles import Grid
+from lcomp.log import log
 from lcomp.model.loaded import LoadedModel
 from lcomp.options import DecodeOptions
 from lcomp.pictures.deep_arrays import DecodedSamples
@@ -249,9 +251,53 @@ def test_what_the_fuzzer_found_is_mended() -> None:
             assert not fuzz.attempt(path.read_bytes(), way).problem, f"{path.name}, {name}"
 
 
+def log_badly(data: bytes) -> None:
+    log.warning("%d", "no number")
+
+
+def write_two_lines(data: bytes) -> None:
+    raise FormatError("one\nanother")
+
+
+def warn(data: bytes) -> None:
+    warnings.warn("odd", stacklevel=1)
+
+
+def divide(data: bytes) -> None:
+    len(data) // 0
+
+
+@pytest.mark.parametrize(
+    ("way", "problem"),
+    [
+        (divide, "ZeroDivisionError"),
+        (warn, "UserWarning"),
+        (log_badly, "TypeError"),
+        (write_two_lines, "lines of FormatError"),
+    ],
+)
+def test_the_fuzzer_sees(way: Callable[[bytes], None], problem: str) -> None:
+    fuzz = pytest.importorskip("fuzz")
+    assert fuzz.attempt(bases()["dot"], way).problem.startswith(problem)
+
+
+def test_the_fuzzer_sees_what_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    fuzz = pytest.importorskip("fuzz")
+    monkeypatch.setattr(fuzz, "SECONDS", -1.0)
+    assert fuzz.attempt(b"", fuzz.WAYS["whole"]).kind == "slow"
+
+
+@pytest.mark.parametrize("way", ["whole", "partial"])
+def test_the_fuzzer_reaches_what_lies_behind_checksums(way: str) -> None:
+    fuzz = pytest.importorskip("fuzz")
+    numbers = [number for number in range(3000) if fuzz.way_of(number) == way][:40]
+    kinds = {fuzz.attempt(fuzz.file_of(7, number), fuzz.WAYS[way]).kind for number in numbers}
+    assert kinds >= {"decoded", "ChecksumError", "FormatError", "TruncatedError"}
+
+
 @pytest.mark.slow
 def test_two_hundred_files_of_the_fuzzer() -> None:
     fuzz = pytest.importorskip("fuzz")
-    outcomes = [fuzz.attempt(fuzz.mutated(0, number), fuzz.WAYS[fuzz.way_of(number)]) for number in range(200)]
+    outcomes = [fuzz.attempt(fuzz.file_of(0, number), fuzz.WAYS[fuzz.way_of(number)]) for number in range(200)]
     assert [outcome for outcome in outcomes if outcome.problem] == []
     assert len({outcome.kind for outcome in outcomes}) > 3

@@ -23,6 +23,10 @@ class DamagedError(ValueError):
     """What the page does not allow."""
 
 
+class EndsError(DamagedError):
+    """Data that ends too early."""
+
+
 @dataclass(frozen=True)
 class Tile:
     """A rectangle of the coded picture, in pixels."""
@@ -51,6 +55,8 @@ class LicFile:
     """Tag of the latents' sections."""
     tiles: list[bytes]
     sections: dict[int, bytes]
+    cut: bytes | None
+    """What a prefix holds of the payload of the tile after these."""
 
     @property
     def coded_size(self) -> tuple[int, int]:
@@ -124,7 +130,7 @@ class Bytes:
     def take(self, count: int) -> bytes:
         """The next bytes."""
         if self.at + count > len(self.data):
-            raise DamagedError("the data ends too early")
+            raise EndsError("the data ends too early")
         self.at += count
         return self.data[self.at - count : self.at]
 
@@ -147,8 +153,27 @@ class Bytes:
             raise DamagedError("a checksum is wrong")
 
 
-def parse(data: bytes) -> LicFile:
-    """Read a file; DamagedError where the page does not allow it."""
+def read_sections(source: Bytes, prefix: bool) -> Iterator[tuple[int, bytes, bool]]:
+    """Tag and payload of every section, and whether all of that is there; EndsError unless it is a prefix."""
+    while source.at < len(source.data):
+        start = source.at
+        try:
+            tag, length = source.take(1)[0], source.varint()
+        except EndsError:
+            if not prefix:
+                raise
+            return  # within a tag or length, which says nothing
+        end = source.at + length
+        if end + 4 > len(source.data) and prefix:
+            yield tag, source.data[source.at : end], end <= len(source.data)
+            return
+        payload = source.take(length)
+        source.check(start)
+        yield tag, payload, True
+
+
+def parse(data: bytes, prefix: bool = False) -> LicFile:
+    """Read a file, or a prefix of one as far as it goes; DamagedError where the page does not allow it."""
     source = Bytes(data)
     if source.take(4) != MAGIC:
         raise DamagedError("not a .lic file")
@@ -161,22 +186,21 @@ def parse(data: bytes) -> LicFile:
     source.check(0)
     sections: dict[int, bytes] = {}
     tiles: list[bytes] = []
-    coder = None
-    while source.at < len(data):
-        start = source.at
-        tag = source.take(1)[0]
-        payload = source.take(source.varint())
-        source.check(start)
+    coder = cut = None
+    for tag, payload, complete in read_sections(source, prefix):
         if tag in (CONSTRICTION, TORCHAC):
             if coder not in (None, tag):
                 raise DamagedError("tiles of two coders")
             coder = tag
-            tiles.append(payload)
+            if complete:
+                tiles.append(payload)
+            elif len(payload) > 4:
+                cut = payload
         elif tag in sections:
             raise DamagedError(f"section {tag} comes twice")
-        elif tag in KNOWN:
+        elif tag in KNOWN and complete:
             sections[tag] = payload
-        elif tag & 128:
+        elif tag & 128 and tag not in KNOWN:
             raise DamagedError(f"an unknown critical section, {tag}")
     lossless, half = bool(kind >> 15), bool(kind >> 14 & 1)
     file = LicFile(
@@ -191,12 +215,13 @@ def parse(data: bytes) -> LicFile:
         coder=coder,
         tiles=tiles,
         sections=sections,
+        cut=cut,
     )
-    check(file)
+    check(file, prefix)
     return file
 
 
-def check(file: LicFile) -> None:
+def check(file: LicFile, prefix: bool) -> None:
     """What fields and sections say of each other."""
     if not (1 <= file.width <= 2**24 and 1 <= file.height <= 2**24):
         raise DamagedError("a size beyond the limits")
@@ -204,14 +229,16 @@ def check(file: LicFile) -> None:
         raise DamagedError("kind and quality do not go together")
     stored = file.lossless and file.model == 0
     height, width = file.coded_size
-    if len(file.tiles) != (0 if stored else len(list(spans(height))) * len(list(spans(width)))):
+    there, count = len(file.tiles), 0 if stored else len(list(spans(height))) * len(list(spans(width)))
+    if there + (file.cut is not None) > count or (there < count and not prefix):
         raise DamagedError("not one section for every tile")
-    if stored != (STORED in file.sections) or (stored and (file.fingerprint or file.quality)):
+    picture = STORED in file.sections or (stored and prefix)
+    if stored != picture or (stored and (file.fingerprint or file.quality)):
         raise DamagedError("half a stored picture")
     if (file.model == 0 and not file.lossless) or (file.lossless and file.coder == TORCHAC):
         raise DamagedError("a model or coder that is not for this kind")
     deep = file.sections.keys() & {LOW_BYTES, LOW_ALPHA}
-    if (deep and not file.lossless) or (LOW_ALPHA in deep and ALPHA not in file.sections):
+    if (deep and not file.lossless) or (LOW_ALPHA in deep and ALPHA not in file.sections and not prefix):
         raise DamagedError("low bytes of nothing")
     if QUALITIES in file.sections and file.lossless:
         raise DamagedError("qualities of blocks without losses")

@@ -59,8 +59,8 @@ def decode_y(
             mean = clamp(rs(shift * sigma[index(log_scale)], 14) + prediction.mean[group], MEAN)
             scale = index(log_scale + change)
             means[group, part] = mean[:, part]
-            scales[group, part] = scale[:, part]
-            symbols[group, part] = decode_group(coder, model.tables[:64], scale[:, part])
+            symbols[group, part], known = decode_group(coder, model.tables[:64], scale[:, part])
+            scales[group, part] = scale[:, part] * known
             decoded |= part
         if len(context.groups) - 1 > G:
             state = clamp(state + layer(f"onward.{G}")(surprise(symbols[group], scales[group])), ACTIVATION)

@@ -6,10 +6,13 @@ from bisect import bisect_right
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from second.arithmetic import Integers
 from second.container import Bytes, DamagedError
 from second.tables import BYTES, Table
+
+Mask = NDArray[np.bool_]
 
 BITS_64 = 2**64 - 1
 BITS_32 = 2**32 - 1
@@ -19,7 +22,7 @@ class Coder(Protocol):
     """What decodes runs of entries of one table."""
 
     def run(self, table: Table, count: int) -> list[int]:
-        """The next entries."""
+        """The next entries; fewer where the stream is a prefix that does not tell them."""
 
     def finish(self) -> None:
         """DamagedError if data is left over."""
@@ -28,8 +31,9 @@ class Coder(Protocol):
 class RangeDecoder:
     """The range coder of constriction: words of 32 bits, a state of 64 bits, a precision of 24 bits."""
 
-    def __init__(self, stream: bytes) -> None:
+    def __init__(self, stream: bytes, beyond: int = 0) -> None:
         stream += bytes(-len(stream) % 4)
+        self.beyond = beyond
         self.words = struct.unpack(f"<{len(stream) // 4}I", stream)
         self.read = 0
         self.lower = 0
@@ -38,9 +42,9 @@ class RangeDecoder:
         self.started = False
 
     def word(self) -> int:
-        """The next word; beyond the end they are zero."""
+        """The next word; beyond the end they are zero, unless told otherwise."""
         self.read += 1
-        return self.words[self.read - 1] if self.read <= len(self.words) else 0
+        return self.words[self.read - 1] if self.read <= len(self.words) else self.beyond
 
     def run(self, table: Table, count: int) -> list[int]:
         """The next entries."""
@@ -117,20 +121,27 @@ def decode_piece(piece: bytes, cumulative: list[int], count: int) -> list[int]:
     return entries
 
 
-def decode_group(coder: Coder, tables: list[Table], indexes: Integers) -> Integers:
-    """The symbols of a group, each of which has the table of its index; those of table 0 are 0."""
-    symbols = np.zeros(indexes.size, np.int64)
+def decode_group(coder: Coder, tables: list[Table], indexes: Integers) -> tuple[Integers, Mask]:
+    """The symbols of a group, each of which has the table of its index, and which of them the stream tells.
+
+    Those of table 0 are 0, and so are those that a prefix does not tell.
+    """
     used = indexes.reshape(-1)
+    symbols, known = np.zeros(used.size, np.int64), np.ones(used.size, bool)
     escaped = [np.zeros(0, np.int64)]
     for table_index in np.unique(used[used > 0]):
         places = np.flatnonzero(used == table_index)
         table = tables[table_index]
-        entries = np.array(coder.run(table, places.size))
-        symbols[places] = entries - table.radius
-        escaped.append(places[entries == table.entries - 1])
+        entries = np.array(coder.run(table, places.size), np.int64)
+        told = places[: entries.size]
+        known[places[entries.size :]] = False
+        symbols[told] = entries - table.radius
+        escaped.append(told[entries == table.entries - 1])
     if (places := np.concatenate(escaped)).size:
         pairs = np.array(coder.run(BYTES, 2 * places.size), np.uint8)
-        symbols[places] = pairs.view("<i2")
-        if (symbols[places] == -32768).any():
+        values = pairs[: pairs.size // 2 * 2].view("<i2")
+        symbols[places], known[places] = 0, False
+        symbols[places[: values.size]], known[places[: values.size]] = values, True
+        if (values == -32768).any():
             raise DamagedError("a symbol beyond the limits")
-    return symbols.reshape(indexes.shape)
+    return symbols.reshape(indexes.shape), known.reshape(indexes.shape)

@@ -62,7 +62,7 @@ def decode_z(model: Model, coder: Coder, quality: Integers) -> tuple[Integers, I
             shift, change = np.split(leave.output(h), 2)
             mean = clamp(rs(shift * deviation, 14), MEAN)
             scale = index(change + expected)
-        symbols[:, part] = decode_group(coder, model.tables[64:], scale[:, part])
+        symbols[:, part], _ = decode_group(coder, model.tables[64:], scale[:, part])
         z_hat[:, part] = 64 * symbols[:, part] + mean[:, part]
     return symbols, z_hat
 

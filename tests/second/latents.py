@@ -37,9 +37,8 @@ def opened(payload: bytes, coder: int) -> tuple[int, Coder]:
     return crc, TorchacDecoder(payload[4:]) if coder == TORCHAC else RangeDecoder(payload[4:])
 
 
-def decode_tile(model: Model, payload: bytes, coder: int, tile: Tile, blocks: Integers) -> Latents:
-    """The latents of one tile, of the qualities of whose blocks are given."""
-    expected, stream = opened(payload, coder)
+def decode_symbols(model: Model, stream: Coder, tile: Tile, blocks: Integers) -> tuple[Integers, Latents]:
+    """The symbols of z and the latents of one tile, of which the quality of every block is given."""
     rows, columns = -(-tile.height // 16), -(-tile.width // 16)
     z, z_hat = decode_z(model, stream, blocks)
     prediction = predict_y(model, z_hat, blocks, rows, columns)
@@ -48,11 +47,25 @@ def decode_tile(model: Model, payload: bytes, coder: int, tile: Tile, blocks: In
         y = Latents(*decode_y(model, model.context, stream, prediction, quality))
     else:
         scales = index(prediction.log_scale)
-        y = Latents(decode_group(stream, model.tables, scales), prediction.mean, scales)
+        symbols, known = decode_group(stream, model.tables, scales)
+        y = Latents(symbols, prediction.mean, scales * known)
+    return z, y
+
+
+def decode_tile(model: Model, payload: bytes, coder: int, tile: Tile, blocks: Integers) -> Latents:
+    """The latents of one tile whose stream is complete."""
+    expected, stream = opened(payload, coder)
+    z, y = decode_symbols(model, stream, tile, blocks)
     stream.finish()
     if zlib.crc32(y.symbols.astype("<i2").tobytes(), zlib.crc32(z.astype("<i2").tobytes(), tile.number)) != expected:
         raise DamagedError("the checksum of the symbols is wrong")
     return y
+
+
+def within(tile: Tile, qualities: Integers) -> Integers:
+    """The qualities of the blocks of a tile."""
+    top, left = tile.top // 64, tile.left // 64
+    return qualities[top : top - (-tile.height // 64), left : left - (-tile.width // 64)]
 
 
 def decode_latents(file: LicFile, model: Model) -> Iterator[Latents]:
@@ -60,9 +73,7 @@ def decode_latents(file: LicFile, model: Model) -> Iterator[Latents]:
     assert file.coder is not None
     qualities = file.qualities()
     for tile, payload in zip(file.grid(), file.tiles, strict=True):
-        top, left = tile.top // 64, tile.left // 64
-        blocks = qualities[top : top - (-tile.height // 64), left : left - (-tile.width // 64)]
-        yield decode_tile(model, payload, file.coder, tile, blocks)
+        yield decode_tile(model, payload, file.coder, tile, within(tile, qualities))
 
 
 def together(file: LicFile, tiles: list[Latents]) -> Latents:

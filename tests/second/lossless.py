@@ -42,7 +42,7 @@ class TileDecoder:
 
     def group(self, indexes: Integers) -> Integers:
         """The symbols of a group."""
-        return decode_group(self.stream, self.model.tables, indexes)
+        return decode_group(self.stream, self.model.tables, indexes)[0]
 
     def base(self, scale: int) -> None:
         """All planes of the coarsest scale."""
@@ -166,7 +166,7 @@ def decode_pixels(file: LicFile, model: Model, payload: bytes, tile: Tile) -> ND
     assert file.coder is not None
     expected, stream = opened(payload, file.coder)
     assert isinstance(stream, RangeDecoder), "lossless tiles are coded by constriction"
-    colours = int(decode_group(stream, model.tables, np.array([COLOURS]))[0])
+    colours = int(decode_group(stream, model.tables, np.array([COLOURS]))[0][0])
     if colours not in (0, 1):
         raise DamagedError("a colour transform that is not known")
     planes = 1 if file.grey else 3

@@ -3,24 +3,30 @@
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from random import Random
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from attacks.fields import broken, describe, grade, misjudged, misspelt, renumber, wrap
 from attacks.planes import chunk, head_chunk, png, webp
-from attacks.steps import GOLDEN, bases
-from attacks.tools import Parts, agreeing, forged, split
+from attacks.tools import Parts, agreeing, forged
+from attacks.valid import any_file, quick_file, quick_parts, stored_parts
 from lcomp.errors import LcompError
 from lcomp.format.container import KNOWN_TAGS, Section, Tag
 
 MAX_PIXELS = 2**18
 """Larger pictures are not gone through."""
 
-STRUCTURED = 0.05
-"""Share of files that are taken apart: they take most of the time."""
+STRUCTURED = 0.3
+"""Share of files that are taken apart and get right checksums: what the first checksum stops finds little."""
+
+BESIDE_SHARE = 0.4
+"""Share of these that are changed in what lies beside the latents alone."""
+
+STORED_SHARE = 0.9
+"""Share of these in turn whose picture is stored: networks would do the same again and again."""
 
 AGREEING = 0.1
 """Share of these whose symbols get the checksum that they have, so that the networks see them."""
@@ -35,13 +41,6 @@ LENGTHS = (0, 1, 2, 3, 4, 5, 8, 13, 40, 300)
 CHUNKS = (b"IHDR", b"IDAT", b"IEND", b"PLTE", b"tRNS", b"iCCP", b"zTXt", b"iTXt", b"acTL", b"fcTL", b"fdAT", b"gAMA")
 
 
-@cache
-def valid_files() -> list[bytes]:
-    """What everything starts from: golden files, and some with several tiles, alpha and metadata."""
-    golden = [path.read_bytes() for path in sorted(GOLDEN.glob("*.lic"))]
-    return [*golden, *(data for data in bases().values() if data not in golden)]
-
-
 # mutations of bytes
 
 
@@ -50,7 +49,7 @@ def change_bytes(random: Random, data: bytes) -> bytes:
     place = random.randrange(len(data) + 1)
     kind = random.randrange(7)
     if kind == 0:
-        other = random.choice(valid_files())
+        other = any_file(random)
         return data[:place] + other[random.randrange(len(other) + 1) :]
     if kind == 1:
         return data[:place]
@@ -82,7 +81,7 @@ def turn_bits(random: Random, parts: Parts) -> Parts:
 
 def rename(random: Random, parts: Parts) -> Parts:
     """Another model, mostly one that there is."""
-    other = split(random.choice(valid_files()))
+    other = quick_parts(random)
     if random.random() < 0.2:
         return replace(parts, model=random.choice((0, 3, 250, 2**35 - 1)), fingerprint=random.choice((0, 2**32 - 1)))
     return replace(parts, model=other.model, fingerprint=other.fingerprint)
@@ -130,7 +129,7 @@ def rearrange(random: Random, parts: Parts) -> Parts:
 
 def borrow(random: Random, parts: Parts) -> Parts:
     """A section of another file more."""
-    added = random.choice(split(random.choice(valid_files())).sections)
+    added = random.choice(quick_parts(random).sections)
     place = random.randrange(len(parts.sections) + 1)
     return replace(parts, sections=(*parts.sections[:place], added, *parts.sections[place:]))
 
@@ -165,7 +164,8 @@ def recode(random: Random, parts: Parts) -> Parts:
         changed = (numbers.random(tables.shape) < share) & (tables.numpy() > 0)
         return torch.from_numpy(np.where(changed, numbers.choice(values, tables.shape), 0).astype(np.int16))
 
-    if not parts.tiles or parts.width * parts.height > MAX_PIXELS:
+    lossless = parts.bits >> 15
+    if not parts.tiles or lossless or parts.width * parts.height > MAX_PIXELS:
         return parts
     try:
         return forged(parts, pick, random.random() < 0.2, random.choice((1, 3, 4, 5, 7, 1000, 1000)))
@@ -191,25 +191,43 @@ def plane(random: Random, parts: Parts) -> bytes:
     return change_bytes(random, payload) if random.random() < 0.3 else payload
 
 
-CHANGES: tuple[Callable[[Random, Parts], Parts], ...] = (
+Change = Callable[[Random, Parts], Parts]
+
+CHANGES: tuple[Change, ...] = (
     *(resize, turn_bits, rename, reversion, retag, rearrange, borrow, recode),
-    *(edit, edit, edit, veil, veil, veil, restore, deepen),
+    *(edit, edit, edit, renumber, renumber, grade, wrap),
 )
+BESIDE: tuple[Change, ...] = (describe, describe, veil, veil, restore, deepen)
+"""Changes beside the latents, which would be decoded the same again and again."""
+
+WRITINGS: tuple[Callable[[Random, Parts], bytes], ...] = (
+    *[lambda random, parts: parts.write()] * 5,
+    *(misjudged, broken, misspelt),
+)
+"""How what was changed becomes a file: mostly as it is."""
 
 
-def mutated(seed: int, number: int) -> bytes:
-    """One of the fuzzer's files."""
-    random = Random(f"{seed}/{number}")
-    data = random.choice(valid_files())
-    if random.random() >= STRUCTURED:
-        for _ in range(random.choice((1, 1, 1, 2, 4))):
-            data = change_bytes(random, data)
-        return data[:LARGEST]
-    parts = split(data)
-    for _ in range(random.choice((1, 1, 2, 3))):
-        parts = random.choice(CHANGES)(random, parts)
+def structured(random: Random) -> bytes:
+    """A file that was taken apart, changed and put together with right checksums."""
+    beside = random.random() < BESIDE_SHARE
+    parts = stored_parts(random) if beside and random.random() < STORED_SHARE else quick_parts(random)
+    for _ in range(random.choice((1, 1, 1, 2, 3))):
+        parts = random.choice(BESIDE if beside else CHANGES)(random, parts)
     if random.random() < AGREEING and parts.width * parts.height <= MAX_PIXELS:
         # where this fails, decoding will
         with contextlib.suppress(Exception):
             parts = agreeing(parts)
-    return parts.write()[:LARGEST]
+    return random.choice(WRITINGS)(random, parts)
+
+
+def mutated(seed: int, number: int, decoded: bool = False) -> bytes:
+    """One of the fuzzer's files, of a picture that is mostly small where it is `decoded` despite wrong checksums."""
+    random = Random(f"{seed}/{number}")
+    if random.random() < STRUCTURED:
+        return structured(random)[:LARGEST]
+    valid = quick_file(random) if decoded else any_file(random)
+    data = valid
+    while data == valid:
+        for _ in range(random.choice((1, 1, 1, 2, 4))):
+            data = change_bytes(random, data)
+    return data[:LARGEST]

@@ -22,6 +22,9 @@ SIDE = 24
 OFTEN = "whole"
 """The way of every second file."""
 
+LENIENT = ("salvaged", "partial")
+"""Ways that decode what is intact of files that others refuse."""
+
 
 def decoding(options: DecodeOptions) -> Way:
     """Decoding with some options."""
@@ -32,42 +35,47 @@ def decoding(options: DecodeOptions) -> Way:
     return decode
 
 
-def thumbnail(data: bytes) -> None:
-    """A thumbnail, of pictures of the size that is gone through."""
-    lcomp.thumbnail(data, (SIDE, SIDE), device="cpu", max_pixels=MAX_PIXELS)
+def ways(most: int, side: int) -> dict[str, Way]:
+    """All ways, by name: for pictures of so many pixels at most, shown in a page with sides of so many at most."""
+
+    def thumbnail(data: bytes) -> None:
+        lcomp.thumbnail(data, (SIDE, SIDE), device="cpu", max_pixels=most)
+
+    def pillow(data: bytes) -> None:
+        """What `Image.open` makes of it, which has a limit of its own, and errors of its own for what is damaged."""
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, most // 2
+        damaged = contextlib.suppress(OSError, Image.DecompressionBombError)
+        try:
+            with warnings.catch_warnings(), damaged:
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                with Image.open(io.BytesIO(data)) as image:
+                    image.draft(None, (side, side))
+                    image.load()
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+    def page(data: bytes) -> None:
+        """The file by every decoder, and its facts."""
+        header = lcomp.info(data)
+        if header.width * header.height <= most:
+            gallery = Gallery(lcomp.Codec(device="cpu"), ViewOptions(None, side, most))
+            gallery.add(OpenedFile("a.lic", data, container.read(data)), lambda done, total: None)
+            gallery.contents()
+
+    return {
+        OFTEN: decoding(DecodeOptions(max_pixels=most)),
+        "salvaged": decoding(DecodeOptions(max_pixels=most, salvage=True)),
+        "partial": decoding(DecodeOptions(max_pixels=most, partial=True)),
+        "fast": decoding(DecodeOptions(FAST, max_pixels=most)),
+        "reduced": decoding(DecodeOptions(max_pixels=most, scale=1 / 8)),
+        "thumbnail": thumbnail,
+        "pillow": pillow,
+        "page": page,
+    }
 
 
-def pillow(data: bytes) -> None:
-    """What `Image.open` makes of it, which has a limit of its own, and errors of its own for what is damaged."""
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MAX_PIXELS // 2
-    damaged = contextlib.suppress(OSError, Image.DecompressionBombError)
-    try:
-        with warnings.catch_warnings(action="ignore"), damaged, Image.open(io.BytesIO(data)) as image:
-            image.draft(None, (SIDE, SIDE))
-            image.load()
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
-
-
-def page(data: bytes) -> None:
-    """What a page shows of it: the file by every decoder, and its facts."""
-    header = lcomp.info(data)
-    if header.width * header.height <= MAX_PIXELS:
-        gallery = Gallery(lcomp.Codec(device="cpu"), ViewOptions(None, SIDE, MAX_PIXELS))
-        gallery.add(OpenedFile("a.lic", data, container.read(data)), lambda done, total: None)
-        gallery.contents()
-
-
-WAYS: dict[str, Way] = {
-    OFTEN: decoding(DecodeOptions(max_pixels=MAX_PIXELS)),
-    "salvaged": decoding(DecodeOptions(max_pixels=MAX_PIXELS, salvage=True)),
-    "partial": decoding(DecodeOptions(max_pixels=MAX_PIXELS, partial=True)),
-    "fast": decoding(DecodeOptions(FAST, max_pixels=MAX_PIXELS)),
-    "reduced": decoding(DecodeOptions(max_pixels=MAX_PIXELS, scale=1 / 8)),
-    "thumbnail": thumbnail,
-    "pillow": pillow,
-    "page": page,
-}
+WAYS = ways(MAX_PIXELS, SIDE)
+"""Those of the fuzzer."""
 
 
 def way_of(number: int) -> str:
