@@ -1,9 +1,8 @@
 """Adversarial training of the texture of the `gan` decoder, on the frozen latents of its backbone."""
 
-import copy
-import math
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -14,19 +13,27 @@ from lcomp.errors import LcompError, ModelError
 from lcomp.model.loaded import LoadedModel
 from lcomp.networks.blocks import place, quality_weights
 from lcomp.networks.enhancer import Enhanced, Enhancer
+from lcomp.networks.outside import OutsideFeatures
 from lcomp.networks.refinement import expected_error
 from lcomp.training.data import VALIDATION_SIDE, to_signal
 from lcomp.training.decoder import DecoderModel
-from lcomp.training.discriminator import Discriminator, feature_distance
+from lcomp.training.discriminator import Discriminator, judgement, opponent_loss, right_share
 from lcomp.training.evidence import Coded, Store, evidence_floats, held_out
+from lcomp.training.perceptual import moments_distance, structure_distance
 from lcomp.training.recipe import Adversarial
 from lcomp.training.run import Setting, TrainingRun, checkpoint_file, read_checkpoint
 from lcomp.training.start import copy_weights
-from lcomp.training.statistics import LUMA_CHROMA, bands, seen, statistics_distance
+from lcomp.training.statistics import bands, seen, statistics_distance
 from lcomp.zoo.registry import ModelInfo
 
 LEAST_WEIGHT = 0.1
 """Weight of the adversarial terms at the highest qualities."""
+
+RAMP = 300
+"""Steps in which the discriminator's judgement comes to count: it begins knowing nothing."""
+
+SHIFT = 32
+"""Pixels that windows for the network from outside are smaller than crops."""
 
 SAMPLES = 12
 """Validation crops on the sheet of samples."""
@@ -39,19 +46,13 @@ def realism_weight(quality: Tensor, recipe: Adversarial) -> Tensor:
     return ((recipe.least - quality) / (recipe.least - recipe.full)).clamp(LEAST_WEIGHT, 1)
 
 
-@torch.no_grad()
-def tone(network: Enhancer, recipe: Adversarial, inverse: bool = False) -> None:
-    """Fold the recipe's factors for brightness, colour and finest detail into a network's last layers; or undo that."""
-    rows, factors = torch.tensor(LUMA_CHROMA), torch.tensor((recipe.brightness, recipe.colour, recipe.colour))
-    mix = rows.T @ torch.diag(1 / factors if inverse else factors) @ rows
-    finest = 1 / recipe.finest if inverse else recipe.finest
-    for layer in (network.refinement.leave, network.refinement.fine_leave, network.twice):
-        assert layer.bias is not None
-        side = math.isqrt(layer.out_channels // 3)  # of the cell of pixels that the channels are shuffled to
-        for parameter in (layer.weight, layer.bias):
-            toned = (mix.to(parameter) @ parameter.reshape(3, -1)).view(3, side // 2, 2, side // 2, 2, -1)
-            mean = toned.mean((2, 4), keepdim=True)
-            parameter.copy_((mean + finest * (toned - mean)).view_as(parameter))
+def window(side: int, random: np.random.Generator) -> tuple[slice, slice]:
+    """A random window of crops of `side` pixels, SHIFT smaller: the network from outside has strides of its own.
+
+    A texture that suited one phase of them would not suit it in the next step.
+    """
+    top, left = (int(start) for start in random.integers(0, SHIFT + 1, size=2))
+    return slice(top, top + side - SHIFT), slice(left, left + side - SHIFT)
 
 
 class Figures(NamedTuple):
@@ -89,10 +90,11 @@ class GanRun(TrainingRun[DecoderModel]):
         model = DecoderModel(Enhancer(info.architecture, info.decoder))
         if start is not None:
             copy_weights(model.g_s, start)
-            tone(model.g_s, self.adversarial, inverse=True)
         place(model, device)
         self.discriminator = Discriminator(self.adversarial.width)
-        place(self.discriminator, device)
+        self.outside = OutsideFeatures.installed()
+        for network in (self.discriminator, self.outside):
+            place(network, device)
         self.opponent = torch.optim.AdamW(
             self.discriminator.parameters(), lr=self.adversarial.rate, betas=(0.5, 0.9), weight_decay=0.0, fused=True
         )
@@ -137,10 +139,13 @@ class GanRun(TrainingRun[DecoderModel]):
             x, x_mse, made = (picture[..., rows, columns] for picture in (x, x_mse, made))
         x, x_mse, made = (picture.contiguous(memory_format=torch.channels_last) for picture in (x, x_mse, made))
 
+        cut = (..., *window(x.shape[3], self.random))
         with self.autocast():
-            judged = self.judge(torch.cat([x, made.detach()]), x_mse.repeat(2, 1, 1, 1), w.repeat(2, 1))[-1]
-        real, false = judged.chunk(2)
-        loss = F.relu(1 - real).mean() + F.relu(1 + false).mean()
+            ours = self.outside(made[cut])
+            with torch.no_grad():
+                theirs = self.outside(x[cut])
+            real, false = self.judge(theirs), self.judge([stage.detach() for stage in ours])
+        loss = opponent_loss(real, false)
         self.opponent.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         self.processes.average_gradients(self.discriminator.parameters())
@@ -148,44 +153,39 @@ class GanRun(TrainingRun[DecoderModel]):
 
         self.discriminator.requires_grad_(False)
         with self.autocast():
-            ours = self.judge(made, x_mse, w)
-            with torch.no_grad():
-                theirs = self.judge(x, x_mse, w)
+            logits = self.judge(ours)
         self.discriminator.requires_grad_(True)
-        unit = expected_error(w)
         error = (squared_error(seen(made), seen(x)) / (squared_error(x_mse, x) + 0.5)).mean()
-        statistics = statistics_distance(made, x, unit)
+        statistics = statistics_distance(made, x, expected_error(w))
         strength = realism_weight(coded.quality, self.adversarial)
-        matching = (strength * feature_distance(ours, theirs)).mean()
-        adversarial = (strength * -ours[-1].mean((1, 2, 3))).mean()
+        structure = (strength * structure_distance(ours, theirs)).mean()
+        moments = (strength * moments_distance(ours, theirs)).mean()
+        adversarial = -(strength * judgement(logits)).mean()
         parts = {
             "error": error,
             "statistics": statistics,
-            "matching": matching,
+            "structure": structure,
+            "moments": moments,
             "adversarial": adversarial,
             "opponent": loss,
-            "right": ((real > 0).float().mean() + (false < 0).float().mean()) / 2,
+            "right": right_share(real, false),
         }
         for name, value in parts.items() if self.processes.leads else ():
             self.log.setdefault(name, []).append(value.detach())
-        ramp = min(self.step / 500, 1.0)
+        ramp = min(self.step / RAMP, 1.0)
         weights = self.adversarial
         return (
             weights.error * error
             + weights.statistics * statistics
-            + ramp * (weights.matching * matching + weights.judgement * adversarial)
+            + weights.structure * structure
+            + weights.moments * moments
+            + ramp * weights.judgement * adversarial
         )
-
-    def shown(self) -> DecoderModel:
-        """The averaged weights with the recipe's tone folded in: what is exported."""
-        model = copy.deepcopy(self.average)
-        tone(model.g_s, self.adversarial)
-        return model
 
     @torch.no_grad()
     def textures(self) -> list[Figures]:
         """What the texture does to validation pictures, by quality."""
-        collected, model = [], self.shown()
+        collected, model = [], self.average
         for coded in self.held_out:
             x, unit = to_signal(coded.x), expected_error(quality_weights(coded.quality))
             x_mse, texture = self.pictures(model, coded, half=False)
@@ -218,7 +218,7 @@ class GanRun(TrainingRun[DecoderModel]):
     @torch.no_grad()
     def write_samples(self) -> None:
         """Write `samples.png`: per validation crop at q = 1 a row of original, mse decoder's picture and ours."""
-        rows, model = [], self.shown()
+        rows, model = [], self.average
         for coded in self.held_out[:SAMPLES]:
             enhanced = self.pictures(model, coded, half=False)
             pictures = (to_signal(coded.x), enhanced.x_hat, enhanced.x_hat + enhanced.added)

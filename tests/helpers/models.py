@@ -32,13 +32,11 @@ width = 16
 rate = 4e-4
 error = 0.25
 statistics = 2.0
-matching = 0.5
+structure = 2.0
+moments = 1.0
 judgement = 0.1
 full = 3.0
 least = 8.0
-brightness = 1.1
-colour = 0.25
-finest = 1.5
 """
 
 LIGHT_CROPS = """
