@@ -56,8 +56,12 @@ def own_features(x: Tensor) -> Tensor:
 
 
 def outside_features(x: Tensor) -> Tensor:
-    """Means [B, 320] of the last block of the network from outside, of patches [B, 3, H, W] in [-1, 1]."""
-    return recogniser().pooled(x)
+    """Means [B, 112] of the network from outside at 1/16 of the resolution, of patches [B, 3, H, W] in [-1, 1].
+
+    FID takes the last layer, whose 1280 dimensions are more than a data set such as Kodak has patches.
+    """
+    stages: list[Tensor] = recogniser()(x)
+    return stages[-1].mean((2, 3))
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ IMAGENET = FeatureSet(
     "imagenet",
     "Fréchet, ImageNet",
     outside_features,
-    lambda: outside.LAST,
+    lambda: outside.CHANNELS[max(outside.CHANNELS)],
     lambda: outside.MARK,
     outside.available,
 )

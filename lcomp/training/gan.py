@@ -19,7 +19,7 @@ from lcomp.training.data import VALIDATION_SIDE, to_signal
 from lcomp.training.decoder import DecoderModel
 from lcomp.training.discriminator import Discriminator, judgement, opponent_loss, right_share
 from lcomp.training.evidence import Coded, Store, evidence_floats, held_out
-from lcomp.training.perceptual import moments_distance, structure_distance
+from lcomp.training.perceptual import Drift, moments_distance, structure_distance
 from lcomp.training.recipe import Adversarial
 from lcomp.training.run import Setting, TrainingRun, checkpoint_file, read_checkpoint
 from lcomp.training.start import copy_weights
@@ -32,8 +32,8 @@ LEAST_WEIGHT = 0.1
 RAMP = 300
 """Steps in which the discriminator's judgement comes to count: it begins knowing nothing."""
 
-SHIFT = 32
-"""Pixels that windows for the network from outside are smaller than crops."""
+DRIFT = 0.97
+"""Momentum of the averages of features."""
 
 SAMPLES = 12
 """Validation crops on the sheet of samples."""
@@ -47,12 +47,13 @@ def realism_weight(quality: Tensor, recipe: Adversarial) -> Tensor:
 
 
 def window(side: int, random: np.random.Generator) -> tuple[slice, slice]:
-    """A random window of crops of `side` pixels, SHIFT smaller: the network from outside has strides of its own.
+    """A random window of crops of `side` pixels, an eighth smaller: the network from outside has strides of its own.
 
     A texture that suited one phase of them would not suit it in the next step.
     """
-    top, left = (int(start) for start in random.integers(0, SHIFT + 1, size=2))
-    return slice(top, top + side - SHIFT), slice(left, left + side - SHIFT)
+    shorter = side - side // 8
+    top, left = (int(start) for start in random.integers(0, side - shorter + 1, size=2))
+    return slice(top, top + shorter), slice(left, left + shorter)
 
 
 class Figures(NamedTuple):
@@ -92,7 +93,7 @@ class GanRun(TrainingRun[DecoderModel]):
             copy_weights(model.g_s, start)
         place(model, device)
         self.discriminator = Discriminator(self.adversarial.width)
-        self.outside = OutsideFeatures.installed()
+        self.outside, self.drift = OutsideFeatures.installed(), Drift(DRIFT)
         for network in (self.discriminator, self.outside):
             place(network, device)
         self.opponent = torch.optim.AdamW(
@@ -160,12 +161,14 @@ class GanRun(TrainingRun[DecoderModel]):
         strength = realism_weight(coded.quality, self.adversarial)
         structure = (strength * structure_distance(ours, theirs)).mean()
         moments = (strength * moments_distance(ours, theirs)).mean()
+        drift = x.new_zeros(()) if half else (strength * self.drift(ours, theirs)).mean()
         adversarial = -(strength * judgement(logits)).mean()
         parts = {
             "error": error,
             "statistics": statistics,
             "structure": structure,
             "moments": moments,
+            "drift": drift,
             "adversarial": adversarial,
             "opponent": loss,
             "right": right_share(real, false),
@@ -179,6 +182,7 @@ class GanRun(TrainingRun[DecoderModel]):
             + weights.statistics * statistics
             + weights.structure * structure
             + weights.moments * moments
+            + weights.drift * drift
             + ramp * weights.judgement * adversarial
         )
 

@@ -82,12 +82,13 @@ class Adversarial:
     statistics: float  # distance of local energies (Wasserstein distortion),
     structure: float  # distance of features from outside, position by position,
     moments: float  # that of their local moments,
+    drift: float  # that of their moments over many pictures,
     judgement: float  # and the discriminator's judgement (adversarial loss)
     full: float  # quality up to which the discriminator has its full weight,
     least: float  # and that from which on it has a tenth: where errors are invisible there is nothing to invent
 
     def __post_init__(self) -> None:
-        weights = self.rate, self.error, self.statistics, self.structure, self.moments, self.judgement
+        weights = self.rate, self.error, self.statistics, self.structure, self.moments, self.drift, self.judgement
         if self.width < 1 or not all(0 <= value < math.inf for value in weights):
             raise ValueError("the discriminator has a width, and weights are finite and not less than 0")
         if not 0 <= self.full < self.least:

@@ -34,6 +34,7 @@ error = 0.25
 statistics = 2.0
 structure = 2.0
 moments = 1.0
+drift = 0.5
 judgement = 0.1
 full = 3.0
 least = 8.0

@@ -19,7 +19,7 @@ from lcomp.networks.enhancer import without_lattice
 from lcomp.networks.outside import CHANNELS
 from lcomp.training.discriminator import Discriminator, judgement, opponent_loss, right_share
 from lcomp.training.gan import GanRun, realism_weight, window
-from lcomp.training.perceptual import moments_distance, structure_distance
+from lcomp.training.perceptual import Drift, moments_distance, structure_distance
 from lcomp.training.recipe import Adversarial, read_recipe
 from lcomp.training.restore import installed_texture
 from lcomp.training.run import Setting, checkpoint_file
@@ -80,10 +80,25 @@ def test_structure_is_a_matter_of_place_and_moments_are_not() -> None:
     assert (structure_distance(second, first) > 1.5 * structure_distance(flat, first)).all()
 
 
+def test_drift_is_what_all_crops_share() -> None:
+    torch.manual_seed(0)
+    chance, shared = Drift(0.9), Drift(0.9)
+    for _ in range(60):
+        theirs, ours = ([torch.randn(4, 8, 16, 16) + torch.randn(4, 8, 1, 1)] for _ in range(2))
+        by_chance, by_all = chance(ours, theirs), shared([ours[0] + 1], theirs)
+    assert by_chance.shape == (4,)
+    assert (by_all > 3 * by_chance).all()
+    # every step moves a crop as far as if the whole average were that crop's
+    moved = ours[0].clone().requires_grad_()
+    torch.autograd.backward(shared([moved + 1], theirs).sum())
+    assert moved.grad is not None
+    assert (moved.grad.mean((0, 2, 3)) > 0).all()
+
+
 def test_windows_take_all_phases_of_a_stride() -> None:
     random = np.random.default_rng(0)
     windows = [window(128, random) for _ in range(200)]
-    assert {part.stop - part.start for both in windows for part in both} == {96}
+    assert {part.stop - part.start for both in windows for part in both} == {112}
     assert {rows.start % 16 for rows, _ in windows} == {columns.start % 16 for _, columns in windows} == set(range(16))
     assert max(rows.stop for rows, _ in windows) <= 128
 
