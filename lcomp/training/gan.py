@@ -32,6 +32,9 @@ LEAST_WEIGHT = 0.1
 RAMP = 300
 """Steps in which the discriminator's judgement comes to count: it begins knowing nothing."""
 
+LEAST_CROP = 128
+"""Smaller crops have too few positions at 1/16 of the resolution for local moments."""
+
 DRIFT = 0.97
 """Momentum of the averages of features."""
 
@@ -85,6 +88,8 @@ class GanRun(TrainingRun[DecoderModel]):
         if recipe.crops is None or not recipe.crops.half_every or recipe.adversarial is None:
             needed = "tables [training.crops], with half_every, and [training.adversarial]"
             raise ModelError(f"{info.source}: its recipe needs {needed}")
+        if stage.crop < LEAST_CROP:
+            raise ModelError(f"{info.source}: a texture is trained on crops of {LEAST_CROP} pixels or more")
         self.crops, self.adversarial = recipe.crops, recipe.adversarial
         self.codec = LoadedModel(info.backbone, device)
         self.networks = self.codec.transforms.networks

@@ -49,12 +49,12 @@ renew_every = 2
 """
 
 
-def recipe(weights: str, more: str = "") -> str:
+def recipe(weights: str, more: str = "", crop: int = 64) -> str:
     """The tables of a tiny model that say how it is trained and where its weights are."""
     return f"""
 [training]
 minutes = 0.05
-stages = [{{ start = 0.0, crop = 64, batch = 2 }}]
+stages = [{{ start = 0.0, crop = {crop}, batch = 2 }}]
 lr_transforms = 1e-3
 lr_entropy = 1e-3
 lr_linear = 1e-4
@@ -124,7 +124,7 @@ blocks = 2
 channels_fine = 8
 blocks_fine = 1
 noise = 2
-""" + recipe("tiny-sr.safetensors", CROPS)
+""" + recipe("tiny-sr.safetensors", CROPS, crop=128)
 
 TINY_LIGHT = """
 [model]
