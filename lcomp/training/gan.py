@@ -19,11 +19,13 @@ from lcomp.training.data import VALIDATION_SIDE, to_signal
 from lcomp.training.decoder import DecoderModel
 from lcomp.training.discriminator import Discriminator, judgement, opponent_loss, right_share
 from lcomp.training.evidence import Coded, Store, evidence_floats, held_out
+from lcomp.training.faces_and_text import faces_and_text, nowhere
 from lcomp.training.perceptual import Drift, moments_distance, structure_distance
 from lcomp.training.recipe import Adversarial
 from lcomp.training.run import Setting, TrainingRun, checkpoint_file, read_checkpoint
 from lcomp.training.start import copy_weights
 from lcomp.training.statistics import bands, seen, statistics_distance
+from lcomp.types import STRIDE
 from lcomp.zoo.registry import ModelInfo
 
 LEAST_WEIGHT = 0.1
@@ -47,6 +49,11 @@ VALIDATION_QUALITIES = (1.0, 2.0, 3.0, 5.0, 8.0)
 def realism_weight(quality: Tensor, recipe: Adversarial) -> Tensor:
     """Weight [B] of the adversarial terms at qualities [B]: 1 up to `full`, falling to LEAST_WEIGHT at `least`."""
     return ((recipe.least - quality) / (recipe.least - recipe.full)).clamp(LEAST_WEIGHT, 1)
+
+
+def cares(marked: Tensor, care: float) -> Tensor:
+    """What to multiply samples by [B, 1, H, W], so that squared errors count `care` times more where marked."""
+    return F.interpolate(1 + care * marked.float(), scale_factor=STRIDE).sqrt()
 
 
 def window(side: int, random: np.random.Generator) -> tuple[slice, slice]:
@@ -110,7 +117,8 @@ class GanRun(TrainingRun[DecoderModel]):
         self.processes.agree_on_weights(self.discriminator)
 
         def store(side: int, range_: tuple[float, float], half: bool, rounds: int) -> Store:
-            return Store(self.pool, lambda: self.codec, self.random, stage.batch, side, range_, half, rounds)
+            shared = self.pool, lambda: self.codec, self.random, stage.batch
+            return Store(*shared, side, range_, half, rounds, mark=faces_and_text if self.adversarial.care else nowhere)
 
         self.plain = store(stage.crop, self.crops.plain, False, self.crops.rounds)
         self.half = store(2 * stage.crop, self.crops.half, True, self.crops.rounds // self.crops.half_every)
@@ -137,12 +145,13 @@ class GanRun(TrainingRun[DecoderModel]):
         store.renew()
         coded = store.draw()
         x, w = to_signal(coded.x), quality_weights(coded.quality)
+        care = cares(coded.marked, self.adversarial.care)
         x_mse, texture = self.make(self.model, coded, half)
         made = x_mse + texture
         if half:  # a random quarter of each crop, to save time
             top, left = self.random.integers(0, x.shape[2] // 2, size=2)
             rows, columns = slice(top, top + x.shape[2] // 2), slice(left, left + x.shape[3] // 2)
-            x, x_mse, made = (picture[..., rows, columns] for picture in (x, x_mse, made))
+            x, x_mse, made, care = (picture[..., rows, columns] for picture in (x, x_mse, made, care))
         x, x_mse, made = (picture.contiguous(memory_format=torch.channels_last) for picture in (x, x_mse, made))
 
         cut = (..., *window(x.shape[3], self.random))
@@ -161,7 +170,7 @@ class GanRun(TrainingRun[DecoderModel]):
         with self.autocast():
             logits = self.judge(ours)
         self.discriminator.requires_grad_(True)
-        error = (squared_error(seen(made), seen(x)) / (squared_error(x_mse, x) + 0.5)).mean()
+        error = (squared_error(care * seen(made), care * seen(x)) / (squared_error(x_mse, x) + 0.5)).mean()
         statistics = statistics_distance(made, x, expected_error(w))
         strength = realism_weight(coded.quality, self.adversarial)
         structure = (strength * structure_distance(ours, theirs)).mean()

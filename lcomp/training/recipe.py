@@ -79,6 +79,7 @@ class Adversarial:
     width: int  # of the discriminator's first layer
     rate: float  # its learning rate (two time-scale update rule, Heusel 2017)
     error: float  # weights in the cost: squared error relative to the mse decoder's,
+    care: float  # how much more that counts where there are faces or text,
     statistics: float  # distance of local energies (Wasserstein distortion),
     structure: float  # distance of features from outside, position by position,
     moments: float  # that of their local moments,
@@ -88,7 +89,16 @@ class Adversarial:
     least: float  # and that from which on it has a tenth: where errors are invisible there is nothing to invent
 
     def __post_init__(self) -> None:
-        weights = self.rate, self.error, self.statistics, self.structure, self.moments, self.drift, self.judgement
+        weights = (
+            self.rate,
+            self.error,
+            self.care,
+            self.statistics,
+            self.structure,
+            self.moments,
+            self.drift,
+            self.judgement,
+        )
         if self.width < 1 or not all(0 <= value < math.inf for value in weights):
             raise ValueError("the discriminator has a width, and weights are finite and not less than 0")
         if not 0 <= self.full < self.least:

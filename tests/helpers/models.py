@@ -31,6 +31,7 @@ rounds = 20
 width = 16
 rate = 4e-4
 error = 0.25
+care = 0.0
 statistics = 2.0
 structure = 2.0
 moments = 1.0

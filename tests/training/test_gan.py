@@ -14,11 +14,14 @@ from typer.testing import CliRunner
 import lcomp
 from helpers.pictures import noise_image
 from lcomp.cli.app import app
+from lcomp.encoding.distortion import squared_error
 from lcomp.errors import LcompError, ModelError
+from lcomp.format.tiles import Rectangle
 from lcomp.networks.enhancer import without_lattice
 from lcomp.networks.outside import CHANNELS
 from lcomp.training.discriminator import Discriminator, judgement, opponent_loss, right_share
-from lcomp.training.gan import GanRun, realism_weight, window
+from lcomp.training.faces_and_text import faces_and_text
+from lcomp.training.gan import GanRun, cares, realism_weight, window
 from lcomp.training.perceptual import Drift, moments_distance, structure_distance
 from lcomp.training.recipe import Adversarial, read_recipe
 from lcomp.training.restore import installed_texture
@@ -93,6 +96,23 @@ def test_drift_is_what_all_crops_share() -> None:
     torch.autograd.backward(shared([moved + 1], theirs).sum())
     assert moved.grad is not None
     assert (moved.grad.mean((0, 2, 3)) > 0).all()
+
+
+def test_errors_count_more_where_there_are_faces_or_text() -> None:
+    torch.manual_seed(0)
+    x, marked = torch.rand(2, 3, 32, 48), torch.zeros(2, 1, 2, 3, dtype=torch.uint8)
+    marked[1, 0, 1, 2] = 1
+    wrong = x.clone()
+    wrong[:, :, 16:, 32:] += 0.1
+    plain, careful = (squared_error(cares(marked, care) * wrong, cares(marked, care) * x) for care in (0.0, 3.0))
+    assert (careful / plain).tolist() == pytest.approx([1, 4], rel=1e-4)
+
+
+def test_blocks_with_a_part_of_a_face_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = {"faces": [Rectangle(10, 15, 7, 2)], "text": [Rectangle(63, 63, 1, 1)]}
+    monkeypatch.setattr("lcomp.training.faces_and_text.look_for", lambda kind, *_: places[kind])
+    marked = faces_and_text(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
+    assert marked[0, 0].tolist() == [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]]
 
 
 def test_windows_take_all_phases_of_a_stride() -> None:
