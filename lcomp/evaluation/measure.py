@@ -17,7 +17,7 @@ from lcomp.errors import LcompError
 from lcomp.evaluation.codecs.adapter import Adapter
 from lcomp.evaluation.codecs.registry import open_adapter
 from lcomp.evaluation.datasets import Dataset
-from lcomp.evaluation.features import features, is_current, packed
+from lcomp.evaluation.features import all_packed, are_current
 from lcomp.evaluation.journal import Journal
 from lcomp.evaluation.metrics.metric import Metric, Pair
 from lcomp.evaluation.metrics.registry import chosen_metrics
@@ -36,7 +36,7 @@ class Plan:
 
     qualities: tuple[float, ...]  # of lcomp's models
     device: str
-    perceptual: bool  # the metrics that no model is trained on, and features for the Frechet distance
+    perceptual: bool  # the metrics that no model is trained on, and features for Frechet distances
     jobs: int | None  # processes; None: as many as the engine has
     metrics: tuple[str, ...] = ()  # names of further ones
     max_side: int | None = None  # larger pictures are scaled down
@@ -66,7 +66,7 @@ def scored(row: Row, pair: Pair, plan: Plan) -> Row:
     side = min(pair.original.shape[:2])
     with using_threads(plan.threads):
         scores = {each.name: each.measure(pair) if side >= each.smallest_side else None for each in plan.chosen}
-        return replace(row, scores=scores, features=packed(features(pair.after)) if plan.perceptual else None)
+        return replace(row, scores=scores, features=all_packed(pair.after) if plan.perceptual else None)
 
 
 def measure_row(row: Row, path: Path, adapter: Adapter, plan: Plan) -> Row:
@@ -112,7 +112,7 @@ def finished(row: Row, adapter: Adapter, plan: Plan, journal: Journal) -> Row | 
         earlier = replace(earlier, encode_seconds=None, decode_seconds=None)
     if adapter.lossless:
         return earlier
-    if plan.perceptual and not is_current(earlier.features or ""):
+    if plan.perceptual and not are_current(earlier.features):
         return None
     if any(metric.name not in earlier.scores for metric in plan.chosen):
         return None

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lcomp.evaluation.comparisons import Comparison
+from lcomp.evaluation.features import measured_sets
 from lcomp.evaluation.metrics.metric import Metric
 from lcomp.evaluation.metrics.registry import METRICS
 from lcomp.evaluation.page_data import page_data
@@ -75,7 +76,7 @@ def render(results: Results, comparisons: list[Comparison]) -> str:
         comparisons=comparisons,
         metrics=metrics_of(results),
         measured=[metric for metric in METRICS if results.measured(metric)],
-        frechet=any(mean.frechet is not None for mean in results.means),
+        distances=measured_sets(results.means),
         timed=bool(results.timed),
         names=names,
         columns=columns(results),

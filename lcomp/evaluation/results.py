@@ -31,7 +31,7 @@ class Row:
     bytes: int | None = None
     bpp: float | None = None
     scores: Mapping[str, float | None] = field(default_factory=dict)  # by metric; None where it is not defined
-    features: str | None = None  # of patches, see `features.packed`; not part of results
+    features: Mapping[str, str] | None = None  # of patches, see `features.all_packed`; not part of results
     encode_seconds: float | None = None  # none where several processes measured
     decode_seconds: float | None = None
     error: str = ""
@@ -56,7 +56,7 @@ class Mean:
     bpp: float
     scores: Mapping[str, float]  # by metric, over the pictures for which it is defined
     rates: Mapping[str, float]  # bits per pixel of the same pictures
-    frechet: float | None  # Frechet distance of the encoder's features on patches
+    frechet: Mapping[str, float]  # Frechet distances on patches, by the set of features
     encode_mp_s: float | None  # megapixels per second
     decode_mp_s: float | None
 

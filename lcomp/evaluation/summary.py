@@ -4,7 +4,7 @@ import datetime
 import os
 import platform
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import fmean
 
@@ -15,7 +15,7 @@ from lcomp.errors import LcompError
 from lcomp.evaluation.bdrate import bd_rate
 from lcomp.evaluation.codecs.adapter import Adapter
 from lcomp.evaluation.datasets import KODAK, Dataset
-from lcomp.evaluation.features import Features, features, frechet_distance, packed, unpacked
+from lcomp.evaluation.features import SETS, Features, all_packed, frechet_distance, unpacked
 from lcomp.evaluation.intervals import metric_rates, rounded
 from lcomp.evaluation.measure import Plan
 from lcomp.evaluation.metrics.metric import Metric
@@ -75,8 +75,8 @@ def machine() -> str:
     return f"{name}, {where}" if name else where
 
 
-def mean_row(codec: str, setting: float, rows: list[Row], originals: Features | None) -> Mean:
-    """Means of a codec at a setting; `originals` are the features of the same pictures, where they were measured."""
+def mean_row(codec: str, setting: float, rows: list[Row], originals: Mapping[str, Features]) -> Mean:
+    """Means of a codec at a setting; `originals` are features of the same pictures, by set."""
     scores, rates = {}, {}
     for metric in METRICS:
         score = mean_of(row.scores.get(metric.name) for row in rows)
@@ -89,29 +89,32 @@ def mean_row(codec: str, setting: float, rows: list[Row], originals: Features | 
         bpp=mean_of(row.bpp for row in rows) or 0.0,
         scores=scores,
         rates=rates,
-        frechet=None if originals is None else mean_frechet(rows, originals),
+        frechet={name: mean_frechet(name, rows, its) for name, its in originals.items()},
         encode_mp_s=encode_speed(rows),
         decode_mp_s=decode_speed(rows),
     )
 
 
-def mean_frechet(rows: list[Row], originals: Features) -> float:
-    """Frechet distance of the features of rows."""
-    ours = np.concatenate([unpacked(row.features) for row in rows if row.features])
+def mean_frechet(name: str, rows: list[Row], originals: Features) -> float:
+    """Frechet distance of the features of rows, of the set called `name`."""
+    ours = np.concatenate([unpacked(row.features[name], SETS[name]) for row in rows if row.features])
     return round(frechet_distance(ours, originals), DIGITS)
 
 
-def original_features(dataset: Dataset, common: set[str], rows: list[Row], max_side: int | None) -> Features | None:
-    """Features of the pictures that all codecs measured; None where rows have none or there are too few patches.
+def original_features(
+    dataset: Dataset, common: set[str], rows: list[Row], max_side: int | None
+) -> Mapping[str, Features]:
+    """Features by set of the pictures that all codecs measured; none where rows have none or patches are too few.
 
     Rounded to the precision of the journal, so that an exact copy has a distance of 0.
     """
     if not rows or any(row.features is None for row in rows):
-        return None
+        return {}
     files = [file for file in dataset.files if dataset.picture_name(file) in common]
     originals = (open_original(file, max_side) for file in files)
-    found = np.concatenate([unpacked(packed(features(each.against(each.pixels).before))) for each in originals])
-    return found if len(found) > 1 else None
+    texts = [all_packed(each.against(each.pixels).before) for each in originals]
+    found = {name: np.concatenate([unpacked(its[name], SETS[name]) for its in texts]) for name in texts[0]}
+    return {name: its for name, its in found.items() if len(its) > 1}
 
 
 def all_rates(adapters: list[Adapter], means: dict[str, list[Mean]], rows: dict[str, list[Row]]) -> list[Rate]:

@@ -3,6 +3,7 @@
 from rich.table import Table
 from rich.text import Text
 
+from lcomp.evaluation.features import measured_sets
 from lcomp.evaluation.metrics.registry import METRICS
 from lcomp.evaluation.results import Rate, Results
 from lcomp.evaluation.standing import columns, rate_in
@@ -38,11 +39,11 @@ def notes(results: Results) -> list[str]:
 def points_table(results: Results) -> Table:
     """One line per lossy codec and setting."""
     measured = [metric for metric in METRICS if results.measured(metric)]
-    frechet = any(mean.frechet is not None for mean in results.means)
+    distances = measured_sets(results.means)
     table = Table(title="operating points")
     table.add_column("codec")
     titles = [metric.title for metric in measured]
-    for name in ("setting", "bpp", *titles, *["Frechet"] * frechet, "encode MP/s", "decode MP/s"):
+    for name in ("setting", "bpp", *titles, *(each.title for each in distances), "encode MP/s", "decode MP/s"):
         table.add_column(name, justify="right")
     for codec in results.lossy:
         for mean in results.means_of(codec.name):
@@ -51,7 +52,7 @@ def points_table(results: Results) -> Table:
                 f"{mean.setting:g}",
                 number(mean.bpp, 4),
                 *(number(mean.scores.get(metric.name), metric.decimals) for metric in measured),
-                *[number(mean.frechet, 3)] * frechet,
+                *(number(mean.frechet.get(each.name), 3) for each in distances),
                 number(mean.encode_mp_s, 2),
                 number(mean.decode_mp_s, 2),
             )

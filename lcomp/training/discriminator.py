@@ -1,43 +1,60 @@
-"""The discriminator of `gan`: tells originals from decoded pictures, conditioned on the mse decoder's picture."""
+"""The discriminator of `gan`: tells originals from decoded pictures by what a network from outside sees in them."""
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from lcomp.networks.refinement import expected_error
+from lcomp.networks.outside import CHANNELS
 
-FINE = 4
-"""Factor of the pixel-unshuffle before the first layer."""
+SLOPE = 0.2
+"""Of the leaky ReLUs."""
+
+
+class Head(nn.Module):
+    """Judges the positions of one stage: 3x3 - 1x1 - 1x1, with spectral normalisation (Miyato 2018)."""
+
+    def __init__(self, channels: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.enter = spectral_norm(nn.Conv2d(channels, width, 3, stride=stride, padding=1))
+        self.middle = spectral_norm(nn.Conv2d(width, width, 1))
+        self.leave = spectral_norm(nn.Conv2d(width, 1, 1))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits [B, 1, h, w] of features [B, C, H, W]."""
+        h = F.leaky_relu(self.enter(features), SLOPE)
+        logits: Tensor = self.leave(F.leaky_relu(self.middle(h), SLOPE)).float()
+        return logits
 
 
 class Discriminator(nn.Module):
-    """PatchGAN at 1/16 of the resolution (Isola 2017) with spectral normalisation (Miyato 2018).
+    """Heads on the stages of a frozen network (projected GAN, Sauer 2021): they learn in hundreds of steps.
 
-    difference to x_mse, in expected errors --.
-    x_mse ------------------------------------+- unshuffle 4 - 3x3 - 3x3/2 - 3x3 - 3x3/2 - 3x3 -> logits
+    The stage at 1/2 of the resolution is judged at 1/4, to save time.
     """
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        sizes = ((6 * FINE**2, width, 1), (width, 2 * width, 2), (2 * width, 2 * width, 1), (2 * width, 2 * width, 2))
-        self.layers = nn.ModuleList(
-            spectral_norm(nn.Conv2d(before, after, 3, stride=stride, padding=1)) for before, after, stride in sizes
+        self.heads = nn.ModuleList(
+            Head(channels, width, 1 if place else 2) for place, channels in enumerate(CHANNELS.values())
         )
-        self.leave = spectral_norm(nn.Conv2d(2 * width, 1, 3, padding=1))
 
-    def forward(self, x: Tensor, x_mse: Tensor, w: Tensor) -> list[Tensor]:
-        """Outputs of all layers for x, given x_mse, [B, 3, H, W] in [-1, 1]; the logits [B, 1, H/16, W/16] last."""
-        pair = torch.cat([(x - x_mse) / expected_error(w), x_mse], 1)
-        h = F.pixel_unshuffle(pair, FINE).contiguous(memory_format=torch.channels_last)
-        outputs = []
-        for layer in self.layers:
-            h = F.leaky_relu(layer(h), 0.2)
-            outputs.append(h)
-        return [*outputs, self.leave(h).float()]
+    def forward(self, stages: list[Tensor]) -> list[Tensor]:
+        """Logits [B, 1, h, w] of features of all stages."""
+        return [head(features) for head, features in zip(self.heads, stages, strict=True)]
 
 
-def feature_distance(ours: list[Tensor], theirs: list[Tensor]) -> Tensor:
-    """Feature matching (Salimans 2016): mean L1 distance [B] of hidden layers, decoded against original."""
-    pairs = zip(ours[:-1], theirs[:-1], strict=True)
-    return torch.stack([(a.float() - b.float().detach()).abs().mean((1, 2, 3)) for a, b in pairs]).mean(0)
+def opponent_loss(real: list[Tensor], false: list[Tensor]) -> Tensor:
+    """Hinge loss of the discriminator, mean over stages."""
+    pairs = zip(real, false, strict=True)
+    return sum((F.relu(1 - a).mean() + F.relu(1 + b).mean() for a, b in pairs), real[0].new_zeros(())) / len(real)
+
+
+def judgement(logits: list[Tensor]) -> Tensor:
+    """How natural each picture [B] is for the discriminator, mean over stages."""
+    return sum((each.mean((1, 2, 3)) for each in logits), logits[0].new_zeros(())) / len(logits)
+
+
+def right_share(real: list[Tensor], false: list[Tensor]) -> Tensor:
+    """Share of positions that are judged rightly, mean over stages."""
+    shares = [(a > 0).float().mean() + (b < 0).float().mean() for a, b in zip(real, false, strict=True)]
+    return sum(shares, real[0].new_zeros(())) / (2 * len(shares))

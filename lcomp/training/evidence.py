@@ -16,6 +16,7 @@ from lcomp.networks.enhancer import upscale
 from lcomp.networks.refinement import Evidence
 from lcomp.options import DEFAULT_EFFORT
 from lcomp.training.data import Pool, centres, to_signal
+from lcomp.training.faces_and_text import nowhere
 from lcomp.types import QUALITY_STEPS
 
 SQUARED_ERROR = OBJECTIVES["mse"]
@@ -28,6 +29,7 @@ class Coded(NamedTuple):
     x: Tensor  # uint8 [B, 3, H, W]
     quality: Tensor  # [B]
     error: Tensor  # [B]: distortion of the backbone's own g_s, by default its mean squared error, in [0, 255]
+    marked: Tensor  # uint8 [B, 1, H/16, W/16]: where to be careful
 
 
 def evidence_floats(evidence: Evidence) -> Evidence:
@@ -63,18 +65,28 @@ def shown(codec: LoadedModel, evidence: Evidence, quality: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def code(codec: LoadedModel, x: Tensor, quality: Tensor, half: bool, objective: Objective = SQUARED_ERROR) -> Coded:
-    """Code crops x (uint8 [B, 3, H, W]) at qualities [B], at `half` size if asked to; `objective` measures errors."""
+def code(
+    codec: LoadedModel,
+    x: Tensor,
+    quality: Tensor,
+    half: bool,
+    objective: Objective = SQUARED_ERROR,
+    mark: Callable[[Tensor], Tensor] = nowhere,
+) -> Coded:
+    """Code crops x (uint8 [B, 3, H, W]) at qualities [B], at `half` size if asked to.
+
+    `objective` measures errors, and `mark` says where to be careful.
+    """
     evidence = choose_symbols(codec, half_size(x) if half else x, quality)
     plain = shown(codec, evidence, quality)
     error = objective.distortion(upscale(plain) if half else plain, to_signal(x))
-    return Coded(evidence, x, quality, error)
+    return Coded(evidence, x, quality, error, mark(x))
 
 
 def join(parts: list[Coded]) -> Coded:
     """Concatenate crops of one size into a batch."""
     evidence = Evidence(*(torch.cat(tensors) for tensors in zip(*(part.evidence for part in parts), strict=True)))
-    rest = (torch.cat([getattr(part, name) for part in parts]) for name in ("x", "quality", "error"))
+    rest = (torch.cat([getattr(part, name) for part in parts]) for name in ("x", "quality", "error", "marked"))
     return Coded(evidence, *rest)
 
 
@@ -96,10 +108,11 @@ class Store:
         half: bool,
         rounds: int,
         objective: Objective = SQUARED_ERROR,
+        mark: Callable[[Tensor], Tensor] = nowhere,
     ) -> None:
         self.pool, self.choose, self.random, self.batch, self.side = pool, choose, random, batch, side
         self.range, self.half, self.rounds, self.made = range_, half, rounds, 0
-        self.objective = objective
+        self.objective, self.mark = objective, mark
         self.crops = [self.fresh() for _ in range(batch * rounds)]
 
     def fresh(self) -> Coded:
@@ -109,7 +122,7 @@ class Store:
         self.made += 1
         x = self.pool.crops(1, self.side, self.random)
         quality = torch.tensor([round(q * QUALITY_STEPS) / QUALITY_STEPS], device=x.device)
-        return code(self.choose(), x, quality, self.half, self.objective)
+        return code(self.choose(), x, quality, self.half, self.objective, self.mark)
 
     def renew(self) -> None:
         """Replace the oldest crop."""

@@ -1,9 +1,8 @@
 """Adversarial training of the texture of the `gan` decoder, on the frozen latents of its backbone."""
 
-import copy
-import math
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -14,19 +13,32 @@ from lcomp.errors import LcompError, ModelError
 from lcomp.model.loaded import LoadedModel
 from lcomp.networks.blocks import place, quality_weights
 from lcomp.networks.enhancer import Enhanced, Enhancer
+from lcomp.networks.outside import OutsideFeatures
 from lcomp.networks.refinement import expected_error
 from lcomp.training.data import VALIDATION_SIDE, to_signal
 from lcomp.training.decoder import DecoderModel
-from lcomp.training.discriminator import Discriminator, feature_distance
+from lcomp.training.discriminator import Discriminator, judgement, opponent_loss, right_share
 from lcomp.training.evidence import Coded, Store, evidence_floats, held_out
+from lcomp.training.faces_and_text import faces_and_text, nowhere
+from lcomp.training.perceptual import Drift, moments_distance, structure_distance
 from lcomp.training.recipe import Adversarial
 from lcomp.training.run import Setting, TrainingRun, checkpoint_file, read_checkpoint
 from lcomp.training.start import copy_weights
-from lcomp.training.statistics import LUMA_CHROMA, bands, seen, statistics_distance
+from lcomp.training.statistics import bands, seen, statistics_distance
+from lcomp.types import STRIDE
 from lcomp.zoo.registry import ModelInfo
 
 LEAST_WEIGHT = 0.1
 """Weight of the adversarial terms at the highest qualities."""
+
+RAMP = 300
+"""Steps in which the discriminator's judgement comes to count: it begins knowing nothing."""
+
+LEAST_CROP = 128
+"""Smaller crops have too few positions at 1/16 of the resolution for local moments."""
+
+DRIFT = 0.97
+"""Momentum of the averages of features."""
 
 SAMPLES = 12
 """Validation crops on the sheet of samples."""
@@ -39,19 +51,19 @@ def realism_weight(quality: Tensor, recipe: Adversarial) -> Tensor:
     return ((recipe.least - quality) / (recipe.least - recipe.full)).clamp(LEAST_WEIGHT, 1)
 
 
-@torch.no_grad()
-def tone(network: Enhancer, recipe: Adversarial, inverse: bool = False) -> None:
-    """Fold the recipe's factors for brightness, colour and finest detail into a network's last layers; or undo that."""
-    rows, factors = torch.tensor(LUMA_CHROMA), torch.tensor((recipe.brightness, recipe.colour, recipe.colour))
-    mix = rows.T @ torch.diag(1 / factors if inverse else factors) @ rows
-    finest = 1 / recipe.finest if inverse else recipe.finest
-    for layer in (network.refinement.leave, network.refinement.fine_leave, network.twice):
-        assert layer.bias is not None
-        side = math.isqrt(layer.out_channels // 3)  # of the cell of pixels that the channels are shuffled to
-        for parameter in (layer.weight, layer.bias):
-            toned = (mix.to(parameter) @ parameter.reshape(3, -1)).view(3, side // 2, 2, side // 2, 2, -1)
-            mean = toned.mean((2, 4), keepdim=True)
-            parameter.copy_((mean + finest * (toned - mean)).view_as(parameter))
+def cares(marked: Tensor, care: float) -> Tensor:
+    """What to multiply samples by [B, 1, H, W], so that squared errors count `care` times more where marked."""
+    return F.interpolate(1 + care * marked.float(), scale_factor=STRIDE).sqrt()
+
+
+def window(side: int, random: np.random.Generator) -> tuple[slice, slice]:
+    """A random window of crops of `side` pixels, an eighth smaller: the network from outside has strides of its own.
+
+    A texture that suited one phase of them would not suit it in the next step.
+    """
+    shorter = side - side // 8
+    top, left = (int(start) for start in random.integers(0, side - shorter + 1, size=2))
+    return slice(top, top + shorter), slice(left, left + shorter)
 
 
 class Figures(NamedTuple):
@@ -83,16 +95,19 @@ class GanRun(TrainingRun[DecoderModel]):
         if recipe.crops is None or not recipe.crops.half_every or recipe.adversarial is None:
             needed = "tables [training.crops], with half_every, and [training.adversarial]"
             raise ModelError(f"{info.source}: its recipe needs {needed}")
+        if stage.crop < LEAST_CROP:
+            raise ModelError(f"{info.source}: a texture is trained on crops of {LEAST_CROP} pixels or more")
         self.crops, self.adversarial = recipe.crops, recipe.adversarial
         self.codec = LoadedModel(info.backbone, device)
         self.networks = self.codec.transforms.networks
         model = DecoderModel(Enhancer(info.architecture, info.decoder))
         if start is not None:
             copy_weights(model.g_s, start)
-            tone(model.g_s, self.adversarial, inverse=True)
         place(model, device)
         self.discriminator = Discriminator(self.adversarial.width)
-        place(self.discriminator, device)
+        self.outside, self.drift = OutsideFeatures.installed(), Drift(DRIFT)
+        for network in (self.discriminator, self.outside):
+            place(network, device)
         self.opponent = torch.optim.AdamW(
             self.discriminator.parameters(), lr=self.adversarial.rate, betas=(0.5, 0.9), weight_decay=0.0, fused=True
         )
@@ -102,7 +117,8 @@ class GanRun(TrainingRun[DecoderModel]):
         self.processes.agree_on_weights(self.discriminator)
 
         def store(side: int, range_: tuple[float, float], half: bool, rounds: int) -> Store:
-            return Store(self.pool, lambda: self.codec, self.random, stage.batch, side, range_, half, rounds)
+            shared = self.pool, lambda: self.codec, self.random, stage.batch
+            return Store(*shared, side, range_, half, rounds, mark=faces_and_text if self.adversarial.care else nowhere)
 
         self.plain = store(stage.crop, self.crops.plain, False, self.crops.rounds)
         self.half = store(2 * stage.crop, self.crops.half, True, self.crops.rounds // self.crops.half_every)
@@ -129,18 +145,22 @@ class GanRun(TrainingRun[DecoderModel]):
         store.renew()
         coded = store.draw()
         x, w = to_signal(coded.x), quality_weights(coded.quality)
+        care = cares(coded.marked, self.adversarial.care)
         x_mse, texture = self.make(self.model, coded, half)
         made = x_mse + texture
         if half:  # a random quarter of each crop, to save time
             top, left = self.random.integers(0, x.shape[2] // 2, size=2)
             rows, columns = slice(top, top + x.shape[2] // 2), slice(left, left + x.shape[3] // 2)
-            x, x_mse, made = (picture[..., rows, columns] for picture in (x, x_mse, made))
+            x, x_mse, made, care = (picture[..., rows, columns] for picture in (x, x_mse, made, care))
         x, x_mse, made = (picture.contiguous(memory_format=torch.channels_last) for picture in (x, x_mse, made))
 
+        cut = (..., *window(x.shape[3], self.random))
         with self.autocast():
-            judged = self.judge(torch.cat([x, made.detach()]), x_mse.repeat(2, 1, 1, 1), w.repeat(2, 1))[-1]
-        real, false = judged.chunk(2)
-        loss = F.relu(1 - real).mean() + F.relu(1 + false).mean()
+            ours = self.outside(made[cut])
+            with torch.no_grad():
+                theirs = self.outside(x[cut])
+            real, false = self.judge(theirs), self.judge([stage.detach() for stage in ours])
+        loss = opponent_loss(real, false)
         self.opponent.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         self.processes.average_gradients(self.discriminator.parameters())
@@ -148,44 +168,42 @@ class GanRun(TrainingRun[DecoderModel]):
 
         self.discriminator.requires_grad_(False)
         with self.autocast():
-            ours = self.judge(made, x_mse, w)
-            with torch.no_grad():
-                theirs = self.judge(x, x_mse, w)
+            logits = self.judge(ours)
         self.discriminator.requires_grad_(True)
-        unit = expected_error(w)
-        error = (squared_error(seen(made), seen(x)) / (squared_error(x_mse, x) + 0.5)).mean()
-        statistics = statistics_distance(made, x, unit)
+        error = (squared_error(care * seen(made), care * seen(x)) / (squared_error(x_mse, x) + 0.5)).mean()
+        statistics = statistics_distance(made, x, expected_error(w))
         strength = realism_weight(coded.quality, self.adversarial)
-        matching = (strength * feature_distance(ours, theirs)).mean()
-        adversarial = (strength * -ours[-1].mean((1, 2, 3))).mean()
+        structure = (strength * structure_distance(ours, theirs)).mean()
+        moments = (strength * moments_distance(ours, theirs)).mean()
+        drift = x.new_zeros(()) if half else (strength * self.drift(ours, theirs)).mean()
+        adversarial = -(strength * judgement(logits)).mean()
         parts = {
             "error": error,
             "statistics": statistics,
-            "matching": matching,
+            "structure": structure,
+            "moments": moments,
+            "drift": drift,
             "adversarial": adversarial,
             "opponent": loss,
-            "right": ((real > 0).float().mean() + (false < 0).float().mean()) / 2,
+            "right": right_share(real, false),
         }
         for name, value in parts.items() if self.processes.leads else ():
             self.log.setdefault(name, []).append(value.detach())
-        ramp = min(self.step / 500, 1.0)
+        ramp = min(self.step / RAMP, 1.0)
         weights = self.adversarial
         return (
             weights.error * error
             + weights.statistics * statistics
-            + ramp * (weights.matching * matching + weights.judgement * adversarial)
+            + weights.structure * structure
+            + weights.moments * moments
+            + weights.drift * drift
+            + ramp * weights.judgement * adversarial
         )
-
-    def shown(self) -> DecoderModel:
-        """The averaged weights with the recipe's tone folded in: what is exported."""
-        model = copy.deepcopy(self.average)
-        tone(model.g_s, self.adversarial)
-        return model
 
     @torch.no_grad()
     def textures(self) -> list[Figures]:
         """What the texture does to validation pictures, by quality."""
-        collected, model = [], self.shown()
+        collected, model = [], self.average
         for coded in self.held_out:
             x, unit = to_signal(coded.x), expected_error(quality_weights(coded.quality))
             x_mse, texture = self.pictures(model, coded, half=False)
@@ -218,7 +236,7 @@ class GanRun(TrainingRun[DecoderModel]):
     @torch.no_grad()
     def write_samples(self) -> None:
         """Write `samples.png`: per validation crop at q = 1 a row of original, mse decoder's picture and ours."""
-        rows, model = [], self.shown()
+        rows, model = [], self.average
         for coded in self.held_out[:SAMPLES]:
             enhanced = self.pictures(model, coded, half=False)
             pictures = (to_signal(coded.x), enhanced.x_hat, enhanced.x_hat + enhanced.added)

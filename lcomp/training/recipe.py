@@ -74,27 +74,35 @@ class CodedCrops:
 
 @dataclass(frozen=True)
 class Adversarial:
-    """How texture is learned against a discriminator, and how much of it is shown (`[training.adversarial]`)."""
+    """How texture is learned against a discriminator (`[training.adversarial]`)."""
 
     width: int  # of the discriminator's first layer
     rate: float  # its learning rate (two time-scale update rule, Heusel 2017)
     error: float  # weights in the cost: squared error relative to the mse decoder's,
+    care: float  # how much more that counts where there are faces or text,
     statistics: float  # distance of local energies (Wasserstein distortion),
-    matching: float  # feature matching,
+    structure: float  # distance of features from outside, position by position,
+    moments: float  # that of their local moments,
+    drift: float  # that of their moments over many pictures,
     judgement: float  # and the discriminator's judgement (adversarial loss)
     full: float  # quality up to which the discriminator has its full weight,
     least: float  # and that from which on it has a tenth: where errors are invisible there is nothing to invent
-    brightness: float  # how much of the learned texture is shown: a grain of brightness looks like detail,
-    colour: float  # one of colours does not;
-    finest: float  # further factor of the finest detail: what differs from the mean of its 2x2 pixels
 
     def __post_init__(self) -> None:
-        weights = self.rate, self.error, self.statistics, self.matching, self.judgement
-        shown = self.brightness, self.colour, self.finest
+        weights = (
+            self.rate,
+            self.error,
+            self.care,
+            self.statistics,
+            self.structure,
+            self.moments,
+            self.drift,
+            self.judgement,
+        )
         if self.width < 1 or not all(0 <= value < math.inf for value in weights):
             raise ValueError("the discriminator has a width, and weights are finite and not less than 0")
-        if not all(0 < value < math.inf for value in shown) or not 0 <= self.full < self.least:
-            raise ValueError("what is shown is finite and more than 0, and full is less than least")
+        if not 0 <= self.full < self.least:
+            raise ValueError("full is less than least, and not less than 0")
 
 
 @dataclass(frozen=True)

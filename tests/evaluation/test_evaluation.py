@@ -55,8 +55,7 @@ def test_threads_are_those_of_models_and_metrics(
     path = mixed_folder / "b.png"
     row = Row("b.png", "", limited.name, limited.version, 4.0)
     assert measure_row(row, path, limited, replace(PLAN, threads=3)).error
-    monkeypatch.setattr("lcomp.evaluation.measure.features", lambda _: seen.append(torch.get_num_threads()))
-    monkeypatch.setattr("lcomp.evaluation.measure.packed", lambda _: "")
+    monkeypatch.setattr("lcomp.evaluation.measure.all_packed", lambda _: seen.append(torch.get_num_threads()))
     pair = Pair(*(np.zeros((16, 16, 3), np.uint8) for _ in range(2)))
     scored(row, pair, replace(PLAN, threads=3, perceptual=True))
     assert seen == [3, 3]
@@ -116,11 +115,13 @@ def test_perceptual_columns(jpeg: Adapter, tmp_path: Path, monkeypatch: pytest.M
     dataset, output = find_folder(tmp_path / "pictures", None), tmp_path / "out"
     output.mkdir()
     plain = evaluate(dataset, [jpeg], output=output)
-    assert all("detail" not in mean.scores and mean.frechet is None for mean in plain.means)
+    assert all("detail" not in mean.scores and not mean.frechet for mean in plain.means)
     results = evaluate(dataset, [jpeg], replace(PLAN, perceptual=True), output)
-    details, distances = [mean.scores["detail"] for mean in results.means], [mean.frechet for mean in results.means]
+    details = [mean.scores["detail"] for mean in results.means]
     assert details == sorted(details)
+    distances = [mean.frechet["own"] for mean in results.means]
     assert 0 < distances[2] < distances[1] < distances[0]
+    assert all(mean.frechet["imagenet"] > 0 for mean in results.means)
     if metric_by_name("psnr-hvs").available():
         hvs = [mean.scores["psnr_hvs"] for mean in results.means]
         assert hvs == sorted(hvs)
@@ -128,12 +129,12 @@ def test_perceptual_columns(jpeg: Adapter, tmp_path: Path, monkeypatch: pytest.M
     assert "features" not in to_csv(results).splitlines()[0]
     shown = io.StringIO()
     Console(file=shown, width=200).print(points_table(results))
-    assert "Frechet" in shown.getvalue()
+    assert "Fréchet" in shown.getvalue()
     # finished rows are kept
     assert len(Journal(output).rows) == 9
     monkeypatch.setattr("lcomp.evaluation.measure.measure_row", None)
     again = evaluate(dataset, [jpeg], replace(PLAN, perceptual=True), output)
-    assert [mean.frechet for mean in again.means] == distances
+    assert [mean.frechet for mean in again.means] == [mean.frechet for mean in results.means]
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:

@@ -10,7 +10,18 @@ from helpers.paths import DATA
 from helpers.pictures import noise_image
 from lcomp.encoding.distortion import psnr
 from lcomp.errors import LcompError
-from lcomp.evaluation.features import MOST, SIDE, features, frechet_distance, packed, patches, unpacked
+from lcomp.evaluation.features import (
+    IMAGENET,
+    MOST,
+    OWN,
+    SIDE,
+    FeatureSet,
+    features,
+    frechet_distance,
+    packed,
+    patches,
+    unpacked,
+)
 from lcomp.evaluation.ffmpeg import program_with
 from lcomp.evaluation.metrics.libvmaf import EXACT, scores
 from lcomp.evaluation.metrics.metric import Metric, Pair, decibels
@@ -167,18 +178,19 @@ def test_frechet_distance_is_that_of_gaussians() -> None:
 
 
 @pytest.mark.slow
-def test_features_see_that_detail_is_missing() -> None:
+@pytest.mark.parametrize("of", [OWN, IMAGENET], ids=lambda each: each.name)
+def test_features_see_that_detail_is_missing(of: FeatureSet) -> None:
     pictures = [noise_image(512, 400, seed) for seed in range(3)]
 
     def all_features(radius: float) -> np.ndarray:
         blurred = [np.asarray(picture.filter(ImageFilter.GaussianBlur(radius))) for picture in pictures]
-        return np.concatenate([unpacked(packed(features(pixels))) for pixels in blurred])
+        return np.concatenate([unpacked(packed(features(pixels, of), of), of) for pixels in blurred])
 
     sharp, soft, softer = all_features(0), all_features(1), all_features(2)
     assert len(sharp) == 3 * 3
     assert np.isfinite(sharp).all()
     assert frechet_distance(sharp, sharp) < 1e-6 < frechet_distance(soft, sharp) < frechet_distance(softer, sharp)
-    assert len(unpacked(packed(features(np.asarray(noise_image(200, 300)))))) == 0
+    assert len(unpacked(packed(features(np.asarray(noise_image(200, 300)), of), of), of)) == 0
 
 
 def test_ms_ssim_is_in_decibels_on_axes() -> None:

@@ -31,14 +31,14 @@ rounds = 20
 width = 16
 rate = 4e-4
 error = 0.25
+care = 0.0
 statistics = 2.0
-matching = 0.5
+structure = 2.0
+moments = 1.0
+drift = 0.5
 judgement = 0.1
 full = 3.0
 least = 8.0
-brightness = 1.1
-colour = 0.25
-finest = 1.5
 """
 
 LIGHT_CROPS = """
@@ -50,12 +50,12 @@ renew_every = 2
 """
 
 
-def recipe(weights: str, more: str = "") -> str:
+def recipe(weights: str, more: str = "", crop: int = 64) -> str:
     """The tables of a tiny model that say how it is trained and where its weights are."""
     return f"""
 [training]
 minutes = 0.05
-stages = [{{ start = 0.0, crop = 64, batch = 2 }}]
+stages = [{{ start = 0.0, crop = {crop}, batch = 2 }}]
 lr_transforms = 1e-3
 lr_entropy = 1e-3
 lr_linear = 1e-4
@@ -125,7 +125,7 @@ blocks = 2
 channels_fine = 8
 blocks_fine = 1
 noise = 2
-""" + recipe("tiny-sr.safetensors", CROPS)
+""" + recipe("tiny-sr.safetensors", CROPS, crop=128)
 
 TINY_LIGHT = """
 [model]

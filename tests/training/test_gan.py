@@ -7,17 +7,22 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 from torch.nn import functional as F
 from typer.testing import CliRunner
 
 import lcomp
 from helpers.pictures import noise_image
 from lcomp.cli.app import app
+from lcomp.encoding.distortion import squared_error
 from lcomp.errors import LcompError, ModelError
-from lcomp.networks.blocks import quality_weights
-from lcomp.networks.enhancer import Enhancer, without_lattice
-from lcomp.training.discriminator import Discriminator, feature_distance
-from lcomp.training.gan import GanRun, realism_weight, tone
+from lcomp.format.tiles import Rectangle
+from lcomp.networks.enhancer import without_lattice
+from lcomp.networks.outside import CHANNELS
+from lcomp.training.discriminator import Discriminator, judgement, opponent_loss, right_share
+from lcomp.training.faces_and_text import faces_and_text
+from lcomp.training.gan import GanRun, cares, realism_weight, window
+from lcomp.training.perceptual import Drift, moments_distance, structure_distance
 from lcomp.training.recipe import Adversarial, read_recipe
 from lcomp.training.restore import installed_texture
 from lcomp.training.run import Setting, checkpoint_file
@@ -45,24 +50,77 @@ def test_statistics_see_energy_and_not_place() -> None:
     assert statistics_distance(first, second, unit) < 0.3 * statistics_distance(first, torch.zeros_like(first), unit)
 
 
+def stages_of(x: Tensor) -> list[Tensor]:
+    """Stand-ins for the stages of the network from outside: magnitudes of differences, pooled."""
+    edges = (x - x.roll(1, -1)).abs().repeat(1, 112 // 3 + 1, 1, 1)
+    return [F.avg_pool2d(edges[:, :channels], 2 << place) for place, channels in enumerate(CHANNELS.values())]
+
+
 def test_the_opponent_learns_to_tell_noise() -> None:
     torch.manual_seed(0)
     opponent = Discriminator(8)
-    optimizer = torch.optim.AdamW(opponent.parameters(), lr=2e-3)
-    w = quality_weights(torch.full((4,), 2.0))
-    x_mse = torch.zeros(4, 3, 32, 32)
+    optimizer = torch.optim.AdamW(opponent.parameters(), lr=4e-3)
     for _ in range(60):
-        noisy, flat = torch.randn(4, 3, 32, 32) * 0.1, torch.randn(4, 3, 1, 1).expand(4, 3, 32, 32) * 0.1
-        right, wrong = (opponent(x, x_mse, w)[-1] for x in (noisy, flat))
-        loss = torch.relu(1 - right).mean() + torch.relu(1 + wrong).mean()
+        noisy, flat = torch.randn(4, 3, 64, 64), torch.randn(4, 3, 1, 1).expand(4, 3, 64, 64)
+        right, wrong = (opponent(stages_of(x)) for x in (noisy, flat))
+        loss = opponent_loss(right, wrong)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    assert right.shape == (4, 1, 2, 2)
-    assert right.mean() > wrong.mean() + 0.5
-    outputs = opponent(noisy, x_mse, w)
-    assert not feature_distance(outputs, outputs).any()
-    assert (feature_distance(outputs, opponent(flat, x_mse, w)) > 0).all()
+    assert [tuple(logits.shape[1:]) for logits in right] == [(1, 16, 16), (1, 16, 16), (1, 8, 8), (1, 4, 4)]
+    assert (judgement(right) > judgement(wrong).max() + 0.5).all()
+    assert right_share(right, wrong) > 0.9
+    assert right_share(wrong, right) < 0.1
+
+
+def test_structure_is_a_matter_of_place_and_moments_are_not() -> None:
+    torch.manual_seed(0)
+    first, second = ([torch.randn(2, 8, 32, 32)] for _ in range(2))
+    flat = [torch.zeros(2, 8, 32, 32)]
+    assert not structure_distance(first, first).any()
+    assert not moments_distance(first, first).any()
+    assert (moments_distance(second, first) < 0.5 * moments_distance(flat, first)).all()
+    assert (structure_distance(second, first) > 1.5 * structure_distance(flat, first)).all()
+
+
+def test_drift_is_what_all_crops_share() -> None:
+    torch.manual_seed(0)
+    chance, shared = Drift(0.9), Drift(0.9)
+    for _ in range(60):
+        theirs, ours = ([torch.randn(4, 8, 16, 16) + torch.randn(4, 8, 1, 1)] for _ in range(2))
+        by_chance, by_all = chance(ours, theirs), shared([ours[0] + 1], theirs)
+    assert by_chance.shape == (4,)
+    assert (by_all > 3 * by_chance).all()
+    # every step moves a crop as far as if the whole average were that crop's
+    moved = ours[0].clone().requires_grad_()
+    torch.autograd.backward(shared([moved + 1], theirs).sum())
+    assert moved.grad is not None
+    assert (moved.grad.mean((0, 2, 3)) > 0).all()
+
+
+def test_errors_count_more_where_there_are_faces_or_text() -> None:
+    torch.manual_seed(0)
+    x, marked = torch.rand(2, 3, 32, 48), torch.zeros(2, 1, 2, 3, dtype=torch.uint8)
+    marked[1, 0, 1, 2] = 1
+    wrong = x.clone()
+    wrong[:, :, 16:, 32:] += 0.1
+    plain, careful = (squared_error(cares(marked, care) * wrong, cares(marked, care) * x) for care in (0.0, 3.0))
+    assert (careful / plain).tolist() == pytest.approx([1, 4], rel=1e-4)
+
+
+def test_blocks_with_a_part_of_a_face_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = {"faces": [Rectangle(10, 15, 7, 2)], "text": [Rectangle(63, 63, 1, 1)]}
+    monkeypatch.setattr("lcomp.training.faces_and_text.look_for", lambda kind, *_: places[kind])
+    marked = faces_and_text(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
+    assert marked[0, 0].tolist() == [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]]
+
+
+def test_windows_take_all_phases_of_a_stride() -> None:
+    random = np.random.default_rng(0)
+    windows = [window(128, random) for _ in range(200)]
+    assert {part.stop - part.start for both in windows for part in both} == {112}
+    assert {rows.start % 16 for rows, _ in windows} == {columns.start % 16 for _, columns in windows} == set(range(16))
+    assert max(rows.stop for rows, _ in windows) <= 128
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +161,7 @@ def test_a_texture_trains_resumes_and_is_exported(sr_info: ModelInfo, pictures: 
         info, Setting(read_recipe(source), pictures, tmp_path / "other", CPU, compiled=False), installed_texture(source)
     )
     assert other.progress == 0
-    for ours, theirs in zip(other.shown().parameters(), again.shown().parameters(), strict=True):
+    for ours, theirs in zip(other.average.parameters(), again.average.parameters(), strict=True):
         assert torch.allclose(ours, theirs, rtol=1e-2, atol=1e-3)
     with pytest.raises(ModelError, match="does not invent"):
         installed_texture(sr_info.source.with_name("tiny.toml"))
@@ -130,23 +188,6 @@ def adversarial(sr_info: ModelInfo) -> Adversarial:
 
 def test_the_opponent_counts_less_where_errors_cannot_be_seen(adversarial: Adversarial) -> None:
     assert realism_weight(torch.tensor([0.3, 3.0, 5.5, 8.0]), adversarial).tolist() == pytest.approx([1, 1, 0.5, 0.1])
-
-
-def test_tone_is_a_matter_of_brightness_and_colours(sr_info: ModelInfo, adversarial: Adversarial) -> None:
-    assert sr_info.decoder is not None
-    torch.manual_seed(0)
-    layers = Enhancer(sr_info.architecture, sr_info.decoder)
-    for layer in (layers.refinement.leave, layers.refinement.fine_leave, layers.twice):
-        torch.nn.init.normal_(layer.weight)
-        torch.nn.init.normal_(layer.bias)
-    h = torch.randn(1, layers.refinement.fine_leave.in_channels, 5, 6)
-    before = torch.nn.functional.pixel_shuffle(layers.refinement.fine_leave(h), 4)
-    tone(layers, adversarial)
-    after = torch.nn.functional.pixel_shuffle(layers.refinement.fine_leave(h), 4)
-    grey = before.mean(1, keepdim=True)
-    toned = adversarial.brightness * grey + adversarial.colour * (before - grey)
-    mean = torch.nn.functional.interpolate(torch.nn.functional.avg_pool2d(toned, 2), scale_factor=2)
-    assert torch.allclose(after, mean + adversarial.finest * (toned - mean), atol=1e-5)
 
 
 def test_what_comes_again_in_every_cell_is_no_texture() -> None:

@@ -75,8 +75,7 @@ class HyperpriorTrainer(Trainer[JointTask, HyperpriorRun]):
         if added_to[0] != added_to[1]:
             raise LcompError(f"the models that '{info.name}' adds to were changed during its training")
         if isinstance(run, DecoderRun | GanRun):
-            network = run.shown() if isinstance(run, GanRun) else run.average
-            export_decoder(network.g_s, described(info), training)
+            export_decoder(run.average.g_s, described(info), training)
         elif isinstance(run, LightRun):
             export_decoder(run.average, described(info), training)
         else:
