@@ -27,6 +27,7 @@ from lcomp.model.transforms import as_qualities, pad_to, surroundings
 from lcomp.networks.exact.context import Places
 from lcomp.networks.exact.hyper_context import nearest_symbols
 from lcomp.networks.exact.hyper_synthesis import MEAN_BITS, EntropyParameters
+from lcomp.networks.halo import Halo
 from lcomp.types import HYPER_STRIDE, Pixels, Quality
 
 FIRST_ROUND_SHARE = 0.7
@@ -131,14 +132,16 @@ class SymbolSearch:
         """
         picture, tiles = grid.picture, [grid.rectangle(number) for number in grid.touching(window)]
         around = surroundings(window, picture, max(self.transforms.halo, SEARCH_HALO), grid.wraps)
+        seen = surroundings(window, picture, SEARCH_HALO if self.level.rounds else 0, grid.wraps)
+        halo = Halo.of(seen, around)
+        made = halo.seen(0).around(seen)
         x = self.transforms.signal(pixels, around)
         analysis = ANALYSIS if not self.level.rounds else 0
         with telling(self.transforms.networks.g_a, lambda share: progress(analysis * share)):
-            y = self.transforms.latents(x, of_surroundings(quality, around, grid))
+            y = self.transforms.latents(x, of_surroundings(quality, around, grid), halo)
         self.tile.watch.lap("analysis")
         if self.level.rounds:
-            seen = surroundings(window, picture, SEARCH_HALO, grid.wraps)
-            x, y = x[(..., *seen.within(around))], y[(..., *seen.latents().within(around.latents()))]
+            x, y = x[(..., *seen.within(around))], y[(..., *seen.latents().within(made.latents()))]
             [tile] = tiles
             place, here = tile.latents().within(seen.latents()), of_tile(quality, tile)
             # gradients are needed, whatever the caller's mode
@@ -150,7 +153,7 @@ class SymbolSearch:
             return
         progress(ANALYSIS)
         for number, tile in enumerate(tiles, 1):
-            yield self.first(y[(..., *tile.latents().within(around.latents()))], of_tile(quality, tile))
+            yield self.first(y[(..., *tile.latents().within(made.latents()))], of_tile(quality, tile))
             progress(ANALYSIS + (1 - ANALYSIS) * number / len(tiles))
 
     @torch.inference_mode()

@@ -7,16 +7,14 @@ from torch import Tensor
 
 from lcomp.format.tiles import Rectangle
 from lcomp.model.tile_codec import dequantise
-from lcomp.networks.config import PATCH, BackboneConfig, LightConfig, RefinementConfig
-from lcomp.networks.enhancer import CELLS, Enhancer, grain, upscale
+from lcomp.networks.config import PATCH, BackboneConfig
+from lcomp.networks.enhancer import DOUBLED, UPSCALE_REACH, Enhancer, grain, upscale
 from lcomp.networks.exact.hyper_synthesis import EntropyParameters
+from lcomp.networks.halo import NO_HALO, Halo, Reach
 from lcomp.networks.light import LightSynthesis
-from lcomp.networks.refinement import FINE, Evidence
+from lcomp.networks.refinement import Evidence
 from lcomp.types import STRIDE
 from lcomp.zoo.weights import Networks
-
-UPSCALE_REACH = 2
-"""Support of the bicubic upscaling on each side, in pixels of the smaller picture."""
 
 
 def whole_strides(pixels: int) -> int:
@@ -24,29 +22,10 @@ def whole_strides(pixels: int) -> int:
     return -(-pixels // STRIDE) * STRIDE
 
 
-def whole_latents(pixels: int) -> int:
-    """Receptive field of networks in pixels, plus that of the upscaling, rounded up to whole latents."""
-    return whole_strides(pixels + UPSCALE_REACH)
-
-
-def reach(config: BackboneConfig, *refinements: RefinementConfig) -> int:
-    """Halo in pixels, a multiple of STRIDE, of g_s and post-filters, for windows that start at a multiple of STRIDE.
-
-    A block is two 3x3 convolutions; there is one more before and after the blocks at 1/4, and one ends the draft.
-    """
-    features = 2 * STRIDE * config.blocks_low + 2 * PATCH * config.blocks_synthesis
-    picture = features + PATCH
-    for stage in (config.refinement, *refinements):
-        features += 2 * PATCH * stage.blocks
-        picture = max(picture, features) + FINE * (2 * stage.blocks_fine + 2)
-        if stage.noise:
-            picture += (CELLS + 1) * PATCH  # `without_lattice`
-    return whole_latents(picture)
-
-
-def light_halo(config: BackboneConfig, light: LightConfig) -> int:
-    """Halo in pixels, a multiple of STRIDE, of a light g_s."""
-    return whole_latents(2 * STRIDE * config.blocks_low + 2 * PATCH * light.blocks + PATCH)
+def full_size(x_hat: Tensor, half: bool, halo: Halo) -> Tensor:
+    """A picture [B, 3, H, W] held for upscaling, which it gets where it was coded at half size, without its halo."""
+    shown, stride = (upscale(x_hat), DOUBLED) if half else (x_hat, 1)
+    return halo.crop(shown, stride, 0, UPSCALE_REACH)
 
 
 class Decoder(ABC):
@@ -71,10 +50,11 @@ class Decoder(ABC):
         return (place.doubled() if half else place).reduced(self.factor)
 
     @abstractmethod
-    def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool) -> Tensor:
+    def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool, halo: Halo = NO_HALO) -> Tensor:
         """Pixels [1, 3, 16h, 16w] of a place of the coded picture, nominally in [-1, 1], at quality weights w [1, 9].
 
-        These may be [1, 9, h, w]. Twice as high and wide where the picture was coded at `half` its size.
+        These may be [1, 9, h, w]. Twice as high and wide where the picture was coded at `half` its size. Of a `halo`,
+        which is part of the place, only `halo.seen(0)` is left.
         """
 
 
@@ -83,12 +63,12 @@ class MseDecoder(Decoder):
 
     def __init__(self, networks: Networks, config: BackboneConfig) -> None:
         super().__init__(networks, config.latents)
-        self.halo = reach(config)
+        self.halo = whole_strides(networks.g_s.reach(Reach(UPSCALE_REACH)))
 
-    def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool) -> Tensor:
+    def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool, halo: Halo = NO_HALO) -> Tensor:
         """See `Decoder.synthesize`."""
-        x_hat: Tensor = self.networks.g_s(self.evidence(known), w, self.networks.scale).x_hat
-        return upscale(x_hat) if half else x_hat
+        painted = self.networks.g_s(self.evidence(known), w, self.networks.scale, halo, Reach(UPSCALE_REACH))
+        return full_size(painted.x_hat, half, halo)
 
 
 class LightDecoder(Decoder):
@@ -96,12 +76,12 @@ class LightDecoder(Decoder):
 
     def __init__(self, networks: Networks, network: LightSynthesis, config: BackboneConfig) -> None:
         super().__init__(networks, config.latents)
-        self.network, self.halo = network, light_halo(config, network.config)
+        self.network, self.halo = network, whole_strides(network.reach(UPSCALE_REACH))
 
-    def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool) -> Tensor:
+    def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool, halo: Halo = NO_HALO) -> Tensor:
         """See `Decoder.synthesize`."""
-        x_hat: Tensor = self.network(self.evidence(known), w, self.networks.scale)
-        return upscale(x_hat) if half else x_hat
+        x_hat = self.network(self.evidence(known), w, self.networks.scale, halo, UPSCALE_REACH)
+        return full_size(x_hat, half, halo)
 
 
 class EnhancedDecoder(Decoder):
@@ -113,12 +93,12 @@ class EnhancedDecoder(Decoder):
     def __init__(self, networks: Networks, network: Enhancer, config: BackboneConfig, strength: float) -> None:
         super().__init__(networks, config.latents)
         self.network, self.strength = network, strength
-        self.halo = reach(config, network.config)
+        self.halo = whole_strides(network.reach(networks.g_s))
 
-    def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool) -> Tensor:
+    def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool, halo: Halo = NO_HALO) -> Tensor:
         """See `Decoder.synthesize`."""
         rows, columns = (side * STRIDE // PATCH for side in known.shape[2:])
         top, left = place.y // PATCH, place.x // PATCH
         noise = grain(self.network.config.noise, top, left, rows, columns, known.device)
-        enhanced = self.network(self.networks.g_s, self.evidence(known), noise, w, self.networks.scale, half)
+        enhanced = self.network(self.networks.g_s, self.evidence(known), noise, w, self.networks.scale, half, halo)
         return enhanced.x_hat + self.strength * enhanced.added

@@ -9,11 +9,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lcomp.format.tiles import Rectangle
-from lcomp.model.decoders import Decoder, whole_latents
+from lcomp.model.decoders import Decoder, whole_strides
 from lcomp.model.tile_codec import dequantise
 from lcomp.model.transforms import Transforms
-from lcomp.networks.config import PATCH, BackboneConfig
+from lcomp.networks.config import BackboneConfig
 from lcomp.networks.exact.hyper_synthesis import MEAN_BITS, EntropyParameters
+from lcomp.networks.halo import NO_HALO, Halo
 from lcomp.types import STRIDE, Quality
 from lcomp.zoo.weights import Networks
 
@@ -27,15 +28,15 @@ class DraftDecoder(Decoder):
     def __init__(self, networks: Networks, config: BackboneConfig, factor: int) -> None:
         super().__init__(networks, config.latents)
         self.channels, self.factor = config.latents, factor
-        self.halo = whole_latents(2 * STRIDE * config.blocks_low + 2 * PATCH * config.blocks_synthesis + PATCH)
+        self.halo = whole_strides(networks.g_s.draft.reach())
 
     def gather(self, symbols: Tensor, parameters: EntropyParameters) -> Tensor:
         """The dequantised latents [1, M, h, w], which are all that the draft sees."""
         return dequantise(symbols, parameters.mean)
 
-    def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool) -> Tensor:
+    def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool, halo: Halo = NO_HALO) -> Tensor:
         """Pixels [1, 3, 16h/factor, 16w/factor] of a place, nominally in [-1, 1]."""
-        return F.avg_pool2d(self.networks.g_s.draft(known, w, self.networks.scale).x_hat, self.factor)
+        return F.avg_pool2d(self.networks.g_s.draft(known, w, self.networks.scale, halo).x_hat, self.factor)
 
 
 class LinearDecoder(Decoder):
@@ -54,7 +55,7 @@ class LinearDecoder(Decoder):
         y_hat = parameters.mean.float().mul_(2.0**-MEAN_BITS).add_(symbols)
         return F.conv2d(y_hat, self.matrix[:, :, None, None])
 
-    def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool) -> Tensor:
+    def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool, halo: Halo = NO_HALO) -> Tensor:
         """Pixels [1, 3, 16h/factor, 16w/factor] of a place, nominally in [-1, 1]."""
         return F.pixel_shuffle(known, STRIDE // self.factor)
 

@@ -1,9 +1,9 @@
 """g_a and g_s in windows: a picture of any size in bounded memory, without a seam.
 
-A window is computed with a halo as wide as the receptive field, which is then cut off, so that it holds what the whole
-picture at once would give, up to float rounding. Where a window ends at the edge of the picture there is no halo, and
-the convolutions see the same zero padding as they would in one piece. A panorama that wraps has no left and right edge:
-there the halo is what lies on the other side.
+A window is computed with a halo as wide as the receptive field, which is cropped on the way (`lcomp.networks.halo`) and
+then cut off, so that it holds what the whole picture at once would give, up to float rounding. Where a window ends at
+the edge of the picture there is no halo, and the convolutions see the same zero padding as they would in one piece. A
+panorama that wraps has no left and right edge: there the halo is what lies on the other side.
 """
 
 import numpy as np
@@ -15,8 +15,8 @@ from lcomp.format.tiles import Rectangle
 from lcomp.model.decoders import Decoder, MseDecoder, whole_strides
 from lcomp.model.precision import prefers_bf16
 from lcomp.networks.blocks import quality_weights
-from lcomp.networks.config import PATCH, BackboneConfig
-from lcomp.networks.refinement import FINE
+from lcomp.networks.config import BackboneConfig
+from lcomp.networks.halo import NO_HALO, Halo
 from lcomp.options import AUTO
 from lcomp.types import QUALITY_STEPS, STRIDE, Pixels, Quality
 from lcomp.zoo.weights import Networks
@@ -46,18 +46,12 @@ def surroundings(window: Rectangle, picture: Rectangle, halo: int, wraps: bool =
     return around
 
 
-def analysis_halo(config: BackboneConfig) -> int:
-    """Halo in pixels, a multiple of STRIDE, of g_a, for windows that start at a multiple of STRIDE."""
-    features = 2 * STRIDE * config.blocks_low + 2 * PATCH * config.blocks + PATCH
-    return whole_strides(features + FINE * (2 * config.blocks_fine + 1))
-
-
 class Transforms:
     """The float transforms of a loaded model on one device."""
 
     def __init__(self, networks: Networks, config: BackboneConfig, device: torch.device, precision: str = AUTO) -> None:
         self.networks, self.device = networks, device
-        self.mse, self.halo = MseDecoder(networks, config), analysis_halo(config)
+        self.mse, self.halo = MseDecoder(networks, config), whole_strides(networks.g_a.reach)
         self.bf16 = prefers_bf16(device) if precision == AUTO else precision == "bf16"
 
     def autocast(self) -> torch.autocast:
@@ -82,14 +76,14 @@ class Transforms:
         return x.contiguous(memory_format=torch.channels_last)
 
     @torch.inference_mode()
-    def latents(self, x: Tensor, quality: Quality) -> Tensor:
-        """Latents y [1, M, rows, columns] of x [1, 3, height, width]; those in the halo of a window are not valid.
+    def latents(self, x: Tensor, quality: Quality, halo: Halo = NO_HALO) -> Tensor:
+        """Latents y [1, M, rows, columns] of x [1, 3, height, width], at a quality in thousandths, or [rows, columns].
 
-        The quality is one in thousandths, or [rows, columns].
+        Of a halo of x, `halo.seen(0)` is left, where latents are not valid.
         """
         x = pad_to(x, STRIDE).contiguous(memory_format=torch.channels_last)
         with self.autocast():
-            y: Tensor = self.networks.g_a(x, self.quality_weights(quality), self.networks.scale)
+            y: Tensor = self.networks.g_a(x, self.quality_weights(quality), self.networks.scale, halo)
         return y
 
     @torch.inference_mode()
@@ -101,10 +95,10 @@ class Transforms:
         `known` [1, channels, rows, columns] is what the decoder gathered of the window and its halo, `around`; the
         quality is one in thousandths, or [rows, columns].
         """
-        known = known.contiguous(memory_format=torch.channels_last)
+        known, halo = known.contiguous(memory_format=torch.channels_last), Halo.of(window, around)
         with self.autocast():
-            x_hat = decoder.synthesize(known, around, self.quality_weights(quality), half)
-        window, around = decoder.shown(window, half), decoder.shown(around, half)
+            x_hat = decoder.synthesize(known, around, self.quality_weights(quality), half, halo)
+        window, around = decoder.shown(window, half), decoder.shown(halo.seen(0).around(window), half)
         rows, columns = window.within(around)
         # in place: large tensors cost more to allocate than to compute
         pixels = x_hat[0, :, rows, columns].mul_(127.5).add_(127.5).round_().clamp_(0, 255).to(torch.uint8)

@@ -10,7 +10,10 @@ from lcomp.format.tiles import Rectangle
 from lcomp.log import log
 from lcomp.model.decoders import Decoder, MseDecoder, whole_strides
 from lcomp.model.loaded import LoadedModel
+from lcomp.networks.enhancer import DOUBLED
+from lcomp.networks.halo import NO_HALO, Halo, Reach
 from lcomp.networks.upscaler import Upscaler
+from lcomp.types import STRIDE
 from lcomp.zoo.upscalers import UpscalerInfo, installed_upscaler
 from lcomp.zoo.weights import with_own_weights
 
@@ -38,14 +41,15 @@ class UpscalingDecoder(Decoder):
     def __init__(self, mse: MseDecoder, network: Upscaler, visual: bool) -> None:
         self.networks, self.channels = mse.networks, mse.channels
         self.network, self.visual = network, visual
-        self.halo = mse.halo + whole_strides(network.reach)
+        self.halo = whole_strides(self.networks.g_s.reach(Reach(network.reach)))
 
-    def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool) -> Tensor:
+    def synthesize(self, known: Tensor, place: Rectangle, w: Tensor, half: bool, halo: Halo = NO_HALO) -> Tensor:
         """See `Decoder.synthesize`."""
         assert half, "a picture of full size needs no upscaler"
-        x_hat = self.networks.g_s(self.evidence(known), w, self.networks.scale).x_hat
-        doubled: Tensor = self.network(x_hat.float().clamp(-1, 1), w, self.visual)
-        return doubled
+        seen = self.network.reach
+        x_hat = self.networks.g_s(self.evidence(known), w, self.networks.scale, halo, Reach(seen)).x_hat
+        doubled = self.network(x_hat.float().clamp(-1, 1), halo.crop(w, STRIDE, seen), self.visual)
+        return halo.crop(doubled, DOUBLED, 0, seen)
 
 
 def upscaling_decoder(codec: LoadedModel) -> UpscalingDecoder:

@@ -3,8 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+from lcomp.networks.halo import NO_HALO, Halo
 from lcomp.networks.roles import Role, give_role
 from lcomp.networks.winograd import WinogradBlock
+from lcomp.types import STRIDE
 
 SLOPE = 0.125
 """Negative slope of the LeakyReLU in the entropy networks: a power of two, so that the integer path is exact."""
@@ -109,14 +111,26 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualStack(nn.Module):
-    """Residual blocks in sequence, all at one resolution and width."""
+    """Residual blocks in sequence, all at one resolution, of `stride` pixels a position, and of one width."""
 
-    def __init__(self, channels: int, depth: int, conditions: int = 0, hidden: int | None = None) -> None:
+    def __init__(self, channels: int, depth: int, stride: int, conditions: int = 0, hidden: int | None = None) -> None:
         super().__init__()
+        self.stride = stride
         self.blocks = nn.ModuleList(ResidualBlock(channels, conditions, hidden) for _ in range(depth))
 
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """Transform x [B, C, h, w] at quality weights w [B, 9]."""
+    @property
+    def reach(self) -> int:
+        """How far it sees, in pixels on each side."""
+        return 2 * self.stride * len(self.blocks)
+
+    def forward(self, x: Tensor, w: Tensor, halo: Halo = NO_HALO, after: int = 0) -> Tensor:
+        """Transform x [B, C, h, w] at quality weights w [B, 9], for layers that see `after` pixels of the halo.
+
+        x is given as far as these blocks see for them, w [B, 9, h, w] with all of the halo.
+        """
+        held = after + self.reach
         for block in self.blocks:
-            x = block(x, w)
+            seen = held - 2 * self.stride
+            x = halo.crop(block(x, halo.crop(w, STRIDE, held)), self.stride, seen, held)
+            held = seen
         return x

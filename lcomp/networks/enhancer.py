@@ -8,15 +8,23 @@ from torch.nn import functional as F
 
 from lcomp.networks.blocks import spread_over, start_at_zero
 from lcomp.networks.config import PATCH, BackboneConfig, RefinementConfig
+from lcomp.networks.halo import NO_HALO, Halo, Reach
 from lcomp.networks.refinement import FINE, Evidence, Refinement, expected_error
 from lcomp.networks.roles import Role, give_role
 from lcomp.networks.scale import LatentScale
 from lcomp.networks.transforms import Synthesis
+from lcomp.types import STRIDE
 
 CONDITIONS = 2
 """Conditions besides the quality: how far it is below 1, and whether the picture was coded at half size."""
 
 MASK = 2**32 - 1
+
+UPSCALE_REACH = 2
+"""Support of the bicubic upscaling on each side, in pixels of the smaller picture."""
+
+DOUBLED = 0.5
+"""Pixels of the smaller picture per pixel of the upscaled one."""
 
 CELLS = 2
 """Neighbouring cells on each side that `without_lattice` averages over to estimate the periodic pattern."""
@@ -73,18 +81,38 @@ class Enhancer(nn.Module):
         start_at_zero(self.twice)
         give_role(self.parameters(), Role.TRANSFORMS)
 
+    @property
+    def after(self) -> Reach:
+        """How far the rest sees of what the refinement makes; it may have to be upscaled."""
+        return Reach(UPSCALE_REACH + ((CELLS + 1) * PATCH if self.config.noise else 0))
+
+    def reach(self, g_s: Synthesis) -> int:
+        """How far it and g_s see of the latents, in pixels on each side."""
+        return g_s.reach(self.refinement.reach(self.after))
+
     def forward(
-        self, g_s: Synthesis, evidence: Evidence, noise: Tensor, w: Tensor, scale: LatentScale, half: bool
+        self,
+        g_s: Synthesis,
+        evidence: Evidence,
+        noise: Tensor,
+        w: Tensor,
+        scale: LatentScale,
+        half: bool,
+        halo: Halo = NO_HALO,
     ) -> Enhanced:
         """The picture of g_s and what to add to it, [B, 3, 16h, 16w], or twice the size if coded at `half` size.
 
-        The latents are [B, M, h, w], `noise` is [B, N, 2h, 2w]; at quality weights w [B, 9].
+        The latents are [B, M, h, w], `noise` is [B, N, 2h, 2w], both in a halo; at quality weights w [B, 9].
         """
-        painted = g_s(evidence, w, scale)
+        seen, after = self.refinement.reach(self.after), self.after.picture
+        painted = g_s(evidence, w, scale, halo, seen)
         conditions = torch.cat([w, torch.full_like(w[:, :1], float(half))], 1)
-        x_hat, (added, _, fine) = painted.x_hat, self.refinement(painted, evidence, noise, conditions, w, scale)
+        refined = self.refinement(painted, evidence, noise, conditions, w, scale, halo, self.after)
+        x_hat, added = halo.crop(painted.x_hat, 1, after, seen.picture), refined.added
         if half:
-            x_hat, added = upscale(x_hat), upscale(added) + F.pixel_shuffle(self.twice(fine).float(), 2 * FINE)
+            twice = halo.through(self.twice, refined.fine, FINE, after, after + FINE)
+            x_hat, added = upscale(x_hat), upscale(added) + F.pixel_shuffle(twice.float(), 2 * FINE)
         if self.config.noise:
             added = without_lattice(added, 2 * PATCH if half else PATCH)
-        return Enhanced(x_hat, added * spread_over(expected_error(w), added))
+        added = added * spread_over(expected_error(halo.crop(w, STRIDE, after)), added)
+        return Enhanced(*(halo.crop(part, DOUBLED if half else 1, 0, after) for part in (x_hat, added)))

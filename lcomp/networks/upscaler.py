@@ -30,7 +30,7 @@ class Upscaler(nn.Module):
         super().__init__()
         self.config = config
         self.enter = nn.Conv2d(3 * CELL**2, config.channels, 3, padding=1)
-        self.blocks = ResidualStack(config.channels, config.blocks, CONDITIONS)
+        self.blocks = ResidualStack(config.channels, config.blocks, CELL, CONDITIONS)
         self.leave = nn.Conv2d(config.channels, 3 * (2 * CELL) ** 2, 3, padding=1)
         start_at_zero(self.leave)
         give_role(self.parameters(), Role.TRANSFORMS)
@@ -38,7 +38,7 @@ class Upscaler(nn.Module):
     @property
     def reach(self) -> int:
         """The receptive field of windows of whole cells, in pixels of the smaller picture on each side."""
-        return CELL * (2 * self.config.blocks + 2)
+        return CELL + self.blocks.reach + CELL
 
     def forward(self, x: Tensor, w: Tensor, visual: bool) -> Tensor:
         """Pictures x [B, 3, H, W] in [-1, 1], of even sides, at twice their size [B, 3, 2H, 2W].

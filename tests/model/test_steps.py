@@ -7,7 +7,7 @@ from lcomp.networks.blocks import ResidualStack
 
 
 def test_every_block_is_told_and_changes_nothing() -> None:
-    stack, x, w = ResidualStack(4, 4), torch.randn(1, 4, 8, 8), torch.rand(1, 9)
+    stack, x, w = ResidualStack(4, 4, 8), torch.randn(1, 4, 8, 8), torch.rand(1, 9)
     expected, shares = stack(x, w), []
     with telling(stack, shares.append):
         told = stack(x, w)
@@ -18,7 +18,7 @@ def test_every_block_is_told_and_changes_nothing() -> None:
 
 
 def test_other_threads_are_not_counted() -> None:
-    stack, x, w = ResidualStack(4, 2), torch.randn(1, 4, 8, 8), torch.rand(1, 9)
+    stack, x, w = ResidualStack(4, 2, 8), torch.randn(1, 4, 8, 8), torch.rand(1, 9)
     shares = []
     with telling(stack, shares.append):
         other = threading.Thread(target=stack, args=(x, w))

@@ -7,10 +7,11 @@ import torch
 from helpers.models import random_model, synthesize
 from helpers.pictures import noise_image
 from lcomp.format.tiles import Grid, Rectangle
-from lcomp.model.decoders import UPSCALE_REACH
-from lcomp.model.decoders import reach as synthesis_halo
-from lcomp.model.transforms import Transforms, analysis_halo, surroundings
+from lcomp.model.decoders import whole_strides
+from lcomp.model.transforms import Transforms, surroundings
+from lcomp.networks.halo import Halo
 from lcomp.networks.refinement import Evidence
+from lcomp.networks.transforms import Analysis, Synthesis
 from lcomp.types import STRIDE
 from lcomp.zoo.registry import ModelInfo, model_by_name
 from lcomp.zoo.weights import load_weights
@@ -28,16 +29,18 @@ def transforms(tiny_info: ModelInfo) -> Transforms:
 def analyse(transforms: Transforms, pixels: np.ndarray, window: Rectangle, quality: int) -> torch.Tensor:
     """Latents of a window, computed with its surroundings."""
     around = surroundings(window, Rectangle(0, 0, *pixels.shape[1::-1]), transforms.halo)
-    rows, columns = window.latents().within(around.latents())
-    return transforms.latents(transforms.signal(pixels, around), quality)[..., rows, columns]
+    halo = Halo.of(window, around)
+    rows, columns = window.latents().within(halo.seen(0).around(window).latents())
+    return transforms.latents(transforms.signal(pixels, around), quality, halo)[..., rows, columns]
 
 
 def test_margins() -> None:
     shipped = model_by_name("hyperprior").architecture
-    # g_a: 4 * 16 for `low`, 12 * 8 and 8 for `high`, 5 * 4 at 1/4
-    assert analysis_halo(shipped) == 192 >= 4 * 16 + 13 * 8 + 5 * 4
-    # g_s: 4 * 16 for `low`, 14 * 8 and 12 * 8 for `high` and the refinement, 8 * 4 at 1/4, rounded up to latents
-    assert synthesis_halo(shipped) == 320 >= 4 * 16 + 26 * 8 + 8 * 4 + UPSCALE_REACH
+    with torch.device("meta"):
+        # g_a: 4 * 16 for `low`, 12 * 8 and 8 for `high`, 5 * 4 at 1/4
+        assert Analysis(shipped).reach == 4 * 16 + 13 * 8 + 5 * 4
+        # g_s: 4 * 16 for `low`, 14 * 8 and 12 * 8 for `high` and the refinement, 8 * 4 at 1/4
+        assert Synthesis(shipped).reach() == 4 * 16 + 26 * 8 + 8 * 4
 
 
 @pytest.mark.parametrize("size", [(330, 215), (64, 200), (17, 300), (1, 1)])
@@ -70,16 +73,15 @@ def test_the_margin_is_the_receptive_field(tiny_info: ModelInfo) -> None:
     # with two blocks at 1/4, what is rounded up to latents is less than one
     refinement = replace(tiny_info.architecture.refinement, blocks_fine=2)
     deeper = replace(tiny_info.architecture, blocks_fine=2, refinement=refinement)
-    for_analysis, config = (replace(deeper, blocks=blocks) for blocks in (8, 1))
-    model = random_model(replace(tiny_info, architecture=for_analysis))
-    see = analysis_halo(for_analysis)
+    model = random_model(replace(tiny_info, architecture=replace(deeper, blocks=8)))
+    see = whole_strides(model.g_a.reach)
     w = torch.eye(9)[4:5]
     size = 4 * see + STRIDE
     x = torch.randn(1, 3, size, size, requires_grad=True)
     model.g_a(x, w, model.scale)[..., 2 * see // STRIDE, 2 * see // STRIDE].sum().backward()
     assert x.grad is not None
     assert see - STRIDE < (reach(x.grad) - STRIDE) / 2 <= see
-    see = synthesis_halo(config)
+    see = whole_strides(model.g_s.reach())
     size = 4 * see + STRIDE
     y = torch.randn(1, tiny_info.architecture.latents, size // STRIDE, size // STRIDE, requires_grad=True)
     out = model.g_s(Evidence(y, y, y.abs()), w, model.scale).x_hat
