@@ -39,7 +39,7 @@ def test_the_pages_show_the_published_results(publish: ModuleType) -> None:
 def test_the_models_show_the_published_results(publish: ModuleType) -> None:
     results = read_results(ROOT / "benchmarks" / "kodak.json")
     learned = {codec.name for codec in results.lossy if codec.learned}
-    assert learned == {model.name for model in all_models() if not model.light}  # for these see benchmarks/decoders.py
+    assert learned == {model.name for model in all_models()}
     for name in learned:
         figures = tomllib.loads((ROOT / "models" / f"{name}.toml").read_text(encoding="utf-8"))["results"]
         means = results.means_of(name)
