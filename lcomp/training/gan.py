@@ -105,7 +105,7 @@ class GanRun(TrainingRun[DecoderModel]):
             copy_weights(model.g_s, start)
         place(model, device)
         self.discriminator = Discriminator(self.adversarial.width)
-        self.outside, self.drift = OutsideFeatures.installed(), Drift(DRIFT)
+        self.outside, self.drifts = OutsideFeatures.installed(), (Drift(DRIFT), Drift(DRIFT))  # full size, half size
         for network in (self.discriminator, self.outside):
             place(network, device)
         self.opponent = torch.optim.AdamW(
@@ -175,7 +175,7 @@ class GanRun(TrainingRun[DecoderModel]):
         strength = realism_weight(coded.quality, self.adversarial)
         structure = (strength * structure_distance(ours, theirs)).mean()
         moments = (strength * moments_distance(ours, theirs)).mean()
-        drift = x.new_zeros(()) if half else (strength * self.drift(ours, theirs)).mean()
+        drift = (strength * self.drifts[half](ours, theirs)).mean()
         adversarial = -(strength * judgement(logits)).mean()
         parts = {
             "error": error,
