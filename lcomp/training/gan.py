@@ -24,7 +24,7 @@ from lcomp.training.perceptual import Drift, moments_distance, structure_distanc
 from lcomp.training.recipe import Adversarial
 from lcomp.training.run import Setting, TrainingRun, checkpoint_file, read_checkpoint
 from lcomp.training.start import copy_weights
-from lcomp.training.statistics import bands, seen, statistics_distance
+from lcomp.training.statistics import bands, finest_difference, seen, statistics_distance
 from lcomp.types import STRIDE
 from lcomp.zoo.registry import ModelInfo
 
@@ -175,30 +175,24 @@ class GanRun(TrainingRun[DecoderModel]):
         strength = realism_weight(coded.quality, self.adversarial)
         structure = (strength * structure_distance(ours, theirs)).mean()
         moments = (strength * moments_distance(ours, theirs)).mean()
-        drift = (strength * self.drifts[half](ours, theirs)).mean()
+        drifts = self.drifts[half](ours, theirs)
         adversarial = -(strength * judgement(logits)).mean()
         parts = {
             "error": error,
             "statistics": statistics,
+            "finest": finest_difference(made, x).mean(),
             "structure": structure,
             "moments": moments,
-            "drift": drift,
-            "adversarial": adversarial,
-            "opponent": loss,
-            "right": right_share(real, false),
+            "patches": (strength * drifts.patches).mean(),
+            "patch_drift": (strength * drifts.patch_drift).mean(),
+            "drift": (strength * drifts.drift).mean(),
+            "judgement": min(self.step / RAMP, 1.0) * adversarial,
         }
-        for name, value in parts.items() if self.processes.leads else ():
-            self.log.setdefault(name, []).append(value.detach())
-        ramp = min(self.step / RAMP, 1.0)
-        weights = self.adversarial
-        return (
-            weights.error * error
-            + weights.statistics * statistics
-            + weights.structure * structure
-            + weights.moments * moments
-            + weights.drift * drift
-            + ramp * weights.judgement * adversarial
-        )
+        for name, value in (*parts.items(), ("opponent", loss), ("right", right_share(real, false))):
+            if self.processes.leads:
+                self.log.setdefault(name, []).append(value.detach())
+        weights = self.adversarial.half if half else self.adversarial.plain
+        return torch.stack([getattr(weights, name) * part for name, part in parts.items()]).sum()
 
     @torch.no_grad()
     def textures(self) -> list[Figures]:

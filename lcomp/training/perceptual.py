@@ -3,6 +3,8 @@
 Structure is compared position by position, texture by the moments of neighbourhoods.
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -53,6 +55,14 @@ def whole(features: Tensor) -> Tensor:
     return torch.stack([features.mean((2, 3)), features.std((2, 3))])
 
 
+class Drifts(NamedTuple):
+    """Squared differences [B] of moments over whole crops, in squared deviations of the originals."""
+
+    drift: Tensor  # of the moving averages, mean over channels, moments and stages
+    patch_drift: Tensor  # of those of the deepest stage's means alone, which Frechet distances are of
+    patches: Tensor  # of the deepest stage's means of every crop
+
+
 class Drift:
     """How far the features of decoded pictures have drifted from those of originals, as populations.
 
@@ -66,8 +76,8 @@ class Drift:
         self.averages: list[Tensor] = []
         self.units: list[Tensor] = []
 
-    def __call__(self, ours: list[Tensor], theirs: list[Tensor]) -> Tensor:
-        """Squared drift [B] in squared deviations of the originals, mean over channels, moments and stages."""
+    def __call__(self, ours: list[Tensor], theirs: list[Tensor]) -> Drifts:
+        """The drift of features, stage by stage."""
         originals = [whole(stage) for stage in theirs]
         differences = [whole(stage) - original for stage, original in zip(ours, originals, strict=True)]
         if not self.averages:
@@ -79,5 +89,6 @@ class Drift:
             average = self.averages[place].lerp(difference, share)
             self.averages[place] = average.detach()
             # the gradient of the average is `share` of that of a difference
-            costs.append((average.square() / (self.units[place] + FLOOR**2) / share).mean((0, 2)))
-        return torch.stack(costs).mean(0)
+            costs.append((average.square() / (self.units[place] + FLOOR**2) / share).mean(2))
+        patches = (differences[-1][0].square() / (self.units[-1][0] + FLOOR**2)).mean(1)
+        return Drifts(torch.cat(costs).mean(0), costs[-1][0], patches)

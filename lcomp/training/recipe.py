@@ -73,34 +73,39 @@ class CodedCrops:
 
 
 @dataclass(frozen=True)
+class TextureCosts:
+    """Weights of what a texture costs (`[training.adversarial.plain]` and `.half`, for pictures coded at half size)."""
+
+    error: float  # squared error relative to the mse decoder's,
+    statistics: float  # distance of local energies (Wasserstein distortion),
+    finest: float  # squared logarithm of the finest band's energy relative to the original's,
+    structure: float  # distance of features from outside, position by position,
+    moments: float  # that of their local moments,
+    patches: float  # that of the deepest ones' means over a crop,
+    patch_drift: float  # that of the same over many pictures,
+    drift: float  # that of all their moments over many pictures,
+    judgement: float  # and the discriminator's judgement (adversarial loss)
+
+    def __post_init__(self) -> None:
+        if not all(0 <= getattr(self, field.name) < math.inf for field in fields(self)):
+            raise ValueError("weights are finite and not less than 0")
+
+
+@dataclass(frozen=True)
 class Adversarial:
     """How texture is learned against a discriminator (`[training.adversarial]`)."""
 
     width: int  # of the discriminator's first layer
     rate: float  # its learning rate (two time-scale update rule, Heusel 2017)
-    error: float  # weights in the cost: squared error relative to the mse decoder's,
-    care: float  # how much more that counts where there are faces or text,
-    statistics: float  # distance of local energies (Wasserstein distortion),
-    structure: float  # distance of features from outside, position by position,
-    moments: float  # that of their local moments,
-    drift: float  # that of their moments over many pictures,
-    judgement: float  # and the discriminator's judgement (adversarial loss)
+    care: float  # how much more squared errors count where there are faces or text
     full: float  # quality up to which the discriminator has its full weight,
     least: float  # and that from which on it has a tenth: where errors are invisible there is nothing to invent
+    plain: TextureCosts
+    half: TextureCosts
 
     def __post_init__(self) -> None:
-        weights = (
-            self.rate,
-            self.error,
-            self.care,
-            self.statistics,
-            self.structure,
-            self.moments,
-            self.drift,
-            self.judgement,
-        )
-        if self.width < 1 or not all(0 <= value < math.inf for value in weights):
-            raise ValueError("the discriminator has a width, and weights are finite and not less than 0")
+        if self.width < 1 or not all(0 <= value < math.inf for value in (self.rate, self.care)):
+            raise ValueError("the discriminator has a width, and rate and care are finite and not less than 0")
         if not 0 <= self.full < self.least:
             raise ValueError("full is less than least, and not less than 0")
 

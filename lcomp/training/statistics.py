@@ -38,6 +38,17 @@ def bands(x: Tensor) -> list[Tensor]:
     return result
 
 
+def finest_difference(ours: Tensor, theirs: Tensor) -> Tensor:
+    """Squared logarithm [B] of the energy of pictures [B, 3, H, W] in the finest band, relative to that of others.
+
+    >>> flat, noisy = torch.zeros(1, 3, 8, 8), torch.eye(8).expand(1, 3, 8, 8)
+    >>> finest_difference(noisy, noisy).item(), finest_difference(flat, noisy).item() > 1
+    (0.0, True)
+    """
+    energies = (bands(picture)[0].square().mean((1, 2, 3)) + 1e-6 for picture in (ours, theirs))
+    return torch.sub(*(energy.log() for energy in energies)).square()
+
+
 def band_energies(band: Tensor, floor: Tensor) -> Tensor:
     """Local RMS [B, 3, H/8, W/8] of a band [B, 3, H, W], at least `floor`."""
     return (F.avg_pool2d(band.square(), POOL) + floor.square()).sqrt()

@@ -30,15 +30,31 @@ rounds = 20
 [training.adversarial]
 width = 16
 rate = 4e-4
-error = 0.25
 care = 0.0
-statistics = 2.0
-structure = 2.0
-moments = 1.0
-drift = 0.5
-judgement = 0.1
 full = 3.0
 least = 8.0
+
+[training.adversarial.plain]
+error = 0.25
+statistics = 2.0
+finest = 0.0
+structure = 2.0
+moments = 1.0
+patches = 1.0
+patch_drift = 1.0
+drift = 0.5
+judgement = 0.1
+
+[training.adversarial.half]
+error = 0.1
+statistics = 2.0
+finest = 0.1
+structure = 1.0
+moments = 1.0
+patches = 0.0
+patch_drift = 0.0
+drift = 1.0
+judgement = 0.1
 """
 
 LIGHT_CROPS = """

@@ -26,7 +26,7 @@ from lcomp.training.perceptual import Drift, moments_distance, structure_distanc
 from lcomp.training.recipe import Adversarial, read_recipe
 from lcomp.training.restore import installed_texture
 from lcomp.training.run import Setting, checkpoint_file
-from lcomp.training.statistics import WEIGHTS, bands, statistics_distance
+from lcomp.training.statistics import WEIGHTS, bands, finest_difference, statistics_distance
 from lcomp.zoo.registry import ModelInfo, read_model
 
 CPU = torch.device("cpu")
@@ -89,13 +89,36 @@ def test_drift_is_what_all_crops_share() -> None:
     for _ in range(60):
         theirs, ours = ([torch.randn(4, 8, 16, 16) + torch.randn(4, 8, 1, 1)] for _ in range(2))
         by_chance, by_all = chance(ours, theirs), shared([ours[0] + 1], theirs)
-    assert by_chance.shape == (4,)
-    assert (by_all > 3 * by_chance).all()
+    for ours_differ, all_differ in zip(by_chance[:2], by_all[:2], strict=True):
+        assert ours_differ.shape == (4,)
+        assert (all_differ > 3 * ours_differ).all()
     # every step moves a crop as far as if the whole average were that crop's
     moved = ours[0].clone().requires_grad_()
-    torch.autograd.backward(shared([moved + 1], theirs).sum())
+    torch.autograd.backward(shared([moved + 1], theirs).drift.sum())
     assert moved.grad is not None
     assert (moved.grad.mean((0, 2, 3)) > 0).all()
+
+
+def test_patches_are_compared_one_by_one_in_the_deepest_stage() -> None:
+    torch.manual_seed(0)
+    drift, shallow, deep = Drift(0.9), torch.randn(4, 8, 16, 16), torch.randn(4, 8, 8, 8) + torch.randn(4, 8, 1, 1)
+    signs = torch.tensor([1.0, -1.0, 1.0, -1.0])[:, None, None, None]
+    for sign in (signs, -signs) * 30:
+        opposite = drift([shallow + 1, deep + sign], [shallow, deep])
+    # what crops differ in by turns is no drift
+    assert (opposite.patches > 0.3).all()
+    assert (opposite.patch_drift < 0.1 * opposite.patches).all()
+    assert (opposite.drift > opposite.patch_drift).all()
+    assert not drift([shallow + 1, deep], [shallow, deep]).patches.any()
+
+
+def test_too_little_finest_detail_is_as_bad_as_too_much() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 32, 32)
+    assert not finest_difference(x, x).any()
+    less, more = (finest_difference(factor * x, x) for factor in (0.5, 2.0))
+    assert less.tolist() == pytest.approx(more.tolist(), rel=1e-3)
+    assert (more > 1).all()
 
 
 def test_errors_count_more_where_there_are_faces_or_text() -> None:
@@ -142,7 +165,7 @@ def test_a_texture_trains_resumes_and_is_exported(sr_info: ModelInfo, pictures: 
     info = read_model(source)
     assert info.sha256 != sr_info.sha256
     log = (run / "log.txt").read_text()
-    assert "adversarial" in log
+    assert "judgement" in log
     assert "right" in log
     assert "finest band" in log
     assert (run / "samples.png").is_file()
