@@ -168,7 +168,7 @@ def decode(
             "--decoder",
             metavar="mse|fast|sr|gan",
             autocompletion=decoder_names,
-            help="What makes the pixels: fast saves time, sr hardly differs from mse, gan invents plausible detail.",
+            help="What makes the pixels: fast saves time, sr doubles what was coded at half size, gan invents detail.",
             show_default="what the file was made for",
             rich_help_panel=PICTURE,
         ),

@@ -54,7 +54,7 @@ from lcomp.parsing import parse_region, parse_resize, parse_size
 from lcomp.pictures.importance import read_importance
 from lcomp.pictures.opening import readable_suffixes
 
-HOW_WELL, PICTURE = "How well", "What of the picture"
+HOW_WELL, PICTURE = "How well", "The picture"
 """Groups of options in the help."""
 
 
@@ -81,7 +81,7 @@ def encode(
     ] = None,
     bpp: Annotated[
         float | None,
-        typer.Option("--bpp", metavar="N", help="Bits per pixel of the whole file.", rich_help_panel=HOW_WELL),
+        typer.Option("--bpp", metavar="N", help="Most bits per pixel, of the whole file.", rich_help_panel=HOW_WELL),
     ] = None,
     psnr: Annotated[
         float | None, typer.Option("--psnr", metavar="DB", help="Lowest PSNR in dB.", rich_help_panel=HOW_WELL)
@@ -191,7 +191,7 @@ def encode(
         typer.Option(
             "--protect",
             metavar="KIND,...",
-            help="What is found and coded better, as a region is: faces, text or both. Needs an extra.",
+            help="Find faces, text or both, and code them better. Needs lcomp[protect].",
             rich_help_panel=HOW_WELL,
         ),
     ] = None,

@@ -62,8 +62,8 @@ def train(
         typer.Option(
             "--from",
             metavar="DIR|TOML",
-            help="Start from another run's models, or from installed ones (the backbone's TOML, or that of a decoder "
-            "that invents detail); they may be smaller.",
+            help="Start from an installed model of the same kind and size (sr: from its backbone), or from the run "
+            "of a backbone.",
         ),
     ] = None,
     memory: Annotated[

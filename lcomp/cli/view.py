@@ -200,7 +200,7 @@ def view(
             "--decoder",
             metavar="mse|fast|sr|gan",
             autocompletion=decoder_names,
-            help="Show what this decoder makes alone.",
+            help="Show only what this decoder makes.",
             show_default="all that a file has",
             rich_help_panel=PAGE,
         ),

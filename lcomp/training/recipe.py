@@ -95,7 +95,7 @@ class TextureCosts:
 class Adversarial:
     """How texture is learned against a discriminator (`[training.adversarial]`)."""
 
-    width: int  # of the discriminator's first layer
+    width: int  # of the discriminator's heads
     rate: float  # its learning rate (two time-scale update rule, Heusel 2017)
     care: float  # how much more squared errors count where there are faces or text
     full: float  # quality up to which the discriminator has its full weight,
