@@ -12,15 +12,16 @@ from torch import Tensor
 
 from lcomp.api import Codec
 from lcomp.errors import LcompError
-from lcomp.exchange import DecodedPicture, Output, PictureSource, as_output, check_output, image_of
+from lcomp.exchange import DecodedPicture, Output, PictureSource, as_output, check_output
 from lcomp.files import Source, read_source
 from lcomp.options import AUTO, DecodeOptions, EncodeOptions
+from lcomp.pictures.reading import Picture
 from lcomp.types import Progress, Samples16
 from lcomp.workers import side_by_side
 
 Made = TypeVar("Made")
 
-Portable = bytes | str | Image.Image | NDArray[np.generic]
+Portable = bytes | str | Picture | NDArray[np.generic]
 """What is sent to another process."""
 
 
@@ -55,6 +56,11 @@ class CodecSetting:
         return Codec(self.model, self.device, precision=AUTO, threads=self.threads)
 
 
+def portable(given: Source) -> bytes | str:
+    """A file that can be sent to another process, which reads what has a path itself."""
+    return os.fspath(given) if isinstance(given, str | os.PathLike) else read_source(given)
+
+
 @dataclass(frozen=True)
 class EncodeOne:
     """Encodes one picture; picklable."""
@@ -62,9 +68,18 @@ class EncodeOne:
     setting: CodecSetting
     options: EncodeOptions
 
-    def __call__(self, given: PictureSource) -> bytes:
+    def __call__(self, given: PictureSource | Picture) -> bytes:
         """The `.lic` file of a picture."""
-        return self.setting.codec().encode(given, self.options)
+        codec = self.setting.codec()
+        if isinstance(given, Picture):
+            return codec.encode_picture(given, self.options).data
+        return codec.encode(given, self.options)
+
+    def portable(self, given: PictureSource) -> Portable:
+        """A picture that can be sent to another process: images are read here, where their files are open."""
+        if isinstance(given, Image.Image | Tensor):
+            return self.setting.codec().read(given, self.options)
+        return given if isinstance(given, np.ndarray) else portable(given)
 
 
 @dataclass(frozen=True)
@@ -79,6 +94,10 @@ class DecodeOne:
         """The picture of a `.lic` file."""
         codec = self.setting.codec()
         return codec.decode_array(given, self.options) if self.as_array else codec.decode(given, self.options)
+
+    def portable(self, given: Source) -> Portable:
+        """A file that can be sent to another process."""
+        return portable(given)
 
 
 @dataclass(frozen=True)
@@ -95,18 +114,9 @@ class Attempted(Generic[Made]):
             return Result(None, error)
 
 
-def portable(given: PictureSource) -> Portable:
-    """A picture or file that can be sent to another process, which reads what has a path itself."""
-    if isinstance(given, str | os.PathLike):
-        return os.fspath(given)
-    if isinstance(given, Tensor):
-        return image_of(given)
-    if isinstance(given, Image.Image | np.ndarray):
-        return given
-    return read_source(given)
-
-
-def spread(work: Callable[..., Made], given: Iterable[PictureSource], workers: int) -> Iterator[Made]:
+def spread(
+    work: Callable[..., Made], portable: Callable[..., Portable], given: Iterable[object], workers: int
+) -> Iterator[Made]:
     """Map `work` over what is given, in order, in `workers` processes; raises the first error met on the way."""
     items = (Numbered(place, portable(one)) for place, one in enumerate(given))
     waiting: dict[int, Result[Made] | None] = {}
@@ -130,11 +140,15 @@ def spread(work: Callable[..., Made], given: Iterable[PictureSource], workers: i
 
 
 def mapped(
-    work: Callable[..., Made], given: Iterable[PictureSource], workers: int, progress: Progress | None
+    work: Callable[..., Made],
+    portable: Callable[..., Portable],
+    given: Iterable[object],
+    workers: int,
+    progress: Progress | None,
 ) -> Iterator[Made]:
     """Map `work` over what is given, in order; `progress` is told how many of how many are done."""
     total = len(given) if isinstance(given, Sized) else 0
-    made = map(work, given) if workers == 1 else spread(work, given, workers)
+    made = map(work, given) if workers == 1 else spread(work, portable, given, workers)
     for count, one in enumerate(made, 1):
         if progress:
             progress(count, total)
@@ -173,7 +187,8 @@ def encode_many(
     check_many(pictures, workers)
     setting = CodecSetting(model, device, threads)
     setting.codec()
-    return mapped(EncodeOne(setting, options), pictures, workers, progress)
+    work = EncodeOne(setting, options)
+    return mapped(work, work.portable, pictures, workers, progress)
 
 
 @overload
@@ -240,5 +255,6 @@ def decode_many(
     check_many(files, workers)
     setting = CodecSetting(None, device, threads)
     setting.codec()
-    decoded = mapped(DecodeOne(setting, options, as_array=output != "pil"), files, workers, progress)
+    work = DecodeOne(setting, options, as_array=output != "pil")
+    decoded = mapped(work, work.portable, files, workers, progress)
     return (as_output(picture, output) for picture in decoded)
