@@ -1,5 +1,6 @@
 """`encode_many` and `decode_many`: many pictures, in this process or in several."""
 
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
@@ -29,10 +30,10 @@ DIED = "out of memory, or in a script whose code does not stand under `if __name
 
 
 class Numbered(NamedTuple):
-    """A picture or file and its place among the others."""
+    """A picture or file, or why it cannot be read, and its place among the others."""
 
     place: int
-    given: Portable
+    given: object
 
 
 @dataclass(frozen=True)
@@ -108,17 +109,38 @@ class Attempted(Generic[Made]):
 
     def __call__(self, item: Numbered) -> Result[Made]:
         """The outcome."""
+        if isinstance(item.given, Exception):
+            return Result(None, item.given)
         try:
             return Result(self.work(item.given))
         except Exception as error:
             return Result(None, error)
 
 
+def made_of(outcome: Result[Made] | None, place: int) -> Made:
+    """What was made of the picture at a place; raises its error, with the place as a note."""
+    if outcome is None:
+        raise LcompError(f"the process of picture {place} died: {DIED}")
+    if outcome.error is not None:
+        outcome.error.add_note(f"picture {place}, counted from 0")
+        raise outcome.error
+    assert outcome.made is not None
+    return outcome.made
+
+
+def in_a_row(work: Callable[..., Made], given: Iterable[object]) -> Iterator[Made]:
+    """Map `work` over what is given in this process; raises the first error."""
+    for place, one in enumerate(given):
+        yield made_of(Attempted(work)(Numbered(place, one)), place)
+
+
 def spread(
     work: Callable[..., Made], portable: Callable[..., Portable], given: Iterable[object], workers: int
 ) -> Iterator[Made]:
     """Map `work` over what is given, in order, in `workers` processes; raises the first error met on the way."""
-    items = (Numbered(place, portable(one)) for place, one in enumerate(given))
+    read = map(Attempted(portable), itertools.starmap(Numbered, enumerate(given)))
+    # one that cannot be read is an error at its place too, after the results of those before it
+    items = (Numbered(place, one.error or one.made) for place, one in enumerate(read))
     waiting: dict[int, Result[Made] | None] = {}
     results = side_by_side(Attempted(work), items, workers)
     following = 0
@@ -126,14 +148,7 @@ def spread(
         for done in results:
             waiting[done.item.place] = done.result
             while following in waiting:
-                outcome = waiting.pop(following)
-                if outcome is None:
-                    raise LcompError(f"the process of picture {following} died: {DIED}")
-                if outcome.error is not None:
-                    outcome.error.add_note(f"picture {following}, counted from 0")
-                    raise outcome.error
-                assert outcome.made is not None
-                yield outcome.made
+                yield made_of(waiting.pop(following), following)
                 following += 1
     finally:
         results.close()
@@ -148,7 +163,7 @@ def mapped(
 ) -> Iterator[Made]:
     """Map `work` over what is given, in order; `progress` is told how many of how many are done."""
     total = len(given) if isinstance(given, Sized) else 0
-    made = map(work, given) if workers == 1 else spread(work, portable, given, workers)
+    made = in_a_row(work, given) if workers == 1 else spread(work, portable, given, workers)
     for count, one in enumerate(made, 1):
         if progress:
             progress(count, total)

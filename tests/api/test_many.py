@@ -84,6 +84,25 @@ def test_processes_make_the_same_in_the_same_order(tmp_path: Path) -> None:
     assert raised.value.__notes__ == ["picture 1, counted from 0"]
 
 
+def test_an_error_comes_at_its_place_with_a_note() -> None:
+    files = lcomp.encode_many([noise_image(8, 8, 0), io.BytesIO(b"none")], OPTIONS, model="hyperprior", device="cpu")
+    assert next(files)
+    with pytest.raises(lcomp.ImageError) as raised:
+        next(files)
+    assert raised.value.__notes__ == ["picture 1, counted from 0"]
+
+
+@pytest.mark.slow
+@pytest.mark.process
+def test_what_cannot_be_read_is_an_error_at_its_place_in_processes_too() -> None:
+    given = [torch.zeros(3, 8, 8), torch.zeros(3, 8, 8), torch.full((3, 8, 8), 9.0)]
+    files = lcomp.encode_many(given, OPTIONS, model="hyperprior", device="cpu", workers=2)
+    assert next(files) == next(files)
+    with pytest.raises(lcomp.UnsupportedError) as raised:
+        next(files)
+    assert raised.value.__notes__ == ["picture 2, counted from 0"]
+
+
 def opened() -> list[Image.Image]:
     """Images whose files say what Pillow's own copies of them do not: 16 bits, the tags of a TIFF, further frames."""
     files = [io.BytesIO() for _ in range(3)]
