@@ -74,7 +74,7 @@ class LicImageFile(ImageFile.ImageFile):
         if self.scale == 1:
             return None
         width, height = self.outline.header.width, self.outline.header.height
-        self._size = -(-width // self.scale), -(-height // self.scale)
+        self._size, self._mode = (-(-width // self.scale), -(-height // self.scale)), self.outline.shallow_mode
         return self.mode, (0, 0, width / self.scale, height / self.scale)
 
     @property
