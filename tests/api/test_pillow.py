@@ -121,11 +121,13 @@ def test_idioms(lic: Path, tmp_path: Path) -> None:
 def test_the_frame_in_sight_is_saved(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    with Image.open(tmp_path / "a.gif") as image:
-        image.seek(1)
-        image.save(tmp_path / "a.lic", lossless=True)
-    with Image.open(tmp_path / "a.lic") as image:
-        assert image.convert("RGB").getpixel((3, 3)) == (0, 255, 0)
+    for metadata in ({}, {"exif": EXIF}):
+        with Image.open(tmp_path / "a.gif") as image:
+            image.seek(1)
+            image.save(tmp_path / "a.lic", lossless=True, **metadata)
+        with Image.open(tmp_path / "a.lic") as image:
+            assert image.convert("RGB").getpixel((3, 3)) == (0, 255, 0)
+            assert dict(image.getexif()) == dict(EXIF if metadata else {})
 
 
 def test_damage_is_an_error_of_the_file(lic: Path, tmp_path: Path) -> None:
