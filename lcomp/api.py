@@ -17,7 +17,7 @@ from lcomp.detection.places import find
 from lcomp.encoding.distortion import psnr
 from lcomp.encoding.stored import check_exact
 from lcomp.errors import LcompError, UnsupportedError
-from lcomp.exchange import PictureSource, image_of
+from lcomp.exchange import PictureSource, image_of, read_source_picture
 from lcomp.families.registry import find_model, load, model_of
 from lcomp.files import Source, read_source
 from lcomp.format import container
@@ -40,7 +40,7 @@ from lcomp.options import (
     Region,
     check_pixels,
 )
-from lcomp.pictures.deep_arrays import NO_MODE, DecodedSamples, picture_of
+from lcomp.pictures.deep_arrays import NO_MODE, DecodedSamples
 from lcomp.pictures.description import describe
 from lcomp.pictures.panorama import WHOLE, Panorama, panorama_in, panorama_of_part
 from lcomp.pictures.reading import Picture, to_picture
@@ -48,6 +48,7 @@ from lcomp.pictures.resizing import resized
 from lcomp.pictures.stored import read_picture
 from lcomp.pictures.writing import to_image
 from lcomp.types import Progress, Samples16
+from lcomp.zoo.description import Description
 
 
 class Codec:
@@ -111,6 +112,10 @@ class Codec:
         >>> Codec("hyperprior", "cpu").encode_file(Image.new("L", (24, 16))).header.width
         24
         """
+        return self.encode_picture(self.read(picture, options), options, progress)
+
+    def model_for(self, options: EncodeOptions) -> tuple[Description, EncodeOptions]:
+        """The model that encodes with some options, and these as it has them; raises as `encode_file` does."""
         if not isinstance(options, EncodeOptions):
             raise TypeError(f"the options are to be EncodeOptions(...), not {type(options).__name__}")
         model = find_model(LOSSLESS) if options.lossless and not self.model.lossless else self.model
@@ -120,8 +125,21 @@ class Codec:
             raise LcompError(f"model '{model.name}' has no quality: leave quality, size, bpp, psnr and ssimulacra2 out")
         elif not model.has_quality and options.regional:
             raise LcompError(f"model '{model.name}' has no quality: leave roi, importance and protect out")
+        return model, options
+
+    def read(self, picture: PictureSource, options: EncodeOptions) -> Picture:
+        """What is encoded of a picture, before it is resized; raises as `encode_file` does.
+
+        Unlike an opened Pillow image, that can be sent to another process with all that its file says.
+        """
+        _, options = self.model_for(options)
+        with memory_errors():
+            return read_source_picture(picture, options)
+
+    def encode_picture(self, shown: Picture, options: EncodeOptions, progress: Progress | None = None) -> LicFile:
+        """Encode a picture that was `read` with the same options; raises as `encode_file` does."""
+        model, options = self.model_for(options)
         with using_threads(self.threads), memory_errors():
-            shown = read_source_picture(picture, options)
             read = resized(shown, options.resize)
             protected = find(options.protect, read.pixels, read.alpha, get_num_threads())
             read = replace(read, panorama=panorama_of(shown, options), protected=protected)
@@ -256,14 +274,6 @@ class Codec:
                 progress(area.width * area.height, area.width * area.height)
             return Decoded(pixels[area.within(Rectangle(0, 0, header.width, header.height))], ())
         return load(model_of(header), self.device, self.precision).decode(file, area, options, progress)
-
-
-def read_source_picture(picture: PictureSource, options: EncodeOptions) -> Picture:
-    """The picture of whatever holds it, before it is resized; raises as `Codec.encode_file` does."""
-    if isinstance(picture, np.ndarray) and picture.dtype == np.uint16:
-        return picture_of(picture.astype(np.uint16, copy=False), options)
-    image = image_of(picture, options.max_pixels)
-    return to_picture(image, options.frame, options.max_pixels, deep=options.lossless)
 
 
 def panorama_of(shown: Picture, options: EncodeOptions) -> Panorama | None:

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from lcomp.errors import ImageError, LcompError, UnsupportedError
 from lcomp.files import Source, read_source
-from lcomp.options import MAX_PIXELS
+from lcomp.options import MAX_PIXELS, EncodeOptions
 from lcomp.pictures.arrays import array_of_image, image_of_array
-from lcomp.pictures.reading import open_image
+from lcomp.pictures.deep_arrays import picture_of
+from lcomp.pictures.reading import Picture, open_image, to_picture
 from lcomp.types import Samples16
 
 PictureSource = Image.Image | Source | NDArray[np.generic] | Tensor
@@ -81,6 +82,14 @@ def image_of(picture: PictureSource, max_pixels: int = MAX_PIXELS) -> Image.Imag
     except TypeError as error:
         raise TypeError(f"no Pillow image, array, tensor or picture file: {error}") from error
     return open_image(data, max_pixels)
+
+
+def read_source_picture(picture: PictureSource, options: EncodeOptions) -> Picture:
+    """The picture of whatever holds it, before it is resized; raises as `Codec.encode_file` does."""
+    if isinstance(picture, np.ndarray) and picture.dtype == np.uint16:
+        return picture_of(picture.astype(np.uint16, copy=False), options)
+    image = image_of(picture, options.max_pixels)
+    return to_picture(image, options.frame, options.max_pixels, deep=options.lossless)
 
 
 def check_output(output: str) -> None:

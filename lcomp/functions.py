@@ -182,7 +182,8 @@ def decode(
 def thumbnail(source: Source, size: tuple[int, int], device: str = "auto", max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Decode a `.lic` file at the smallest scale that suffices, and fit it into a width and height.
 
-    It keeps its proportions and is never enlarged. Raises LcompError for a size below 1, and what `decode` does.
+    It keeps its proportions, is never enlarged and has 8 bits per sample. Raises LcompError for a size below 1, and
+    what `decode` does.
 
     >>> from PIL import Image
     >>> thumbnail(encode(Image.new("RGB", (96, 64), "teal")), (12, 12)).size
@@ -193,7 +194,7 @@ def thumbnail(source: Source, size: tuple[int, int], device: str = "auto", max_p
     data = read_source(source)
     header = read_header(Reader(data), max_pixels)
     scale = sufficient_scale(header.width, header.height, *size)
-    image = decode(data, device, max_pixels=max_pixels, scale=scale)
+    image = Codec(device=device).decode_picture(data, DecodeOptions(max_pixels=max_pixels, scale=scale)).image
     image.thumbnail(size, Image.Resampling.LANCZOS, reducing_gap=None)
     info = image.info
     describe(image, info.get("icc_profile"), info.get("exif"), info.get("xmp"), moved=True)

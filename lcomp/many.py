@@ -1,5 +1,6 @@
 """`encode_many` and `decode_many`: many pictures, in this process or in several."""
 
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
@@ -12,15 +13,16 @@ from torch import Tensor
 
 from lcomp.api import Codec
 from lcomp.errors import LcompError
-from lcomp.exchange import DecodedPicture, Output, PictureSource, as_output, check_output, image_of
+from lcomp.exchange import DecodedPicture, Output, PictureSource, as_output, check_output
 from lcomp.files import Source, read_source
 from lcomp.options import AUTO, DecodeOptions, EncodeOptions
+from lcomp.pictures.reading import Picture
 from lcomp.types import Progress, Samples16
 from lcomp.workers import side_by_side
 
 Made = TypeVar("Made")
 
-Portable = bytes | str | Image.Image | NDArray[np.generic]
+Portable = bytes | str | Picture | NDArray[np.generic]
 """What is sent to another process."""
 
 
@@ -28,10 +30,10 @@ DIED = "out of memory, or in a script whose code does not stand under `if __name
 
 
 class Numbered(NamedTuple):
-    """A picture or file and its place among the others."""
+    """A picture or file, or why it cannot be read, and its place among the others."""
 
     place: int
-    given: Portable
+    given: object
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,11 @@ class CodecSetting:
         return Codec(self.model, self.device, precision=AUTO, threads=self.threads)
 
 
+def portable(given: Source) -> bytes | str:
+    """A file that can be sent to another process, which reads what has a path itself."""
+    return os.fspath(given) if isinstance(given, str | os.PathLike) else read_source(given)
+
+
 @dataclass(frozen=True)
 class EncodeOne:
     """Encodes one picture; picklable."""
@@ -62,9 +69,18 @@ class EncodeOne:
     setting: CodecSetting
     options: EncodeOptions
 
-    def __call__(self, given: PictureSource) -> bytes:
+    def __call__(self, given: PictureSource | Picture) -> bytes:
         """The `.lic` file of a picture."""
-        return self.setting.codec().encode(given, self.options)
+        codec = self.setting.codec()
+        if isinstance(given, Picture):
+            return codec.encode_picture(given, self.options).data
+        return codec.encode(given, self.options)
+
+    def portable(self, given: PictureSource) -> Portable:
+        """A picture that can be sent to another process: images are read here, where their files are open."""
+        if isinstance(given, Image.Image | Tensor):
+            return self.setting.codec().read(given, self.options)
+        return given if isinstance(given, np.ndarray) else portable(given)
 
 
 @dataclass(frozen=True)
@@ -80,6 +96,10 @@ class DecodeOne:
         codec = self.setting.codec()
         return codec.decode_array(given, self.options) if self.as_array else codec.decode(given, self.options)
 
+    def portable(self, given: Source) -> Portable:
+        """A file that can be sent to another process."""
+        return portable(given)
+
 
 @dataclass(frozen=True)
 class Attempted(Generic[Made]):
@@ -89,26 +109,38 @@ class Attempted(Generic[Made]):
 
     def __call__(self, item: Numbered) -> Result[Made]:
         """The outcome."""
+        if isinstance(item.given, Exception):
+            return Result(None, item.given)
         try:
             return Result(self.work(item.given))
         except Exception as error:
             return Result(None, error)
 
 
-def portable(given: PictureSource) -> Portable:
-    """A picture or file that can be sent to another process, which reads what has a path itself."""
-    if isinstance(given, str | os.PathLike):
-        return os.fspath(given)
-    if isinstance(given, Tensor):
-        return image_of(given)
-    if isinstance(given, Image.Image | np.ndarray):
-        return given
-    return read_source(given)
+def made_of(outcome: Result[Made] | None, place: int) -> Made:
+    """What was made of the picture at a place; raises its error, with the place as a note."""
+    if outcome is None:
+        raise LcompError(f"the process of picture {place} died: {DIED}")
+    if outcome.error is not None:
+        outcome.error.add_note(f"picture {place}, counted from 0")
+        raise outcome.error
+    assert outcome.made is not None
+    return outcome.made
 
 
-def spread(work: Callable[..., Made], given: Iterable[PictureSource], workers: int) -> Iterator[Made]:
+def in_a_row(work: Callable[..., Made], given: Iterable[object]) -> Iterator[Made]:
+    """Map `work` over what is given in this process; raises the first error."""
+    for place, one in enumerate(given):
+        yield made_of(Attempted(work)(Numbered(place, one)), place)
+
+
+def spread(
+    work: Callable[..., Made], portable: Callable[..., Portable], given: Iterable[object], workers: int
+) -> Iterator[Made]:
     """Map `work` over what is given, in order, in `workers` processes; raises the first error met on the way."""
-    items = (Numbered(place, portable(one)) for place, one in enumerate(given))
+    read = map(Attempted(portable), itertools.starmap(Numbered, enumerate(given)))
+    # one that cannot be read is an error at its place too, after the results of those before it
+    items = (Numbered(place, one.error or one.made) for place, one in enumerate(read))
     waiting: dict[int, Result[Made] | None] = {}
     results = side_by_side(Attempted(work), items, workers)
     following = 0
@@ -116,25 +148,22 @@ def spread(work: Callable[..., Made], given: Iterable[PictureSource], workers: i
         for done in results:
             waiting[done.item.place] = done.result
             while following in waiting:
-                outcome = waiting.pop(following)
-                if outcome is None:
-                    raise LcompError(f"the process of picture {following} died: {DIED}")
-                if outcome.error is not None:
-                    outcome.error.add_note(f"picture {following}, counted from 0")
-                    raise outcome.error
-                assert outcome.made is not None
-                yield outcome.made
+                yield made_of(waiting.pop(following), following)
                 following += 1
     finally:
         results.close()
 
 
 def mapped(
-    work: Callable[..., Made], given: Iterable[PictureSource], workers: int, progress: Progress | None
+    work: Callable[..., Made],
+    portable: Callable[..., Portable],
+    given: Iterable[object],
+    workers: int,
+    progress: Progress | None,
 ) -> Iterator[Made]:
     """Map `work` over what is given, in order; `progress` is told how many of how many are done."""
     total = len(given) if isinstance(given, Sized) else 0
-    made = map(work, given) if workers == 1 else spread(work, given, workers)
+    made = in_a_row(work, given) if workers == 1 else spread(work, portable, given, workers)
     for count, one in enumerate(made, 1):
         if progress:
             progress(count, total)
@@ -173,7 +202,8 @@ def encode_many(
     check_many(pictures, workers)
     setting = CodecSetting(model, device, threads)
     setting.codec()
-    return mapped(EncodeOne(setting, options), pictures, workers, progress)
+    work = EncodeOne(setting, options)
+    return mapped(work, work.portable, pictures, workers, progress)
 
 
 @overload
@@ -240,5 +270,6 @@ def decode_many(
     check_many(files, workers)
     setting = CodecSetting(None, device, threads)
     setting.codec()
-    decoded = mapped(DecodeOne(setting, options, as_array=output != "pil"), files, workers, progress)
+    work = DecodeOne(setting, options, as_array=output != "pil")
+    decoded = mapped(work, work.portable, files, workers, progress)
     return (as_output(picture, output) for picture in decoded)

@@ -74,7 +74,7 @@ class LicImageFile(ImageFile.ImageFile):
         if self.scale == 1:
             return None
         width, height = self.outline.header.width, self.outline.header.height
-        self._size = -(-width // self.scale), -(-height // self.scale)
+        self._size, self._mode = (-(-width // self.scale), -(-height // self.scale)), self.outline.shallow_mode
         return self.mode, (0, 0, width / self.scale, height / self.scale)
 
     @property
@@ -132,13 +132,14 @@ def save(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
         options = EncodeOptions(**{name: value for name, value in given.items() if name in OPTIONS})
     except LcompError as error:
         raise ValueError(str(error)) from error
-    if getattr(image, "is_animated", False):
-        options = replace(options, frame=image.tell())
+    shown = described_anew(image, given)
+    if getattr(shown, "is_animated", False):  # unlike a copy, which has the frame in sight alone
+        options = replace(options, frame=shown.tell())
     from lcomp.api import Codec
 
     with as_pillow_does():
         codec = Codec(**{name: value for name, value in given.items() if name in OTHER_OPTIONS})
-        stream.write(codec.encode(described_anew(image, given), options))
+        stream.write(codec.encode(shown, options))
 
 
 def register() -> None:

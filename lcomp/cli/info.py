@@ -10,7 +10,7 @@ import typer
 
 import lcomp
 from lcomp.cli.files import STREAM, common_code, printable, read_input, say, show, shown
-from lcomp.cli.inputs import LIC, check_names, is_folder
+from lcomp.cli.inputs import LIC, InputFile, check_names, find_below, is_folder
 from lcomp.cli.options import MESSAGES, Json, Recursive
 from lcomp.errors import LcompError, ModelError
 from lcomp.format import container
@@ -19,7 +19,6 @@ from lcomp.format.metadata import kind_of
 from lcomp.format.sections import Tag
 from lcomp.options import MAX_PIXELS
 from lcomp.pictures.stored import stored_format
-from lcomp.places.finding import place
 from lcomp.types import QUALITY_STEPS
 
 
@@ -190,16 +189,21 @@ def show_table(rows: list[list[str]]) -> None:
         show("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
-def found(names: list[str], recursive: bool) -> list[str]:
-    """The files named, and with `recursive` the .lic files in the folders named; a usage error for a folder without."""
-    files = []
+def found(names: list[str], recursive: bool) -> list[InputFile]:
+    """The files named, and with `recursive` the .lic files in the folders named, of which some may not be readable.
+
+    Raises a usage error for a folder without that, LcompError where there is no file.
+    """
+    files: list[InputFile] = []
     for name in names:
         if name == STREAM or not is_folder(name):
-            files.append(name)
+            files.append(InputFile(name))
         elif recursive:
-            files += [entry.name for entry in place(name).walk(frozenset({LIC})).files]
+            files += find_below(name, frozenset({LIC}), apart=False).files
         else:
             raise typer.BadParameter(printable(f"{name} is a directory: use --recursive"))
+    if not files:
+        raise LcompError(f"there is no {LIC} file in {', '.join(map(shown, names))}")
     return files
 
 
@@ -217,11 +221,12 @@ def info(
     4.
     """
     check_names(files)
-    names = found(files, recursive)
     codes = []
     rows = []
-    for number, name in enumerate(names):
+    for number, (name, _, problem, _) in enumerate(found(files, recursive)):
         try:
+            if problem:
+                raise LcompError(f"{shown(name)}: {problem}")
             facts = read_facts(name)
         except LcompError as error:
             say(f"lcomp: {error}")
@@ -234,7 +239,7 @@ def info(
         else:
             rows.append(columns(facts))
         if not facts.decodable:
-            say(f"lcomp: {name}: cannot be decoded here: {facts.obstacle}")
+            say(f"lcomp: {shown(name)}: cannot be decoded here: {facts.obstacle}")
             codes.append(ModelError.exit_code)
     show_table(rows)
     if codes:

@@ -4,15 +4,16 @@ import io
 from typing import Annotated
 
 import typer
-from PIL import Image
 
+import lcomp
 from lcomp.cli.files import STREAM, read_input, set_up_messages
 from lcomp.cli.options import MaxPixels
 from lcomp.cli.placing import Placing
-from lcomp.errors import FormatError, ImageError, LcompError
+from lcomp.errors import LcompError
 from lcomp.format.binary import Reader
 from lcomp.format.container import MAGIC, read_header
 from lcomp.options import MAX_PIXELS
+from lcomp.pictures.writing import save_image
 from lcomp.places.finding import place
 
 USUAL_SIZE = 256
@@ -30,21 +31,13 @@ def thumbnail(
     """
     set_up_messages(verbose=False, quiet=False)
     destination = Placing(force=True, renew=False, preserve=False).destination(output, source)
-    data = read_input(source, max_pixels, MAGIC)
-    name = "stdin" if source == STREAM else place(source).base
-    if not data.startswith(MAGIC):
-        raise FormatError(f"{name}: not a .lic file")
+    name, buffer = "stdin" if source == STREAM else place(source).base, io.BytesIO()
     try:
-        read_header(Reader(data), max_pixels)
-        with Image.open(io.BytesIO(data), formats=["LIC"]) as image:
-            image.thumbnail((size, size))
-            image.info.pop("exif", None)
-            buffer = io.BytesIO()
-            image.save(buffer, "PNG")
+        data = read_input(source, max_pixels, MAGIC)
+        read_header(Reader(data), max_pixels)  # without torch
+        image = lcomp.thumbnail(data, (size, size), max_pixels=max_pixels)
+        image.info.pop("exif", None)
+        save_image(image, buffer, "PNG")
     except LcompError as error:
         raise type(error)(f"{name}: {error}") from error
-    except OSError as error:
-        reason = error.__cause__  # the plugin raises what Pillow does
-        kind = type(reason) if isinstance(reason, LcompError) else ImageError
-        raise kind(f"{name}: {reason or error}") from error
     destination.write(buffer.getvalue())

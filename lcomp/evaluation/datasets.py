@@ -39,8 +39,14 @@ def kodak_digests() -> list[tuple[str, str]]:
 
 
 def cache_folder() -> Path:
-    """Where downloaded Kodak pictures are kept: below XDG_CACHE_HOME, else below ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lcomp" / KODAK
+    """Where downloaded Kodak pictures are kept: below XDG_CACHE_HOME, else below ~/.cache.
+
+    Raises LcompError where there is neither.
+    """
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lcomp" / KODAK
+    except RuntimeError as error:
+        raise LcompError("there is no home folder: name that of the Kodak pictures with --data") from error
 
 
 def find_dataset(name: str, data: Path | None, exclude: Path | None, fetched: Callable[[int, int], None]) -> Dataset:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from PIL import Image
 
 import lcomp
 from helpers.pictures import noise_image
+from lcomp.errors import FrameError
+from lcomp.many import CodecSetting, EncodeOne
+from lcomp.pictures.deep_arrays import DecodedSamples
+from lcomp.pictures.deep_writing import save_picture
 
 OPTIONS = lcomp.EncodeOptions(quality=2, effort=0)
 
@@ -77,6 +82,50 @@ def test_processes_make_the_same_in_the_same_order(tmp_path: Path) -> None:
     with pytest.raises(lcomp.FormatError, match=r"not a \.lic file") as raised:
         list(lcomp.decode_many([files[0], b"none", files[1]], workers=2))
     assert raised.value.__notes__ == ["picture 1, counted from 0"]
+
+
+def test_an_error_comes_at_its_place_with_a_note() -> None:
+    files = lcomp.encode_many([noise_image(8, 8, 0), io.BytesIO(b"none")], OPTIONS, model="hyperprior", device="cpu")
+    assert next(files)
+    with pytest.raises(lcomp.ImageError) as raised:
+        next(files)
+    assert raised.value.__notes__ == ["picture 1, counted from 0"]
+
+
+@pytest.mark.slow
+@pytest.mark.process
+def test_what_cannot_be_read_is_an_error_at_its_place_in_processes_too() -> None:
+    given = [torch.zeros(3, 8, 8), torch.zeros(3, 8, 8), torch.full((3, 8, 8), 9.0)]
+    files = lcomp.encode_many(given, OPTIONS, model="hyperprior", device="cpu", workers=2)
+    assert next(files) == next(files)
+    with pytest.raises(lcomp.UnsupportedError) as raised:
+        next(files)
+    assert raised.value.__notes__ == ["picture 2, counted from 0"]
+
+
+def opened() -> list[Image.Image]:
+    """Images whose files say what Pillow's own copies of them do not: 16 bits, the tags of a TIFF, further frames."""
+    files = [io.BytesIO() for _ in range(3)]
+    deep = np.random.default_rng(0).integers(0, 2**16, (6, 5, 3)).astype(np.uint16)
+    save_picture(DecodedSamples(Image.fromarray((deep >> 8).astype(np.uint8)), deep), files[0], "PNG")
+    tags = Image.Exif()
+    tags[270] = "a description"
+    noise_image(6, 5, 0).save(files[1], "TIFF", exif=tags)
+    frames = [Image.new("L", (6, 5), grey) for grey in (0, 100, 200)]
+    frames[0].save(files[2], "GIF", save_all=True, append_images=frames[1:])
+    return [Image.open(file) for file in files]
+
+
+def test_opened_images_reach_other_processes_as_their_files_say() -> None:
+    exactly = lcomp.EncodeOptions(lossless=True)
+    work = EncodeOne(CodecSetting(None, "cpu", None), exactly)
+    with pytest.raises(FrameError):
+        work.portable(opened()[2])
+    images, expected = opened(), opened()
+    images[2].seek(2)
+    expected[2].seek(2)
+    sent = [pickle.loads(pickle.dumps(work.portable(image))) for image in images]
+    assert list(map(work, sent)) == list(lcomp.encode_many(expected, exactly, device="cpu"))
 
 
 def test_threads_share_the_models() -> None:

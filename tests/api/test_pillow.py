@@ -45,6 +45,18 @@ def test_a_picture_is_saved_and_opened(mode: str, tmp_path: Path) -> None:
         assert image.mode == decoded.mode
 
 
+def test_grey_of_16_bits_is_such_a_picture() -> None:
+    samples = np.arange(40 * 30, dtype=np.uint16).reshape(40, 30) * 50
+    data = lcomp.encode(samples, lossless=True)
+    image = Image.open(io.BytesIO(data))
+    assert image.mode == "I;16"
+    assert np.array_equal(np.asarray(image), samples)
+    image = Image.open(io.BytesIO(data))
+    image.thumbnail((6, 8))
+    assert (image.mode, image.size) == ("L", (6, 8))
+    assert np.asarray(image).mean() == pytest.approx((samples >> 8).mean(), abs=1)
+
+
 def test_metadata_is_there_before_the_pixels(lic: Path) -> None:
     with Image.open(lic) as image:
         assert image.getexif()[271] == "Maker"
@@ -109,11 +121,13 @@ def test_idioms(lic: Path, tmp_path: Path) -> None:
 def test_the_frame_in_sight_is_saved(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    with Image.open(tmp_path / "a.gif") as image:
-        image.seek(1)
-        image.save(tmp_path / "a.lic", lossless=True)
-    with Image.open(tmp_path / "a.lic") as image:
-        assert image.convert("RGB").getpixel((3, 3)) == (0, 255, 0)
+    for metadata in ({}, {"exif": EXIF}):
+        with Image.open(tmp_path / "a.gif") as image:
+            image.seek(1)
+            image.save(tmp_path / "a.lic", lossless=True, **metadata)
+        with Image.open(tmp_path / "a.lic") as image:
+            assert image.convert("RGB").getpixel((3, 3)) == (0, 255, 0)
+            assert dict(image.getexif()) == dict(EXIF if metadata else {})
 
 
 def test_damage_is_an_error_of_the_file(lic: Path, tmp_path: Path) -> None:
@@ -146,7 +160,7 @@ def test_an_outline_says_what_the_whole_file_says(path: Path) -> None:
     data = path.read_bytes()
     file, outline = container.read(data), read_outline(io.BytesIO(data))
     assert outline.header == file.header
-    assert outline.has_alpha == (file.alpha is not None)
+    assert (outline.has_alpha, outline.deep) == (file.alpha is not None, file.deep)
     assert (outline.icc, outline.exif, outline.xmp) == (file.icc, file.exif, file.xmp)
 
 

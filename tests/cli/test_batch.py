@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from helpers.command import PROGRAM, lcomp
+from helpers.command import PROGRAM, lcomp, one_line
 from helpers.pictures import noise_image
 from lcomp.cli import inputs as planning
 from lcomp.cli.batch import KeptAttempt, Manner, run
@@ -115,6 +115,8 @@ def test_folders_that_cannot_be_read_are_failures(tree: Path, monkeypatch: pytes
     monkeypatch.setattr(os, "scandir", guarded)
     jobs = plan([str(tree / "photos")], str(tree / "out"), ".lic", PNG, recursive=True)
     assert [(Path(job.source).name, job.problem) for job in jobs] == [("a.png", ""), ("sub", "Permission denied")]
+    told = lcomp("info", "-r", tree / "photos")
+    assert (told.returncode, one_line(told)) == (1, f"lcomp: {locked}: Permission denied\n")
 
 
 def test_files_that_cannot_be_looked_at_are_left_to_the_attempt(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:

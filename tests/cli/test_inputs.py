@@ -105,6 +105,10 @@ def test_info_of_several_files(folder: Path) -> None:
     assert damaged.returncode == 3
     assert one_line(damaged).startswith("lcomp: stdin: file is truncated")
     assert lcomp("info", folder).returncode == 2
+    empty = folder / "empty"
+    empty.mkdir()
+    nothing = lcomp("info", "-r", empty)
+    assert (nothing.returncode, one_line(nothing)) == (1, f"lcomp: there is no .lic file in {empty}\n")
     assert lcomp("info", "-r", folder).stdout.count(b"checksums ok") == len(list(folder.rglob("*.lic")))
 
 

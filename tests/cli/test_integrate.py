@@ -9,14 +9,16 @@ from configparser import ConfigParser
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from helpers.command import lcomp, one_line
 from helpers.paths import GOLDEN
+from lcomp import encode
 from lcomp.cli.app import app
 from lcomp.cli.desktop import quoted
-from lcomp.format.container import MAGIC
+from lcomp.format.container import MAGIC, Header, LicFile, Mode, write
 
 NAMESPACE = "{http://www.freedesktop.org/standards/shared-mime-info}"
 
@@ -77,6 +79,21 @@ def test_a_thumbnail_keeps_its_shape(folder: Path) -> None:
     assert missing.returncode == 4
     assert "file needs model number 99, which is not installed" in one_line(missing)
     assert not (folder / "thumbnail.png").exists()
+
+
+def test_thumbnails_of_16_bits_and_of_any_size(folder: Path, tmp_path: Path) -> None:
+    samples = np.arange(60 * 40 * 3, dtype=np.uint16).reshape(40, 60, 3) * 9
+    (tmp_path / "deep.lic").write_bytes(encode(samples, lossless=True))
+    for size, shape in (("100", (60, 40)), ("30", (30, 20)), ("10", (10, 7))):
+        result = lcomp("thumbnail", tmp_path / "deep.lic", "-", "--size", size)
+        with Image.open(io.BytesIO(result.stdout)) as image:
+            assert (image.mode, image.size) == ("RGB", shape)
+    huge = Header(2**15, 2**15, Mode.RGB, 4000, 1, 0)
+    (tmp_path / "huge.lic").write_bytes(write(LicFile(huge, None, ())))
+    refused = lcomp("thumbnail", tmp_path / "huge.lic", "-", "--max-pixels", str(2**30))
+    assert (refused.returncode, "huge.lic: file is truncated" in one_line(refused)) == (3, True)
+    missing = lcomp("thumbnail", tmp_path / "none.lic", "-")
+    assert (missing.returncode, one_line(missing)) == (1, "lcomp: none.lic: No such file or directory\n")
 
 
 def test_files_are_opened_with_it(installed: Path) -> None:

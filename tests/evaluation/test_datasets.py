@@ -100,3 +100,14 @@ def test_the_shipped_digests_are_those_of_kodak() -> None:
     for name in ("kodim05.png", "kodim23.png"):
         data = (DATA / name).read_bytes()
         assert (name, hashlib.sha256(data).hexdigest()) in digests
+
+
+def test_without_a_home_the_pictures_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(kind: type[Path]) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", classmethod(nowhere))
+    for name in ("XDG_CACHE_HOME", "LCOMP_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(LcompError, match="--data"):
+        datasets.find_dataset("kodak", None, None, lambda done, total: None)
