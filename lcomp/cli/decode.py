@@ -286,7 +286,7 @@ def decode(
     kinds = {output_format(job.output, format, FORMATS) for job in planned.jobs}
     if output_quality is not None and not kinds <= LOSSY.keys():
         raise typer.BadParameter(
-            f"--output-quality is for {', '.join(LOSSY)}, not for {', '.join(kinds - LOSSY.keys())}"
+            f"--output-quality is for {', '.join(LOSSY)}, not for {', '.join(sorted(kinds - LOSSY.keys()))}"
         )
     placing = Placing(force, skip_existing, preserve)
     work = DecodeWork(device, precision, options, format, placing, verbose, threads, output_quality)
