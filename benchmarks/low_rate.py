@@ -2,10 +2,10 @@
 
     python benchmarks/low_rate.py path/to/kodak --bpp 0.05
 
-Each codec writes its best file that is not larger, found by search over its setting. Not all can always write files as
-small as that: then it is their smallest one that counts, with its rate. `plain` is `autoregressive`
-without coding at half the size. Of our models every file is decoded twice: as it is by default, and with cubic
-interpolation in place of the upscaler.
+Each codec writes its best file that is not larger, found by search over its setting. Where it cannot
+write one as small as that, its smallest counts, with its rate. `plain` is `autoregressive` without coding at half the
+size. Of our models every file is decoded twice: as it is by default, and with cubic interpolation in place of the
+upscaler.
 """
 
 import argparse

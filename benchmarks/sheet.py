@@ -14,7 +14,6 @@ from typing import NamedTuple
 from PIL import Image, ImageDraw
 
 import lcomp
-from lcomp.errors import LcompError
 from lcomp.evaluation.codecs.avif import DEFAULT_SPEED, DEFAULT_TUNE, Avif
 from lcomp.format.container import LicFile
 from lcomp.options import DEFAULT_MODEL
@@ -60,7 +59,7 @@ def smallest_within(codec: lcomp.Codec, image: Image.Image, bpp: float) -> LicFi
     """The best file of so many bits per pixel, or the smallest where there is none."""
     try:
         return codec.encode_file(image, lcomp.EncodeOptions(bpp=bpp))
-    except LcompError:
+    except lcomp.LcompError:
         return codec.encode_file(image, lcomp.EncodeOptions(0.0))
 
 

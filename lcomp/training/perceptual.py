@@ -77,7 +77,7 @@ class Drift:
         self.units: list[Tensor] = []
 
     def __call__(self, ours: list[Tensor], theirs: list[Tensor]) -> Drifts:
-        """The drift of features, stage by stage."""
+        """The drift of features [B, C, H, W] of stages, the deepest last."""
         originals = [whole(stage) for stage in theirs]
         differences = [whole(stage) - original for stage, original in zip(ours, originals, strict=True)]
         if not self.averages:

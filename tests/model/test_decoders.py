@@ -169,8 +169,8 @@ def finest(pixels: np.ndarray) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("quality", "more"), [(0.4, 0.1), (1, 0.1), (3, 0.1)])
-def test_realism_goes_from_the_mse_picture_to_original_detail(photo: Image.Image, quality: float, more: float) -> None:
+@pytest.mark.parametrize("quality", [0.4, 1, 3])
+def test_realism_goes_from_the_mse_picture_to_original_detail(photo: Image.Image, quality: float) -> None:
     data = lcomp.encode(photo, quality)
     realisms = (0.0, 0.3, 0.7, 1.0)
     pictures = [np.asarray(lcomp.decode(data, decoder="gan", realism=realism)) for realism in realisms]
@@ -179,7 +179,7 @@ def test_realism_goes_from_the_mse_picture_to_original_detail(photo: Image.Image
     original = np.asarray(photo)
     energies = [finest(pixels) / finest(original) for pixels in pictures]
     assert energies == sorted(energies)
-    assert energies[-1] > energies[0] + more
+    assert energies[-1] > energies[0] + 0.1
     assert psnr(pictures[-1], original) > psnr(pictures[0], original) - 1.5
 
 
