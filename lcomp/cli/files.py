@@ -250,9 +250,9 @@ class Destination:
                 write_all(sys.stdout.buffer, data)
             else:  # checked again: another process may have made the output meanwhile
                 self.place.write(data, self.check, self.force)
-        except BrokenPipeError:
-            raise
         except OSError as error:
+            if isinstance(error, BrokenPipeError) and self.place is None:
+                raise  # whoever reads stdout has seen enough; a pipe with a name fails alone
             if isinstance(error, FileExistsError) and self.place is not None and self.place.is_file():
                 raise OutputExistsError(f"output {self} exists: {self.way_out()}") from error
             raise LcompError(f"cannot write {self}: {error.strerror}") from error

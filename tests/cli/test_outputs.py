@@ -4,13 +4,20 @@ import os
 import stat
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 import pytest
+import typer
 
 from helpers.command import PROGRAM, lcomp_process, one_line
+from lcomp.cli.batch import Manner, run
 from lcomp.cli.files import STREAM, Destination
+from lcomp.cli.inputs import Job
+from lcomp.cli.reports import RehearsalReport
 from lcomp.errors import LcompError, OutputExistsError
+from lcomp.types import Progress
 
 
 def test_an_output_made_meanwhile_is_kept(tmp_path: Path) -> None:
@@ -82,3 +89,42 @@ def test_a_current_folder_that_is_gone(folder: Path, tmp_path: Path) -> None:
     result = subprocess.run(command, capture_output=True, check=False, cwd=tmp_path)
     assert result.returncode == 1
     assert one_line(result) == "lcomp: the current folder is gone\n"
+
+
+@dataclass(frozen=True)
+class MoreThanAPipeHolds:
+    """Work that writes a megabyte."""
+
+    def __call__(self, source: str, output: str, progress: Progress) -> RehearsalReport:
+        Destination(output, source, force=False).write(bytes(2**20))
+        return RehearsalReport(source, output)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes with names here")
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_pipe_that_nobody_reads_on_fails_alone(
+    processes: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pipe, after = tmp_path / "a.out", tmp_path / "b.out"
+    os.mkfifo(pipe)
+    reader = Thread(target=lambda: pipe.open("rb").close())
+    reader.start()
+    jobs = [Job("a.in", str(pipe)), Job("b.in", str(after))]
+    with pytest.raises(typer.Exit) as left:
+        run(MoreThanAPipeHolds(), jobs, Manner("copying", verbose=False, quiet=False, jobs=processes))
+    reader.join()
+    assert left.value.exit_code == 1
+    lines = capfd.readouterr().err.splitlines()
+    assert sorted(lines[:-1]) == [f"b.in -> {after}", f"lcomp: a.in: cannot write {pipe}: Broken pipe"]
+    assert lines[-1] == "1 of 2 done, 1 failed"
+    assert after.stat().st_size == 2**20
+
+
+@pytest.mark.process
+@pytest.mark.skipif(sys.platform == "win32", reason="a broken pipe is another error here")
+def test_a_stdout_that_nobody_reads_on_ends_without_a_word(folder: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as stdout:
+        result = lcomp_process("info", "photo.lic", "photo.lic", cwd=folder, stdout=stdout)
+    assert (result.returncode, result.stderr) == (1, b"")
