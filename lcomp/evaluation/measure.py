@@ -73,10 +73,10 @@ def measure_row(row: Row, path: Path, adapter: Adapter, plan: Plan) -> Row:
     """Measure `adapter` at the row's setting on a picture; returns `row` filled in, with the error where it fails."""
     setting = row.setting
     assert setting is not None
-    original = open_original(path, plan.max_side)
-    image = original.image
-    row = replace(row, width=image.width, height=image.height)
     try:
+        original = open_original(path, plan.max_side)  # which may have gone since it was planned
+        image = original.image
+        row = replace(row, width=image.width, height=image.height)
         start = time.perf_counter()
         data = adapter.encode(image, setting)
         encode_seconds = time.perf_counter() - start
@@ -239,10 +239,10 @@ def expected_seconds(
         try:
             with Image.open(path) as image:
                 width, height = image.size
+            digest = hashlib.sha256(path.read_bytes()).hexdigest() + (f":{plan.max_side}" if plan.max_side else "")
         except Exception:  # told when it is measured
             continue
         scale = min(1.0, plan.max_side / max(width, height)) if plan.max_side else 1.0
-        digest = hashlib.sha256(path.read_bytes()).hexdigest() + (f":{plan.max_side}" if plan.max_side else "")
         for adapter in adapters:
             wishes = (Row("", digest, adapter.name, adapter.version, setting) for setting in adapter.settings)
             count = sum(finished(wish, adapter, plan, journal) is None for wish in wishes)

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,7 @@ from lcomp.evaluation.report import render
 from lcomp.evaluation.results import Row
 from lcomp.evaluation.table import points_table
 from lcomp.pictures.reading import open_image
+from lcomp.workers import Done, Item, Result
 from lcomp.zoo.registry import ModelInfo
 
 
@@ -276,3 +278,27 @@ def test_the_expected_time_is_told_once(mixed_folder: Path, jpeg: Adapter) -> No
     list(measure(dataset, [jpeg], PLAN, Journal(None), told.append))
     assert len(told) == 1
     assert 0 < told[0] < 60
+
+
+def test_a_picture_that_vanishes_costs_its_own_rows(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    for name in ("a", "b"):
+        noise_image(64, 48, ord(name)).save(tmp_path / "pictures" / f"{name}.png")
+    adapter = open_adapter("jpeg", PLAN.qualities, "cpu")
+
+    def elsewhere(
+        work: Callable[[Item], Result], items: Iterable[Item], jobs: int | None
+    ) -> Generator[Done[Item, Result], None, None]:
+        for number, item in enumerate(items):
+            if number == 2:
+                (tmp_path / "pictures" / "a.png").unlink()
+                open_original.cache_clear()  # another process has not read it before
+            yield Done(item, work(item))
+
+    dataset, journal = find_folder(tmp_path / "pictures", None), Journal(tmp_path)
+    rows = list(measure(dataset, [adapter], replace(PLAN, engine=elsewhere), journal))
+    errors = [row.error for row in rows]
+    count = len(adapter.settings)
+    assert errors == [*[""] * 2, *["No such file or directory"] * (count - 2), *[""] * count]
+    assert [row.setting for row in rows] == [*adapter.settings] * 2
+    assert len(Journal(tmp_path).rows) == 2 + count
