@@ -116,6 +116,8 @@ def evaluate(
     qualities = parsed_qualities(quality)
     if folder is not None and dataset is not None:
         raise typer.BadParameter("a folder and --dataset exclude each other")
+    if "" in (folder, dataset):
+        raise typer.BadParameter("the name of the data set is empty")
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")
     set_up_messages(False, quiet)

@@ -90,6 +90,13 @@ def test_errors_are_one_line(mixed_folder: Path, tmp_path: Path) -> None:
         assert text in one_line(result)
 
 
+@pytest.mark.parametrize("arguments", [["--dataset", ""], [""]])
+def test_a_data_set_without_a_name_is_not_kodak(arguments: list[str], tmp_path: Path) -> None:
+    result = lcomp("eval", *arguments, "--data", tmp_path, "--models", "", "--codecs", "jpeg")
+    assert result.returncode == 2
+    assert b"the name of the data set is empty" in result.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process here")
