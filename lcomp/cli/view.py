@@ -1,5 +1,6 @@
 """`lcomp view`."""
 
+import shutil
 import tempfile
 import time
 import webbrowser
@@ -165,11 +166,15 @@ class PageWork:
 def write_temporary(data: bytes) -> Path:
     """Write a page that no other can be mistaken for, where temporary files belong; raises LcompError."""
     try:
-        path = Path(tempfile.mkdtemp(prefix="lcomp-view-"), "view.html")
-        write_atomically(path, data)
+        folder = Path(tempfile.mkdtemp(prefix="lcomp-view-"))
+        try:
+            write_atomically(folder / "view.html", data)
+        except BaseException:  # an interrupt too
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
     except OSError as error:
         raise LcompError(f"cannot write a temporary page: {error.strerror}: name one with -o") from error
-    return path
+    return folder / "view.html"
 
 
 def open_in_browser(path: Path) -> None:

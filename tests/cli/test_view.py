@@ -1,8 +1,10 @@
 """`lcomp view`: the page, what stands in it, and what is refused."""
 
 import base64
+import errno
 import io
 import json
+import os
 import re
 import tempfile
 import webbrowser
@@ -175,6 +177,18 @@ def test_a_page_is_opened_and_stays(
     assert lcomp("view", small / "small.lic", "--decoder", "mse", "-o", out, "--no-open").returncode == 0
     assert contents(out.read_bytes())["files"]
     assert len(opened) == 1
+
+
+def test_a_page_that_cannot_be_written_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(file: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(os, "fsync", full)
+    result = lcomp("view", GOLDEN / "stored_grey.lic")
+    assert result.returncode == 1
+    assert one_line(result).startswith("lcomp: cannot write a temporary page: No space left on device")
+    assert not list(tmp_path.iterdir())
 
 
 def test_without_a_browser_the_page_is_named(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
