@@ -11,10 +11,15 @@ NAME = "lcomp"
 COMMENT = "lcomp compressed picture"
 
 
+def escaped(text: str) -> str:
+    """A text as the value of any key, whose backslashes begin escapes."""
+    return text.replace("\\", r"\\").replace("\n", r"\n")
+
+
 def quoted(path: str) -> str:
-    """A path as the Exec key of an entry has it, in double quotes where it needs them."""
+    """A path as the Exec key of an entry has it, in double quotes where it needs them: escaped in these, then again."""
     path = re.sub(r'(["`$\\])', r"\\\1", path).replace("%", "%%")
-    return path if re.fullmatch(r"[\w@%+=:,./-]+", path) else f'"{path}"'
+    return escaped(path if re.fullmatch(r"[\w@%+=:,./-]+", path) else f'"{path}"')
 
 
 def command_line() -> str:
@@ -42,7 +47,7 @@ def mime_type() -> str:
 def thumbnailer() -> str:
     """Entry for file managers: they fill in the file, the thumbnail and its size in pixels."""
     return f"""[Thumbnailer Entry]
-TryExec={sys.executable}
+TryExec={escaped(sys.executable)}
 Exec={command_line()} thumbnail --size %s %i %o
 MimeType={MIME};
 """
@@ -55,7 +60,7 @@ Type=Application
 Name=lcomp
 GenericName=View with lcomp
 Comment=Show .lic files in a browser, under every decoder
-TryExec={sys.executable}
+TryExec={escaped(sys.executable)}
 Exec={command_line()} view %F
 Icon=image-x-generic
 Terminal=false

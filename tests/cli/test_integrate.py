@@ -1,6 +1,7 @@
 """What is installed for the desktop: it is well-formed, works as desktops use it, and goes away again."""
 
 import io
+import re
 import shlex
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from helpers.command import lcomp, one_line
 from helpers.paths import GOLDEN
 from lcomp import encode
 from lcomp.cli.app import app
-from lcomp.cli.desktop import quoted
+from lcomp.cli.desktop import desktop_entry, quoted
 from lcomp.format.container import MAGIC, Header, LicFile, Mode, write
 
 NAMESPACE = "{http://www.freedesktop.org/standards/shared-mime-info}"
@@ -108,7 +109,23 @@ def test_files_are_opened_with_it(installed: Path) -> None:
 def test_paths_are_quoted_as_entries_have_them() -> None:
     assert quoted("/usr/bin/python3.11") == "/usr/bin/python3.11"
     assert quoted("/my files/50%/p") == '"/my files/50%%/p"'
-    assert quoted('/a"$b') == '"/a\\"\\$b"'
+    # escaped as an argument, and that as a value: these are the examples of the Desktop Entry Specification
+    assert quoted("/a$b") == r'"/a\\$b"'
+    assert quoted("/a\\b") == r'"/a\\\\b"'
+    assert quoted('/a"`b') == r'"/a\\"\\`b"'
+
+
+def test_an_entry_names_any_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("/usr/bin/python3", "/my files/python", "/a\\b\\n/python", "/\"~'/python", "/two\nlines/python"):
+        monkeypatch.setattr("sys.executable", name)
+        parser = ConfigParser(interpolation=None)
+        parser.read_string(desktop_entry())
+        values = {
+            key: re.sub(r"\\(.)", lambda found: {"n": "\n"}.get(found[1], found[1]), parser["Desktop Entry"][key])
+            for key in ("TryExec", "Exec")
+        }
+        assert values["TryExec"] == name
+        assert shlex.split(values["Exec"]) == [name, "-m", "lcomp", "view", "%F"]
 
 
 def test_every_command_has_a_page(installed: Path) -> None:
