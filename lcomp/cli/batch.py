@@ -57,7 +57,7 @@ class Manner:
 
     def several(self, count: int) -> bool:
         """Whether `count` inputs are worked on in other processes than this one."""
-        return self.engine is not side_by_side or (self.jobs != 1 and count > 1)
+        return count > 0 and (self.engine is not side_by_side or (self.jobs != 1 and count > 1))
 
 
 class Outcome(NamedTuple):

@@ -83,3 +83,17 @@ def test_what_was_written_by_a_process_that_died_is_done(tmp_path: Path, capfd: 
         f"lcomp: {jobs[2].source}: output exists",
         "1 of 3 done, 2 failed",
     ]
+
+
+def test_no_engine_is_started_for_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    def unreachable(
+        work: Callable[[Item], Result], items: Iterable[Item], jobs: int | None
+    ) -> Generator[Done[Item, Result], None, None]:
+        raise AssertionError
+        yield
+
+    for name in ("a.in", "a.out"):
+        (tmp_path / name).write_text("text")
+    job = Job(str(tmp_path / "a.in"), str(tmp_path / "a.out"))
+    run(write, [job], Manner("copying", False, False, None, skip_existing=True, engine=unreachable))
+    assert capfd.readouterr().err == "0 of 1 done, 0 failed, 1 skipped\n"
