@@ -40,7 +40,7 @@ def cells(batch: Any, column: str) -> Iterable[bytes | None]:
 
 def with_column(batch: Any, column: str, values: Sequence[bytes | str | None], text: bool = False) -> Any:
     """The batch with a column of bytes or text replaced or added, of the same kind."""
-    if hasattr(batch, "schema"):
+    if hasattr(type(batch), "schema"):  # a pandas frame may have a column of that name
         import pyarrow
 
         cells = pyarrow.array(values, pyarrow.string() if text else pyarrow.large_binary())

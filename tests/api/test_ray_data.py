@@ -56,10 +56,10 @@ def test_tables() -> None:
 
 def test_frames() -> None:
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
-    frame = pandas.DataFrame({"bytes": objects(ROWS)})
+    frame = pandas.DataFrame({"bytes": objects(ROWS), "schema": 1})  # called as an attribute of pyarrow's tables
     done = Encode(errors="why", model=MODEL, device="cpu")(frame)
     check(list(done["bytes"]), [None if message != message else message for message in done["why"]])
-    assert list(frame.columns) == ["bytes"]
+    assert list(frame.columns) == ["bytes", "schema"]
 
 
 def test_there_and_back() -> None:
