@@ -26,6 +26,9 @@ SETTINGS = ("RAY_USAGE_STATS_ENABLED", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "RA
 """Variables of Ray to be 0: no report to its makers, no warning about a default of theirs, and actors of a cluster that
 is started here have as much of its processors as other processes of a command."""
 
+TRIES = "RAY_NUM_REDIS_GET_RETRIES"
+"""Variable of Ray: how often it tries to join a cluster, for most of a minute each where what listens is no Ray."""
+
 STDERR = 2
 """File descriptor of stderr."""
 
@@ -63,6 +66,8 @@ def connected(address: str) -> Iterator[None]:
     """Join a cluster without any of its messages; raises LcompError where it cannot be reached."""
     for name in SETTINGS:
         os.environ.setdefault(name, "0")
+    if address != HERE:  # one that is started here takes a few
+        os.environ.setdefault(TRIES, "1")
     import ray
 
     where = "on this machine" if address in (HERE, "auto") else f"at {address}"

@@ -4,6 +4,7 @@ import json
 import re
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -191,6 +192,16 @@ def test_interrupted(cluster: TwoNodes, photos: Path, local: dict[str, bytes], t
     made = contents(out)
     assert 0 < len(made) < COUNT
     assert all(local[name] == data for name, data in made.items())
+
+
+def test_what_listens_may_be_no_cluster(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_gcs_rpc_server_connect_timeout_s", "1")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        command = [*PROGRAM, "encode", photos / "0.png", "-o", tmp_path / "a.lic", "--engine", "ray"]
+        result = subprocess.run([*command, "--address", address], capture_output=True, check=False, timeout=120)
+    assert result.returncode == 1
+    assert f"the Ray cluster at {address} cannot be reached" in one_line(result)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nonsense"])
