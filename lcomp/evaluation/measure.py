@@ -157,12 +157,17 @@ def measure_task(task: RowTask) -> Row:
     return measure_row(task.row, task.path, adapter, task.plan)
 
 
+def digest_of(path: Path, plan: Plan) -> str:
+    """What the journal knows a picture by: SHA-256 of its file, with the side it is scaled down to."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() + (f":{plan.max_side}" if plan.max_side else "")
+
+
 def wanted(path: Path, name: str, adapters: list[Adapter], plan: Plan, journal: Journal) -> Wanted:
     """All that concerns one picture; an unreadable one is one error, not one per codec."""
-    digest, suffix = "", f":{plan.max_side}" if plan.max_side else ""
+    digest = ""
     told, missing = [], []
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest() + suffix
+        digest = digest_of(path, plan)
         for adapter in adapters:
             for setting in adapter.settings:
                 wish = Row(name, digest, adapter.name, adapter.version, setting)
@@ -239,7 +244,7 @@ def expected_seconds(
         try:
             with Image.open(path) as image:
                 width, height = image.size
-            digest = hashlib.sha256(path.read_bytes()).hexdigest() + (f":{plan.max_side}" if plan.max_side else "")
+            digest = digest_of(path, plan)
         except Exception:  # told when it is measured
             continue
         scale = min(1.0, plan.max_side / max(width, height)) if plan.max_side else 1.0
