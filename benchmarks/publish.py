@@ -4,6 +4,12 @@ pip install '.[eval,perceptual,baselines,train]'
 lcomp eval --dataset kodak --models all -q 1,2,3,4,5,6,7,8 --codecs all --lossless --jobs 2 -o runs/kodak
 lcomp eval --dataset path/to/some --models all --codecs all --lossless -o runs/speed   # one process, and nothing else
 python benchmarks/publish.py runs/kodak/results.json --speed runs/speed/results.json
+
+Where only decoders have new weights, they alone can be measured. What was published of the rest is kept, and their
+BD-rates follow from the means, without intervals, which take every picture of both codecs:
+
+lcomp eval --dataset kodak --models gan -q 1,2,3,4,5,6,7,8 --codecs "" -o runs/gan
+python benchmarks/publish.py runs/gan/results.json --onto benchmarks/kodak.json
 """
 
 import argparse
@@ -16,11 +22,12 @@ import tomlkit
 from lcomp.errors import LcompError
 from lcomp.evaluation.datasets import KODAK
 from lcomp.evaluation.documents import read_results, to_json
+from lcomp.evaluation.merging import onto, with_speeds
 from lcomp.evaluation.metrics.metric import Metric
 from lcomp.evaluation.metrics.registry import METRICS, metric_by_name
 from lcomp.evaluation.plots import plot
 from lcomp.evaluation.published import IN_PLOTS, VTM
-from lcomp.evaluation.results import CodecSummary, Results
+from lcomp.evaluation.results import CodecSummary, Rate, Results
 from lcomp.evaluation.standing import columns, families, metrics_of, rate_in, rival, standings
 from lcomp.evaluation.table import interval, number
 
@@ -83,30 +90,6 @@ def decimals(metric: Metric) -> int:
     return max(metric.decimals - 1, 1)
 
 
-def with_speeds(results: Results, timed: Results) -> Results:
-    """Results with the speeds of another run, which measured the same codecs in one process.
-
-    Raises LcompError where it did not.
-    """
-    speeds = {(codec.name, codec.version): codec for codec in timed.codecs}
-    wanted = [speeds.get((codec.name, codec.version)) for codec in results.codecs]
-    if any(codec is None or codec.encode_mp_s is None for codec in wanted):
-        raise LcompError("the speeds are not of the same codecs in one process")
-
-    def fast(codec: CodecSummary) -> CodecSummary:
-        its = speeds[codec.name, codec.version]
-        return replace(codec, encode_mp_s=its.encode_mp_s, decode_mp_s=its.decode_mp_s)
-
-    codecs = {codec.name: fast(codec) for codec in results.codecs}
-    lossless = (
-        replace(mean, encode_mp_s=codecs[mean.codec].encode_mp_s, decode_mp_s=codecs[mean.codec].decode_mp_s)
-        for mean in results.lossless
-    )
-    return replace(
-        results, codecs=tuple(codecs.values()), lossless=tuple(lossless), machine=timed.machine, timed=timed.common
-    )
-
-
 def codec_table(results: Results, chosen: list[CodecSummary]) -> list[str]:
     """BD-rates of codecs with their intervals, and their speed where that was measured."""
     header = ["codec", *(f"{column.metric.title} vs {column.title}" for column in columns(results))]
@@ -149,12 +132,18 @@ def lossless_table(results: Results) -> list[str]:
     return lines
 
 
+def bare(rate: Rate) -> bool:
+    """Whether a BD-rate follows from means alone."""
+    return rate.low is None and not rate.published
+
+
 def summary(results: Results, chosen: list[CodecSummary]) -> list[str]:
     """BD-rates, with what they are and where they were measured."""
     return [
         "BD-rate, the difference in size at equal quality (SSIMULACRA2 from 30 to 90), with its 95 % interval over",
         "pictures. Each metric is compared with the AVIF whose tuning does best in it, and with VTM (published).",
         *([f"Speed over {results.timed} of the pictures, one process on {results.machine}."] * bool(results.timed)),
+        *(["Models without intervals have newer weights, and were measured alone."] * any(map(bare, results.rates))),
         "",
         *codec_table(results, chosen),
         "",
@@ -233,10 +222,16 @@ def with_figures(text: str, results: Results, model: CodecSummary) -> str:
     return tomlkit.dumps(document)
 
 
-def publish(results: Results, root: Path) -> None:
-    """Write everything that is published below `root`; raises LcompError for results that may not be."""
+def complete(results: Results) -> Results:
+    """The same results; raises LcompError where pictures of Kodak are missing."""
     if results.dataset != KODAK or results.common != results.pictures:
         raise LcompError("only complete evaluations of Kodak are published")
+    return results
+
+
+def publish(results: Results, root: Path) -> None:
+    """Write everything that is published below `root`; raises LcompError for results that may not be."""
+    complete(results)
     readme, page = root / "README.md", root / "docs" / "results.md"
     if results.lossless and not results.lossy:
         page_text = with_section(
@@ -267,10 +262,13 @@ def publish(results: Results, root: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, nargs="?", default=DEFAULT, help="results.json of lcomp eval")
+    parser.add_argument("--onto", type=Path, help="results of all codecs, in which those of some models are replaced")
     parser.add_argument("--speed", type=Path, help="results.json of a run in one process, on some of the pictures")
     arguments = parser.parse_args()
     try:
         results = read_results(arguments.results)
+        if arguments.onto:
+            results = onto(read_results(arguments.onto), complete(results))
         publish(with_speeds(results, read_results(arguments.speed)) if arguments.speed else results, ROOT)
     except LcompError as error:
         parser.exit(1, f"{error}\n")

@@ -1,8 +1,12 @@
 """What each actor of a cluster gets, without any cluster; tests/cli/test_ray.py has one."""
 
+import sys
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from lcomp.cluster.crew import Share
+from lcomp.cluster.crew import PATIENCE, Crew, Share
 from lcomp.cluster.engine import RayActors
 from lcomp.cluster.joining import check_reachable, reason
 from lcomp.errors import LcompError
@@ -59,3 +63,44 @@ def test_nothing_is_awaited_where_nobody_listens() -> None:
 def test_reasons_are_one_line() -> None:
     assert reason("Traceback ...\n  File\nlcomp.errors.LcompError: a node has lcomp 2\n") == "a node has lcomp 2"
     assert reason(ValueError()) == "ValueError"
+
+
+class LostError(Exception):
+    """What Ray raises of an actor that died."""
+
+
+def test_it_is_said_when_all_nodes_are_lost(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """The first actor starts and dies, and its successor starts when a node has joined."""
+    happens: list[list[Any]] = [["start 0"], ["item 0"], [], ["start 1"], ["item 1"]]
+    patience, actors = [], iter(range(2))
+
+    def make(*setting: object) -> SimpleNamespace:
+        number = next(actors)
+        does = {"take": f"start {number}", "run": f"item {number}"}
+        return SimpleNamespace(**{name: SimpleNamespace(remote=lambda _, ref=ref: ref) for name, ref in does.items()})
+
+    def wait(refs: list[str], timeout: float | None) -> tuple[list[str], list[str]]:
+        patience.append(timeout)
+        ready = happens.pop(0)
+        assert set(ready) <= set(refs)
+        return ready, []
+
+    def get(ref: str) -> str:
+        if ref == "item 0":
+            raise LostError
+        return f"result of {ref}"
+
+    ray = SimpleNamespace(
+        remote=lambda **_: lambda _: SimpleNamespace(remote=make),
+        wait=wait,
+        get=get,
+        kill=lambda _: None,
+        exceptions=SimpleNamespace(RayError=LostError),
+    )
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    (done,) = Crew(str, ["a"], Share(1, 0, 1)).results(1)
+    assert (done.item, done.result, done.deaths) == ("a", "result of item 1", 1)
+    assert patience == [PATIENCE, None, PATIENCE, PATIENCE, None]
+    assert [record.getMessage() for record in caplog.records].count(
+        "nothing runs on the cluster: it may have no room, or have lost its nodes"
+    ) == 1

@@ -24,7 +24,7 @@ ATTEMPTS = 3
 """Actors that an item is tried on before it counts as what kills them, and that may fail to start in a row."""
 
 PATIENCE = 120.0
-"""Seconds after which it is said that no actor has started: other work may fill the cluster, or nodes be on the way."""
+"""Seconds after which it is said that no actor runs: other work may fill the cluster, or nodes may be lost."""
 
 
 class Share(NamedTuple):
@@ -161,12 +161,10 @@ class Crew(Generic[Item, Result]):
         for item in islice(self.waiting, count):
             self.again.append(Tried(item))
             self.start()
-        patience: float | None = PATIENCE
         while self.unfinished():
-            ready, _ = self.ray.wait([*self.starting, *self.busy], timeout=patience)
+            ready, _ = self.ray.wait([*self.starting, *self.busy], timeout=None if self.busy else PATIENCE)
             if not ready:
-                log.warning("nothing has started on the cluster yet: it may have no room")
-            patience = None
+                log.warning("nothing runs on the cluster: it may have no room, or have lost its nodes")
             for ref in ready:
                 if ref in self.starting:
                     self.started(ref)

@@ -29,6 +29,9 @@ DOUBLED = 0.5
 CELLS = 2
 """Neighbouring cells on each side that `without_lattice` averages over to estimate the periodic pattern."""
 
+LEAST_ENERGY = 1e-6
+"""Of a pattern: with less there is none to remove."""
+
 
 class Enhanced(NamedTuple):
     """A picture as the sum of two parts."""
@@ -68,6 +71,22 @@ def without_lattice(added: Tensor, side: int) -> Tensor:
     steady = F.avg_pool2d(cells, 2 * CELLS + 1, 1, CELLS, count_include_pad=False)
     apart = steady.reshape(len(added), added.shape[1], side**2, *steady.shape[2:])
     return added - F.pixel_shuffle((apart - apart.mean(2, keepdim=True)).reshape(steady.shape), side)
+
+
+def without_weave(added: Tensor, side: int) -> Tensor:
+    """The same by projection, for pictures coded at half size: each cell loses what it shares with the eight around it.
+
+    Their texture is stronger, and its mean pattern would come out, inverted, in a flat sky beside it. The weights were
+    trained under `without_lattice`, and at full size they need it (docs/lab/LOG.md).
+    """
+    cells = F.pixel_unshuffle(added, side).contiguous(memory_format=torch.channels_last)
+    around = F.avg_pool2d(cells, 3, 1, 1, divisor_override=1) - cells
+    apart = (len(added), added.shape[1], side**2, *cells.shape[2:])
+    pattern = around.reshape(apart)
+    pattern = pattern - pattern.mean(2, keepdim=True)
+    shown = (cells.reshape(apart) * pattern).sum((1, 2), keepdim=True)
+    shown = shown / (pattern.square().sum((1, 2), keepdim=True) + LEAST_ENERGY)
+    return added - F.pixel_shuffle((shown * pattern).reshape(cells.shape), side)
 
 
 class Enhancer(nn.Module):
@@ -113,6 +132,7 @@ class Enhancer(nn.Module):
             twice = halo.through(self.twice, refined.fine, FINE, after, after + FINE)
             x_hat, added = upscale(x_hat), upscale(added) + F.pixel_shuffle(twice.float(), 2 * FINE)
         if self.config.noise:
-            added = without_lattice(added, 2 * PATCH if half else PATCH)
+            # at half size what it adds repeats with the period of the latents, which the hints are of
+            added = without_weave(added, 2 * STRIDE) if half else without_lattice(added, PATCH)
         added = added * spread_over(expected_error(halo.crop(w, STRIDE, after)), added)
         return Enhanced(*(halo.crop(part, DOUBLED if half else 1, 0, after) for part in (x_hat, added)))

@@ -142,7 +142,9 @@ class GanRun(TrainingRun[DecoderModel]):
         """Generator cost on the next batch, after one step of the discriminator (hinge loss)."""
         half = self.step % self.crops.half_every == 0
         store = self.half if half else self.plain
-        store.renew()
+        turn = self.step // self.crops.half_every  # so that either store has its share
+        if turn % self.crops.renew_every == 0:
+            store.renew()
         coded = store.draw()
         x, w = to_signal(coded.x), quality_weights(coded.quality)
         care = cares(coded.marked, self.adversarial.care)

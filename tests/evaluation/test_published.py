@@ -12,6 +12,7 @@ import pytest
 from helpers.paths import ROOT
 from lcomp.errors import LcompError
 from lcomp.evaluation.documents import read_results
+from lcomp.evaluation.merging import onto, with_speeds
 from lcomp.evaluation.results import LosslessMean
 from lcomp.zoo.registry import all_models
 
@@ -95,7 +96,7 @@ def test_speeds_are_taken_from_a_run_in_one_process(publish: ModuleType) -> None
         replace(codec, encode_mp_s=1.25 + place, decode_mp_s=2.5 + place) for place, codec in enumerate(results.codecs)
     )
     timed = replace(results, codecs=codecs, machine="a machine", common=3)
-    published = publish.with_speeds(results, timed)
+    published = with_speeds(results, timed)
     assert published.common == 24
     section = publish.docs_section(published)
     assert "Speed over 3 of the pictures, one process on a machine." in section
@@ -106,4 +107,30 @@ def test_speeds_are_taken_from_a_run_in_one_process(publish: ModuleType) -> None
     assert "MP/s" not in publish.docs_section(results)
     for others in (results, replace(timed, codecs=codecs[1:])):
         with pytest.raises(LcompError, match="the speeds are not of the same codecs in one process"):
-            publish.with_speeds(results, others)
+            with_speeds(results, others)
+
+
+def test_models_of_newer_weights_replace_what_was_published_of_them(publish: ModuleType) -> None:
+    known = read_results(ROOT / "benchmarks" / "kodak.json")
+    gan = replace(known.codec("gan"), version="newer", encode_mp_s=None, decode_mp_s=None)
+    twice = [
+        replace(mean, bpp=2 * mean.bpp, rates={name: 2 * bpp for name, bpp in mean.rates.items()})
+        for mean in known.means_of("gan")
+    ]
+    vtm = replace(next(rate for rate in known.rates if rate.codec == "gan" and rate.published), percent=12.5)
+    alone = replace(known, codecs=(gan,), means=tuple(twice), rates=(vtm,), lossless=())
+    merged = onto(known, alone)
+    assert merged.codec("gan").version == "newer"
+    assert merged.codec("gan").encode_mp_s == known.codec("gan").encode_mp_s
+    assert merged.means_of("gan") == twice
+    assert merged.means_of("visual") == known.means_of("visual")
+    assert merged.rate("visual", "avif", "psnr") == known.rate("visual", "avif", "psnr")
+    before, after = (each.rate("gan", "avif-psnr", "psnr") for each in (known, merged))
+    assert 1 + after.percent / 100 == pytest.approx(2 * (1 + before.percent / 100), rel=1e-4)
+    assert after.low is None
+    assert [rate for rate in merged.rates if rate.published and rate.codec == "gan"] == [vtm]
+    section = publish.docs_section(merged)
+    assert "Models without intervals have newer weights" in section
+    assert f"| {after.percent:+.1f} % |" in section
+    with pytest.raises(LcompError, match="only models that were published"):
+        onto(known, replace(alone, codecs=(replace(gan, name="other"),)))

@@ -17,7 +17,7 @@ from lcomp.cli.app import app
 from lcomp.encoding.distortion import squared_error
 from lcomp.errors import LcompError, ModelError
 from lcomp.format.tiles import Rectangle
-from lcomp.networks.enhancer import without_lattice
+from lcomp.networks.enhancer import without_lattice, without_weave
 from lcomp.networks.outside import CHANNELS
 from lcomp.training.discriminator import Discriminator, judgement, opponent_loss, right_share
 from lcomp.training.faces_and_text import faces_and_text
@@ -27,6 +27,7 @@ from lcomp.training.recipe import Adversarial, read_recipe
 from lcomp.training.restore import installed_texture
 from lcomp.training.run import Setting, checkpoint_file
 from lcomp.training.statistics import WEIGHTS, bands, finest_difference, statistics_distance
+from lcomp.types import STRIDE
 from lcomp.zoo.registry import ModelInfo, read_model
 
 CPU = torch.device("cpu")
@@ -225,11 +226,20 @@ def test_what_comes_again_in_every_cell_is_no_texture() -> None:
     assert 0.9 < without_lattice(noise, 8).square().mean() < 1
 
 
-def test_what_is_invented_does_not_repeat_in_every_cell(photo: Image.Image) -> None:
-    data = lcomp.encode(photo, 1.0, model="gan")
+def test_the_pattern_of_a_texture_does_not_show_in_a_flat_part_beside_it() -> None:
+    cell = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    lattice = (cell - cell.mean((2, 3), keepdim=True)).repeat(1, 1, 12, 12)
+    lattice[..., 48:] = 0
+    assert torch.equal(without_weave(lattice, 8)[..., 48:], lattice[..., 48:])
+    assert without_weave(lattice, 8).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize(("quality", "side"), [(1.0, 8), (0.0, 2 * STRIDE)])
+def test_what_is_invented_does_not_repeat_in_every_cell(photo: Image.Image, quality: float, side: int) -> None:
+    data = lcomp.encode(photo, quality, model="gan")
     mse, gan = (np.asarray(lcomp.decode(data, decoder=name), np.float64).mean(2) for name in ("mse", "gan"))
-    height, width = (side // 8 for side in mse.shape)
-    cells = (gan - mse)[: 8 * height, : 8 * width].reshape(height, 8, width, 8).transpose(0, 2, 1, 3)
+    height, width = (length // side for length in mse.shape)
+    cells = (gan - mse)[: side * height, : side * width].reshape(height, side, width, side).transpose(0, 2, 1, 3)
     cells -= cells.mean((2, 3), keepdims=True)
     # the mean of so many unrelated cells has so much less energy
     assert np.square(cells.mean((0, 1))).mean() < 1.5 * np.square(cells).mean() / (height * width)

@@ -24,7 +24,7 @@ REALISMS = (0.7, 0.4)
 def code_mark() -> str:
     """CRC-32 of the codec's source files, part of its version: another encoder may choose other symbols."""
     package = Path(__file__).parents[2]
-    apart = {"cli", "evaluation", "training"}
+    apart = {"cli", "cluster", "evaluation", "ray", "training", "viewer"}
     files = [
         path for path in package.rglob("*.py") if apart.isdisjoint(path.relative_to(package).with_suffix("").parts)
     ]
