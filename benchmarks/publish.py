@@ -36,6 +36,7 @@ DEFAULT = Path("runs/kodak/results.json")
 BEGIN, END = "<!-- results of benchmarks/publish.py -->", "<!-- end of results -->"
 BEGIN_LOSSLESS, END_LOSSLESS = "<!-- lossless coding, of benchmarks/publish.py -->", "<!-- end of lossless coding -->"
 PSNR, SSIMULACRA2 = metric_by_name("psnr"), metric_by_name("ssimulacra2")
+ALONE = "Models without intervals have newer weights, and were measured alone (`notes` in `benchmarks/kodak.json`)."
 NAMED = (("AVIF", "avif"), ("HEIC", "heic"), ("JPEG", "jpeg"), ("JPEG XL", "jxl"), ("WebP", "webp"))
 """Families whose BD-rates a model's TOML names, and how."""
 
@@ -61,8 +62,8 @@ def main_figures(results: Results) -> Results:
         or (not rate.published and (rate.anchor in against or same_family(rate.codec, rate.anchor)))
     ]
     # where the pictures were concerns nobody
-    command = re.sub(r" --data \S+", "", results.command)
-    return replace(results, command=command, rows=(), rates=tuple(rates))
+    command, *notes = (re.sub(r" --data \S+", "", text) for text in (results.command, *results.notes))
+    return replace(results, command=command, notes=tuple(notes), rows=(), rates=tuple(rates))
 
 
 def row(*cells: str) -> str:
@@ -143,7 +144,7 @@ def summary(results: Results, chosen: list[CodecSummary]) -> list[str]:
         "BD-rate, the difference in size at equal quality (SSIMULACRA2 from 30 to 90), with its 95 % interval over",
         "pictures. Each metric is compared with the AVIF whose tuning does best in it, and with VTM (published).",
         *([f"Speed over {results.timed} of the pictures, one process on {results.machine}."] * bool(results.timed)),
-        *(["Models without intervals have newer weights, and were measured alone."] * any(map(bare, results.rates))),
+        *([ALONE] * any(map(bare, results.rates))),
         "",
         *codec_table(results, chosen),
         "",

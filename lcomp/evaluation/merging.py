@@ -35,7 +35,8 @@ def with_speeds(results: Results, timed: Results) -> Results:
 def onto(published: Results, results: Results) -> Results:
     """What was published, with the figures of `results` for its models; BD-rates of these follow from the means.
 
-    Speeds stay: other weights take the same time. Raises LcompError for models that were not published.
+    Speeds stay: other weights take the same time. A note says how these were measured.
+    Raises LcompError for models that were not published.
     """
     new = {codec.name: codec for codec in results.lossy}
     if not new or not new.keys() <= {codec.name for codec in published.lossy}:
@@ -53,8 +54,10 @@ def onto(published: Results, results: Results) -> Results:
     rates = [rate for rate in published.rates if kept(rate)]
     for metric in metrics_of(published):
         rates += [rate for rate in metric_rates(metric, means, {}, {}) if not kept(rate)]
+    note = f"{', '.join(new)} alone: {results.command} ({results.date}, {results.machine})"
     return replace(
         published,
+        notes=(*published.notes, note),
         codecs=tuple(map(current, published.codecs)),
         means=tuple(mean for its in means.values() for mean in its),
         rates=(*rates, *(rate for rate in results.rates if rate.published)),

@@ -118,7 +118,8 @@ def test_models_of_newer_weights_replace_what_was_published_of_them(publish: Mod
         for mean in known.means_of("gan")
     ]
     vtm = replace(next(rate for rate in known.rates if rate.codec == "gan" and rate.published), percent=12.5)
-    alone = replace(known, codecs=(gan,), means=tuple(twice), rates=(vtm,), lossless=())
+    command = "lcomp eval --dataset kodak --data /home/me/kodak --models gan"
+    alone = replace(known, codecs=(gan,), means=tuple(twice), rates=(vtm,), lossless=(), command=command)
     merged = onto(known, alone)
     assert merged.codec("gan").version == "newer"
     assert merged.codec("gan").encode_mp_s == known.codec("gan").encode_mp_s
@@ -128,6 +129,7 @@ def test_models_of_newer_weights_replace_what_was_published_of_them(publish: Mod
     before, after = (each.rate("gan", "avif-psnr", "psnr") for each in (known, merged))
     assert 1 + after.percent / 100 == pytest.approx(2 * (1 + before.percent / 100), rel=1e-4)
     assert after.low is None
+    assert publish.main_figures(merged).notes[-1].startswith("gan alone: lcomp eval --dataset kodak --models gan (")
     assert [rate for rate in merged.rates if rate.published and rate.codec == "gan"] == [vtm]
     section = publish.docs_section(merged)
     assert "Models without intervals have newer weights" in section
